@@ -1,0 +1,44 @@
+// The table of contents of the addon: the same names in the same order as src/bridge/addon.ts.
+#include <napi.h>
+
+#include "bridge/control.h"
+#include "bridge/environment.h"
+#include "bridge/handles.h"
+#include "bridge/queries.h"
+#include "bridge/sink_handle.h"
+
+namespace penstock::bridge {
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  auto* environment = new Environment();
+  environment->session_class = Napi::Persistent(SessionHandle::Define(env));
+  environment->version_class = Napi::Persistent(VersionHandle::Define(env));
+  environment->sink_class = Napi::Persistent(SinkHandle::Define(env));
+  env.SetInstanceData(environment);
+
+  exports.Set("statusCodes", Napi::Function::New<StatusCodes>(env));
+  exports.Set("dataTypes", Napi::Function::New<DataTypes>(env));
+  exports.Set("latencyBoundsSeconds", Napi::Function::New<LatencyBoundsSeconds>(env));
+  exports.Set("startEngine", Napi::Function::New<StartEngine>(env));
+  exports.Set("ortVersion", Napi::Function::New<OrtVersionText>(env));
+  exports.Set("stopEngine", Napi::Function::New<StopEngine>(env));
+  exports.Set("exitNow", Napi::Function::New<ExitNow>(env));
+  exports.Set("openSession", Napi::Function::New<OpenSession>(env));
+  exports.Set("createVersion", Napi::Function::New<CreateVersion>(env));
+  exports.Set("publishCatalog", Napi::Function::New<PublishCatalog>(env));
+  exports.Set("describe", Napi::Function::New<Describe>(env));
+  exports.Set("statistics", Napi::Function::New<Statistics>(env));
+  exports.Set("gauges", Napi::Function::New<Gauges>(env));
+  exports.Set("publishHealth", Napi::Function::New<PublishHealth>(env));
+  exports.Set("health", Napi::Function::New<Health>(env));
+  exports.Set("openSink", Napi::Function::New<SinkHandle::Open>(env));
+  return exports;
+}
+
+}  // namespace
+}  // namespace penstock::bridge
+
+static Napi::Object InitAddon(Napi::Env env, Napi::Object exports) { return penstock::bridge::Init(env, exports); }
+
+NODE_API_MODULE(penstock, InitAddon)

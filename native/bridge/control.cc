@@ -1,0 +1,176 @@
+#include "bridge/control.h"
+
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/clock.h"
+#include "bridge/handles.h"
+#include "bridge/js_values.h"
+#include "bridge/process_state.h"
+#include "bridge/session_load.h"
+#include "session/ort_environment.h"
+
+namespace penstock::bridge {
+namespace {
+
+constexpr int64_t kMaxWhole = 9007199254740991;  // 2^53 - 1
+constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxInt32 = 2147483647;
+// A load that has not ended by then is left running and the process leaves by ExitNow.
+constexpr int64_t kLoadWaitMs = 3000;
+
+// The running engine, or null with a JavaScript error thrown.
+serving::Engine* EngineOrThrow(Napi::Env env) {
+  serving::Engine* engine = ProcessState::Get().engine();
+  if (engine == nullptr) ThrowStatus(env, Status(StatusCode::kInternal, "the engine has not been started"));
+  return engine;
+}
+
+std::vector<serving::ApiTensor> ReadTensors(ObjectReader& spec, const char* name) {
+  std::vector<serving::ApiTensor> tensors;
+  for (ObjectReader& item : spec.List(name)) {
+    serving::ApiTensor tensor;
+    tensor.name = item.Text("name");
+    tensor.dtype = static_cast<DataType>(item.Whole("dataType", 1, kDataTypeCount - 1));
+    tensor.dims = item.WholeList("dims", -1, kMaxWhole);
+    spec.Adopt(item);
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+serving::CatalogModel ReadModel(Napi::Env env, ObjectReader& item) {
+  serving::CatalogModel model;
+  model.default_version = item.Whole("defaultVersion", 0, kMaxWhole);
+  model.metadata_json = item.Text("metadataJson");
+  for (ObjectReader& row : item.List("versions")) {
+    serving::CatalogVersion version;
+    const int64_t number = row.Whole("version", 1, kMaxWhole);
+    version.reason = row.Text("reason");
+    version.metadata_json = row.Text("metadataJson");
+    version.config_json = row.Text("configJson");
+    const Napi::Value handle = row.Raw("handle");
+    if (row.status().ok() && !handle.IsNull()) version.version = VersionHandle::Held(env, handle);
+    item.Adopt(row);
+    model.versions.emplace(number, std::move(version));
+  }
+  return model;
+}
+
+}  // namespace
+
+Napi::Value StartEngine(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  ObjectReader options(info[0], "startEngine");
+  EngineOptions engine;
+  engine.ort_library = options.Text("ortLibrary");
+  engine.intra_op_threads = static_cast<int>(options.Whole("intraOpThreads", 1, kMaxThreads));
+  engine.max_request_bytes = static_cast<uint64_t>(options.Whole("maxRequestBytes", 1, kMaxWhole));
+  engine.max_in_flight_requests = static_cast<uint64_t>(options.Whole("maxInFlightRequests", 0, kMaxWhole));
+  engine.max_in_flight_bytes = static_cast<uint64_t>(options.Whole("maxInFlightBytes", 0, kMaxWhole));
+  Status status = options.status();
+  if (status.ok()) status = ProcessState::Get().Start(engine);
+  if (!status.ok()) {
+    ThrowStatus(env, status);
+    return env.Undefined();
+  }
+  // The environment that started the engine ends it, also on process.exit(): ONNX Runtime's static destructors race with a running Run.
+  napi_add_env_cleanup_hook(
+      env,
+      [](void*) {
+        if (!ProcessState::Get().Stop(kLoadWaitMs)) _exit(0);
+      },
+      nullptr);
+  return env.Undefined();
+}
+
+Napi::Value OrtVersionText(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), session::OrtVersion()); }
+
+Napi::Value StopEngine(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), ProcessState::Get().Stop(kLoadWaitMs));
+}
+
+Napi::Value ExitNow(const Napi::CallbackInfo& info) {
+  int64_t code = 0;
+  if (ArgumentWhole(info, 0, "exitNow.code", 0, 255, &code)) _exit(static_cast<int>(code));
+  return info.Env().Undefined();
+}
+
+Napi::Value OpenSession(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  serving::Engine* engine = EngineOrThrow(env);
+  if (engine == nullptr) return env.Undefined();
+  ObjectReader reader(info[0], "openSession");
+  session::SessionOptions options;
+  options.model_path = reader.Text("modelPath");
+  options.intra_op_threads = static_cast<int>(reader.Whole("intraOpThreads", 0, kMaxThreads));
+  if (!reader.status().ok()) {
+    ThrowStatus(env, reader.status());
+    return env.Undefined();
+  }
+  return LoadSession(env, engine, std::move(options));
+}
+
+Napi::Value CreateVersion(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  serving::Engine* engine = EngineOrThrow(env);
+  if (engine == nullptr) return env.Undefined();
+  const std::shared_ptr<session::Session> session = SessionHandle::Held(env, info[0]);
+  if (session == nullptr) return env.Undefined();
+  ObjectReader options(info[1], "createVersion");
+  serving::VersionSpec spec;
+  spec.model_name = options.Text("modelName");
+  spec.version = options.Whole("version", 1, kMaxWhole);
+  spec.max_batch_size = options.Whole("maxBatchSize", 0, kMaxInt32);
+  spec.inputs = ReadTensors(options, "inputs");
+  spec.outputs = ReadTensors(options, "outputs");
+  spec.pipeline.lanes = static_cast<int>(options.Whole("lanes", 1, kMaxThreads));
+  spec.pipeline.queue.max_items = static_cast<size_t>(options.Whole("maxQueueSize", 0, kMaxWhole));
+  spec.pipeline.queue.max_bytes = static_cast<uint64_t>(options.Whole("maxQueueBytes", 0, kMaxWhole));
+  if (!options.status().ok()) {
+    ThrowStatus(env, options.status());
+    return env.Undefined();
+  }
+  Result<std::shared_ptr<serving::ModelVersion>> version = serving::ModelVersion::Create(session, std::move(spec));
+  if (!version.ok()) {
+    ThrowStatus(env, version.status());
+    return env.Undefined();
+  }
+  return VersionHandle::Make(env, engine->reaper().Adopt(std::move(version).value()));
+}
+
+Napi::Value PublishCatalog(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  serving::Engine* engine = EngineOrThrow(env);
+  if (engine == nullptr) return env.Undefined();
+  if (!info[0].IsArray()) {
+    ThrowStatus(env, Status(StatusCode::kInternal, "publishCatalog: expected an array"));
+    return env.Undefined();
+  }
+  auto catalog = std::make_shared<serving::Catalog>();
+  const auto models = info[0].As<Napi::Array>();
+  for (uint32_t i = 0; i < models.Length(); ++i) {
+    ObjectReader item(models.Get(i), "publishCatalog[" + std::to_string(i) + "]");
+    std::string name = item.Text("name");
+    serving::CatalogModel model = ReadModel(env, item);
+    if (env.IsExceptionPending()) return env.Undefined();
+    if (!item.status().ok()) {
+      ThrowStatus(env, item.status());
+      return env.Undefined();
+    }
+    catalog->models.insert_or_assign(std::move(name), std::move(model));
+  }
+  engine->catalog().Publish(std::move(catalog));
+  return env.Undefined();
+}
+
+Napi::Value PublishHealth(const Napi::CallbackInfo& info) {
+  std::string json;
+  if (ArgumentText(info, 0, "publishHealth.json", &json)) ProcessState::Get().PublishHealth(std::move(json), MonotonicNs());
+  return info.Env().Undefined();
+}
+
+}  // namespace penstock::bridge

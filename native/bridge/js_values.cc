@@ -1,0 +1,129 @@
+#include "bridge/js_values.h"
+
+#include <cmath>
+#include <utility>
+
+namespace penstock::bridge {
+namespace {
+
+constexpr double kMaxExactWhole = 9007199254740991.0;  // 2^53 - 1
+
+bool ReadWhole(Napi::Value value, int64_t min, int64_t max, int64_t* out) {
+  if (!value.IsNumber()) return false;
+  const double number = value.As<Napi::Number>().DoubleValue();
+  if (!std::isfinite(number) || number != std::floor(number) || std::fabs(number) > kMaxExactWhole) return false;
+  const auto whole = static_cast<int64_t>(number);
+  if (whole < min || whole > max) return false;
+  *out = whole;
+  return true;
+}
+
+std::string RangeText(int64_t min, int64_t max) {
+  return "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
+}
+
+}  // namespace
+
+void ThrowStatus(Napi::Env env, const Status& status) {
+  if (env.IsExceptionPending()) return;
+  Napi::Error error = Napi::Error::New(env, status.message());
+  error.Set("status", Napi::Number::New(env, static_cast<int32_t>(status.code())));
+  error.ThrowAsJavaScriptException();
+}
+
+ObjectReader::ObjectReader(Napi::Value value, std::string path) : path_(std::move(path)) {
+  if (value.IsObject()) {
+    object_ = value.As<Napi::Object>();
+  } else {
+    status_ = Status(StatusCode::kInternal, path_ + ": expected an object");
+  }
+}
+
+Napi::Value ObjectReader::Raw(const char* name) {
+  if (!status_.ok()) return Napi::Value();
+  const Napi::Value value = object_.Get(name);
+  // A getter threw: its error is what the caller throws, and no more of the object may be read.
+  if (object_.Env().IsExceptionPending()) Complain(name, "a readable value");
+  return value;
+}
+
+void ObjectReader::Complain(const char* name, const std::string& expected) {
+  if (status_.ok()) status_ = Status(StatusCode::kInternal, path_ + "." + name + ": expected " + expected);
+}
+
+void ObjectReader::Adopt(const ObjectReader& nested) {
+  if (status_.ok()) status_ = nested.status();
+}
+
+std::string ObjectReader::Text(const char* name) {
+  const Napi::Value value = Raw(name);
+  if (!status_.ok()) return {};
+  if (!value.IsString()) {
+    Complain(name, "a string");
+    return {};
+  }
+  return value.As<Napi::String>().Utf8Value();
+}
+
+int64_t ObjectReader::Whole(const char* name, int64_t min, int64_t max) {
+  int64_t whole = 0;
+  const Napi::Value value = Raw(name);
+  if (status_.ok() && !ReadWhole(value, min, max, &whole)) Complain(name, RangeText(min, max));
+  return whole;
+}
+
+std::vector<int64_t> ObjectReader::WholeList(const char* name, int64_t min, int64_t max) {
+  std::vector<int64_t> list;
+  const Napi::Value value = Raw(name);
+  if (!status_.ok()) return list;
+  if (!value.IsArray()) {
+    Complain(name, "an array");
+    return list;
+  }
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    int64_t whole = 0;
+    if (!ReadWhole(array.Get(i), min, max, &whole)) {
+      Complain((std::string(name) + "[" + std::to_string(i) + "]").c_str(), RangeText(min, max));
+      break;
+    }
+    list.push_back(whole);
+  }
+  return list;
+}
+
+std::vector<ObjectReader> ObjectReader::List(const char* name) {
+  std::vector<ObjectReader> list;
+  const Napi::Value value = Raw(name);
+  if (!status_.ok()) return list;
+  if (!value.IsArray()) {
+    Complain(name, "an array");
+    return list;
+  }
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array.Get(i);
+    list.emplace_back(item, path_ + "." + name + "[" + std::to_string(i) + "]");
+    if (!list.back().status().ok()) break;
+  }
+  return list;
+}
+
+bool ArgumentText(const Napi::CallbackInfo& info, size_t index, const char* name, std::string* out) {
+  if (index < info.Length() && info[index].IsString()) {
+    *out = info[index].As<Napi::String>().Utf8Value();
+    return true;
+  }
+  ThrowStatus(info.Env(), Status(StatusCode::kInternal, std::string(name) + ": expected a string"));
+  return false;
+}
+
+bool ArgumentWhole(const Napi::CallbackInfo& info, size_t index, const char* name, int64_t min, int64_t max, int64_t* out) {
+  if (index < info.Length() && ReadWhole(info[index], min, max, out)) return true;
+  ThrowStatus(info.Env(), Status(StatusCode::kInternal, std::string(name) + ": expected " + RangeText(min, max)));
+  return false;
+}
+
+Napi::Number JsNumber(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
+
+}  // namespace penstock::bridge

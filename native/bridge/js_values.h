@@ -1,0 +1,50 @@
+// Plain JavaScript values in and out of C++, with the path of the wrong field in every complaint.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace penstock::bridge {
+
+// Throws a JavaScript error with the status number as `status`; the caller returns at once. An error that is thrown already stays.
+void ThrowStatus(Napi::Env env, const Status& status);
+
+// Reads fields of one plain object. The first complaint is kept ("createVersion.inputs[0].dims: expected an array"); reads after it give
+// empty values, so that a caller may read everything and look at status() once. Lives on one thread, within one call.
+class ObjectReader {
+ public:
+  ObjectReader(Napi::Value value, std::string path);
+
+  std::string Text(const char* name);
+  // A whole number within [min, max]; JavaScript numbers carry 53 bits exactly.
+  int64_t Whole(const char* name, int64_t min, int64_t max);
+  std::vector<int64_t> WholeList(const char* name, int64_t min, int64_t max);
+  // Element objects of an array field.
+  std::vector<ObjectReader> List(const char* name);
+  // The raw value, for handles. Empty after a complaint.
+  Napi::Value Raw(const char* name);
+
+  const std::string& path() const { return path_; }
+  const Status& status() const { return status_; }
+  void Complain(const char* name, const std::string& expected);
+  // Keeps the complaint of a nested reader.
+  void Adopt(const ObjectReader& nested);
+
+ private:
+  Napi::Object object_;
+  std::string path_;
+  Status status_;
+};
+
+// Arguments of a call. False, with a JavaScript error thrown, when the type is another.
+bool ArgumentText(const Napi::CallbackInfo& info, size_t index, const char* name, std::string* out);
+bool ArgumentWhole(const Napi::CallbackInfo& info, size_t index, const char* name, int64_t min, int64_t max, int64_t* out);
+
+Napi::Number JsNumber(Napi::Env env, uint64_t value);
+
+}  // namespace penstock::bridge

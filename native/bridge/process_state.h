@@ -1,0 +1,67 @@
+// What the whole process shares, whichever JavaScript environment asks: the engine, the codec limits, the health document.
+//
+// Leaked on purpose: environments come and go, and lanes may outlive every static object.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/status.h"
+#include "codec/limits.h"
+#include "serving/engine.h"
+
+namespace penstock::bridge {
+
+struct EngineOptions {
+  std::string ort_library;
+  int intra_op_threads = 1;
+  uint64_t max_request_bytes = 0;
+  uint64_t max_in_flight_requests = 0;
+  uint64_t max_in_flight_bytes = 0;
+};
+
+// Bytes handed to JavaScript and not given back yet, in every environment.
+struct RangeCounters {
+  std::atomic<uint64_t> ranges{0};
+  std::atomic<uint64_t> bytes{0};
+};
+
+class ProcessState {
+ public:
+  static ProcessState& Get();
+
+  // [main thread] Loads ONNX Runtime and creates the engine. kInternal when it is running already.
+  Status Start(const EngineOptions& options);
+
+  // [main thread, blocks] Ends all work and joins every lane, then waits for model loads in progress, at most `load_wait_ms`.
+  // False when one still runs then: the process must leave by ExitNow, because ONNX Runtime's static destructors would race with it.
+  bool Stop(int64_t load_wait_ms);
+
+  // Null before Start.
+  serving::Engine* engine() const { return engine_.load(std::memory_order_acquire); }
+  const codec::CodecLimits& limits() const { return limits_; }
+
+  void PublishHealth(std::string json, int64_t now_ns);
+  // The last document (empty = none yet) and its time.
+  void ReadHealth(std::string* json, int64_t* published_ns) const;
+
+  RangeCounters& ranges() { return ranges_; }
+
+  void LoadBegins() { loads_.fetch_add(1); }
+  void LoadEnds() { loads_.fetch_sub(1); }
+
+ private:
+  std::mutex start_mutex_;
+  std::atomic<serving::Engine*> engine_{nullptr};
+  codec::CodecLimits limits_;
+  mutable std::mutex health_mutex_;
+  std::string health_json_;
+  int64_t health_ns_ = 0;
+  RangeCounters ranges_;
+  std::atomic<int> loads_{0};
+};
+
+}  // namespace penstock::bridge

@@ -1,0 +1,87 @@
+#include "bridge/session_load.h"
+
+#include <pthread.h>
+
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "bridge/handles.h"
+#include "bridge/process_state.h"
+
+namespace penstock::bridge {
+namespace {
+
+// Owned by the loader thread, then by the call that waits in `settle`.
+struct Load {
+  explicit Load(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) {}
+  Napi::Promise::Deferred deferred;  // JS thread only
+  std::shared_ptr<session::Session> session;
+  Status status;
+
+  std::mutex mutex;
+  // Null once the environment ends: Node then destroys the function, whoever still holds it.
+  napi_threadsafe_function settle = nullptr;
+};
+
+using SharedLoad = std::shared_ptr<Load>;
+
+void OnCleanup(void* raw) {
+  auto* load = static_cast<Load*>(raw);
+  const std::lock_guard<std::mutex> lock(load->mutex);
+  load->settle = nullptr;
+}
+
+void Settle(napi_env raw_env, napi_value, void*, void* data) {
+  const std::unique_ptr<SharedLoad> holder(static_cast<SharedLoad*>(data));
+  if (raw_env == nullptr) return;  // the environment has gone, and the promise with it
+  Load& load = **holder;
+  const Napi::Env env(raw_env);
+  napi_remove_env_cleanup_hook(env, OnCleanup, &load);
+  napi_release_threadsafe_function(load.settle, napi_tsfn_release);
+  if (load.status.ok()) {
+    const Napi::Object handle = SessionHandle::Make(env, std::move(load.session));
+    if (!handle.IsEmpty()) load.deferred.Resolve(handle);
+    return;
+  }
+  Napi::Error error = Napi::Error::New(env, load.status.message());
+  error.Set("status", Napi::Number::New(env, static_cast<int32_t>(load.status.code())));
+  load.deferred.Reject(error.Value());
+}
+
+void Run(const SharedLoad& load, serving::Engine* engine, const session::SessionOptions& options) {
+  pthread_setname_np(pthread_self(), "penstock-load");
+  Result<std::shared_ptr<session::Session>> opened = session::OpenOrtSession(options);
+  if (opened.ok()) {
+    load->session = engine->reaper().Adopt(std::move(opened).value());
+  } else {
+    load->status = opened.status();
+  }
+  const std::lock_guard<std::mutex> lock(load->mutex);
+  if (load->settle == nullptr) return;
+  auto* holder = new SharedLoad(load);
+  if (napi_call_threadsafe_function(load->settle, holder, napi_tsfn_nonblocking) != napi_ok) delete holder;
+}
+
+}  // namespace
+
+Napi::Promise LoadSession(Napi::Env env, serving::Engine* engine, session::SessionOptions options) {
+  auto load = std::make_shared<Load>(env);
+  const Napi::Promise promise = load->deferred.Promise();
+  const Napi::String name = Napi::String::New(env, "penstock.load");
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr, Settle, &load->settle) != napi_ok) {
+    return promise;  // only while the environment ends: nobody waits any more
+  }
+  // After the function's own hook, so that it runs before it.
+  napi_add_env_cleanup_hook(env, OnCleanup, load.get());
+  ProcessState::Get().LoadBegins();
+  std::thread([load, engine, options = std::move(options)]() mutable {
+    Run(load, engine, options);
+    load.reset();
+    ProcessState::Get().LoadEnds();
+  }).detach();
+  return promise;
+}
+
+}  // namespace penstock::bridge

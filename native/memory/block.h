@@ -1,0 +1,64 @@
+// Blocks: aligned host memory with exact accounting and a process-wide limit.
+//
+// A block is owned by shared_ptr; ranges of it travel as slices whose owner is the block. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/status.h"
+#include "memory/slice.h"
+
+namespace penstock::memory {
+
+class Block {
+ public:
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  ~Block();
+
+  uint8_t* data() { return data_; }
+  const uint8_t* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  friend class BlockPool;
+  Block(class BlockPool* pool, uint8_t* data, size_t size) : pool_(pool), data_(data), size_(size) {}
+  BlockPool* pool_;
+  uint8_t* data_;
+  size_t size_;
+};
+
+class BlockPool {
+ public:
+  // Every block starts at a multiple of this, so that vector instructions may load from its start.
+  static constexpr size_t kAlignment = 64;
+
+  // `limit_bytes`: blocks alive at one time; 0 = no limit.
+  explicit BlockPool(uint64_t limit_bytes = 0) : limit_bytes_(limit_bytes) {}
+
+  // Not zeroed: the caller writes every byte that it hands on. kMemory when the limit or the machine says no; nothing is counted then.
+  // A zero size gives a valid block of no bytes.
+  Result<std::shared_ptr<Block>> Allocate(uint64_t bytes);
+
+  uint64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
+  uint64_t live_blocks() const { return live_blocks_.load(std::memory_order_relaxed); }
+  uint64_t limit_bytes() const { return limit_bytes_.load(std::memory_order_relaxed); }
+  void set_limit_bytes(uint64_t bytes) { limit_bytes_.store(bytes, std::memory_order_relaxed); }
+
+  // The pool of the process; never destroyed, because blocks may outlive every static object.
+  static BlockPool& Process();
+
+ private:
+  friend class Block;
+  std::atomic<uint64_t> limit_bytes_;
+  std::atomic<uint64_t> live_bytes_{0};
+  std::atomic<uint64_t> live_blocks_{0};
+};
+
+// The whole block as a slice that owns it.
+Slice WholeSlice(std::shared_ptr<Block> block);
+
+}  // namespace penstock::memory

@@ -1,0 +1,55 @@
+#include "pipeline/counters.h"
+
+#include <gtest/gtest.h>
+
+namespace penstock::pipeline {
+namespace {
+
+TEST(Counters, SplitASuccessIntoItsPhases) {
+  Counters counters;
+  Job job;
+  job.rows = 3;
+  job.timing = {1000, 1010, 1030, 1070, 1150};
+  counters.RecordSuccess(job);
+  const CounterSnapshot values = counters.Snapshot();
+  EXPECT_EQ(values.inference_count, 3u);
+  EXPECT_EQ(values.execution_count, 1u);
+  EXPECT_GT(values.last_inference_ms, 1'600'000'000'000u) << "wall clock, milliseconds";
+  EXPECT_EQ(values.success.ns, 150u);
+  EXPECT_EQ(values.queue.ns, 10u);
+  EXPECT_EQ(values.compute_input.ns, 20u);
+  EXPECT_EQ(values.compute_infer.ns, 40u);
+  EXPECT_EQ(values.compute_output.ns, 80u);
+  ASSERT_EQ(values.batches.count(3), 1u);
+  EXPECT_EQ(values.batches.at(3).compute_infer.count, 1u);
+  EXPECT_EQ(values.batches.at(3).compute_infer.ns, 40u);
+  EXPECT_EQ(values.request_seconds[static_cast<size_t>(Protocol::kHttp)].count, 1u);
+  EXPECT_NEAR(values.compute_seconds.sum_seconds, 140e-9, 1e-12);
+}
+
+TEST(Counters, CountFailuresByReasonAndLeaveSuccessAlone) {
+  Counters counters;
+  counters.RecordFailure(FailureReason::kRejected, 5);
+  counters.RecordFailure(FailureReason::kBackend, 7);
+  const CounterSnapshot values = counters.Snapshot();
+  EXPECT_EQ(values.fail.count, 2u);
+  EXPECT_EQ(values.fail.ns, 12u);
+  EXPECT_EQ(values.failures, (std::array<uint64_t, kFailureReasonCount>{1, 0, 1, 0}));
+  EXPECT_EQ(values.success.count, 0u);
+}
+
+TEST(Histogram, PutsAValueOnABoundIntoTheBucketOfThatBound) {
+  Histogram histogram;
+  histogram.Observe(0.0001);
+  histogram.Observe(0.00011);
+  histogram.Observe(10.0);
+  histogram.Observe(11.0);
+  EXPECT_EQ(histogram.buckets.front(), 1u);
+  EXPECT_EQ(histogram.buckets[1], 1u);
+  EXPECT_EQ(histogram.buckets[kLatencyBoundsSeconds.size() - 1], 1u);
+  EXPECT_EQ(histogram.buckets.back(), 1u);
+  EXPECT_EQ(histogram.count, 4u);
+}
+
+}  // namespace
+}  // namespace penstock::pipeline

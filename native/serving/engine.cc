@@ -1,0 +1,85 @@
+#include "serving/engine.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/clock.h"
+#include "serving/tensor_checks.h"
+
+namespace penstock::serving {
+namespace {
+
+Status Exiting() { return Status(StatusCode::kServerExiting, "Server exiting"); }
+
+// The earlier of the two; 0 = neither.
+int64_t Deadline(int64_t deadline_ns, uint64_t timeout_us) {
+  if (timeout_us == 0) return deadline_ns;
+  const int64_t now_ns = MonotonicNs();
+  const uint64_t room_us = static_cast<uint64_t>(INT64_MAX - now_ns) / 1000;
+  const int64_t wanted_ns = now_ns + static_cast<int64_t>(std::min(timeout_us, room_us)) * 1000;
+  return deadline_ns == 0 ? wanted_ns : std::min(deadline_ns, wanted_ns);
+}
+
+}  // namespace
+
+Result<Accepted> Engine::Submit(InferRequest request, uint64_t token, std::shared_ptr<pipeline::CompletionSink> sink,
+                                int64_t deadline_ns) {
+  try {
+    return SubmitChecked(std::move(request), token, std::move(sink), deadline_ns);
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::kMemory, "the machine has no memory left for this request");
+  }
+}
+
+Result<Accepted> Engine::SubmitChecked(InferRequest request, uint64_t token, std::shared_ptr<pipeline::CompletionSink> sink,
+                                       int64_t deadline_ns) {
+  using pipeline::FailureReason;
+  if (stopped_) return Exiting();
+  std::shared_ptr<ModelVersion> version;
+  {
+    const std::shared_ptr<const Catalog> catalog = catalog_.Current();
+    const Result<const CatalogVersion*> found = catalog->Find(request.model_name, request.model_version);
+    if (!found.ok()) return stopped_ ? Exiting() : found.status();
+    version = found.value()->version;
+  }
+  pipeline::Pipeline& room = version->pipeline();
+  const pipeline::Protocol protocol = request.protocol;
+  const int64_t job_deadline_ns = Deadline(deadline_ns, request.timeout_us);
+
+  Result<CheckedRequest> checked = CheckRequest(*version, std::move(request));
+  if (!checked.ok()) {
+    room.counters().RecordFailure(FailureReason::kOther, 0);
+    return checked.status();
+  }
+  std::shared_ptr<pipeline::Job> job = std::move(checked.value().job);
+  Result<std::shared_ptr<const void>> ticket = admission_.Admit(job->bytes);
+  if (!ticket.ok()) {
+    room.counters().RecordFailure(FailureReason::kRejected, 0);
+    return ticket.status();
+  }
+  job->token = token;
+  job->protocol = protocol;
+  job->sink = std::move(sink);
+  job->admission = std::move(ticket).value();
+  job->deadline_ns = job_deadline_ns;
+  job->pipeline = std::shared_ptr<pipeline::Pipeline>(version, &room);
+  Accepted accepted{std::move(checked.value().plan), job};
+  PENSTOCK_RETURN_IF_ERROR(room.Submit(&job));
+  return accepted;
+}
+
+void Engine::Cancel(const std::weak_ptr<pipeline::Job>& job) {
+  if (const std::shared_ptr<pipeline::Job> alive = job.lock()) alive->pipeline->Cancel(alive);
+}
+
+void Engine::Stop() {
+  stopped_ = true;
+  std::vector<std::shared_ptr<ModelVersion>> living = catalog_.Living();
+  catalog_.Publish(std::make_shared<const Catalog>());
+  for (const std::shared_ptr<ModelVersion>& version : living) version->pipeline().Close(Exiting());
+  living.clear();
+  reaper_.Flush();
+}
+
+}  // namespace penstock::serving

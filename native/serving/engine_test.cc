@@ -1,0 +1,209 @@
+#include "serving/engine.h"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <array>
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include "base/clock.h"
+#include "pipeline/fake_sink.h"
+#include "serving/test_model.h"
+
+namespace penstock::serving {
+namespace {
+
+class EngineTest : public ::testing::Test {
+ protected:
+  // Publishes "echo" with one version over `session_`.
+  void Publish(VersionSpec spec = EchoSpec(), std::shared_ptr<const session::Session> session = nullptr) {
+    auto catalog = std::make_shared<Catalog>();
+    CatalogModel& model = catalog->models["echo"];
+    auto version = ModelVersion::Create(session ? std::move(session) : session_, spec).value();
+    model.versions[spec.version].version = engine_.reaper().Adopt(std::move(version));
+    model.default_version = spec.version;
+    engine_.catalog().Publish(std::move(catalog));
+  }
+
+  Result<Accepted> Submit(uint64_t token, InferRequest request = EchoRequest(), int64_t deadline_ns = 0) {
+    return engine_.Submit(std::move(request), token, sink_, deadline_ns);
+  }
+
+  uint64_t Failures(pipeline::FailureReason reason) {
+    const auto version = engine_.catalog().Current()->Find("echo", "").value()->version;
+    return version->pipeline().counters().Snapshot().failures[static_cast<size_t>(reason)];
+  }
+
+  std::shared_ptr<session::FakeSession> session_ = FakeFor(EchoSpec());
+  std::shared_ptr<pipeline::FakeSink> sink_ = std::make_shared<pipeline::FakeSink>();
+  Engine engine_{AdmissionLimits{4, 1000}};
+};
+
+TEST_F(EngineTest, AnswersARequestAndSaysWhichVersionDid) {
+  Publish(EchoSpec(12));
+  const Result<Accepted> accepted = Submit(1, EchoRequest(2));
+  ASSERT_TRUE(accepted.ok()) << accepted.status().message();
+  EXPECT_EQ(accepted.value().plan.model_version, "12");
+  const pipeline::Outcome outcome = sink_->Take(1);
+  ASSERT_TRUE(outcome.status.ok());
+  EXPECT_EQ(outcome.outputs[0].dims, (std::vector<int64_t>{2, 4}));
+  EXPECT_EQ(outcome.outputs[0].bytes.size, 32u);
+  EXPECT_EQ(engine_.admission().requests(), 0u);
+  EXPECT_EQ(engine_.admission().bytes(), 0u);
+}
+
+TEST_F(EngineTest, RefusalsNeverReachTheSinkAndHoldNothing) {
+  Publish();
+  InferRequest unknown = EchoRequest();
+  unknown.model_name = "nope";
+  EXPECT_EQ(Submit(1, unknown).status().code(), StatusCode::kModelUnknown);
+  InferRequest wrong = EchoRequest();
+  wrong.inputs[0].dtype = DataType::kInt8;
+  EXPECT_EQ(Submit(2, wrong).status().code(), StatusCode::kTensorDtype);
+  EXPECT_EQ(Failures(pipeline::FailureReason::kOther), 1u);
+  EXPECT_EQ(sink_->count(), 0u);
+  EXPECT_EQ(engine_.admission().requests(), 0u);
+}
+
+TEST_F(EngineTest, WorkBeyondTheInFlightLimitIsRefusedUntilSomethingEnds) {
+  session_->ShutGate();
+  Publish();
+  for (uint64_t token = 1; token <= 4; ++token) ASSERT_TRUE(Submit(token).ok());
+  EXPECT_EQ(Submit(5).status().code(), StatusCode::kInFlightFull);
+  EXPECT_EQ(Failures(pipeline::FailureReason::kRejected), 1u);
+  EXPECT_EQ(engine_.admission().bytes(), 64u);
+  session_->OpenGate();
+  sink_->Take(1);
+  EXPECT_TRUE(Submit(6).ok()) << "an outcome means that its room is free again";
+  sink_->WaitFor(5);
+}
+
+TEST_F(EngineTest, AFullQueueGivesTheAdmissionBack) {
+  session_->ShutGate();
+  VersionSpec spec = EchoSpec();
+  spec.pipeline.queue.max_items = 1;
+  Publish(spec);
+  ASSERT_TRUE(Submit(1).ok());
+  session_->WaitForStarted(1);
+  ASSERT_TRUE(Submit(2).ok());
+  EXPECT_EQ(Submit(3).status().code(), StatusCode::kQueueFull);
+  EXPECT_EQ(engine_.admission().requests(), 2u);
+  session_->OpenGate();
+  sink_->WaitFor(2);
+}
+
+TEST_F(EngineTest, TheEarlierOfDeadlineAndTimeoutEndsTheWait) {
+  session_->ShutGate();
+  Publish();
+  ASSERT_TRUE(Submit(1).ok());
+  session_->WaitForStarted(1);
+  InferRequest hurried = EchoRequest();
+  hurried.timeout_us = 1;
+  ASSERT_TRUE(Submit(2, hurried, MonotonicNs() + 3'600'000'000'000).ok());
+  InferRequest patient = EchoRequest();
+  patient.timeout_us = UINT64_MAX;  // must not overflow into the past
+  ASSERT_TRUE(Submit(3, patient).ok());
+  ASSERT_TRUE(Submit(4, patient, MonotonicNs()).ok());
+  const int64_t start = MonotonicNs();
+  while (MonotonicNs() < start + 10'000) std::this_thread::yield();
+  session_->OpenGate();
+  EXPECT_EQ(sink_->Take(2).status.code(), StatusCode::kRequestTimeout);
+  EXPECT_TRUE(sink_->Take(3).status.ok());
+  EXPECT_EQ(sink_->Take(4).status.code(), StatusCode::kRequestTimeout);
+}
+
+TEST_F(EngineTest, CancelReachesQueuedAndRunningWork) {
+  session_->ShutGate();
+  Publish();
+  const Accepted running = Submit(1).value();
+  session_->WaitForStarted(1);
+  const Accepted queued = Submit(2).value();
+  engine_.Cancel(queued.job);
+  EXPECT_EQ(sink_->Take(2).status.code(), StatusCode::kRequestCancelled);
+  engine_.Cancel(running.job);
+  EXPECT_EQ(sink_->Take(1).status.code(), StatusCode::kRequestCancelled);
+  engine_.Cancel(running.job);
+  EXPECT_EQ(engine_.admission().requests(), 0u);
+}
+
+// Promises the name of the thread that destroys it.
+class MortalSession : public session::FakeSession {
+ public:
+  MortalSession() : FakeSession(SignatureOf(EchoSpec())) {}
+  ~MortalSession() override {
+    std::array<char, 16> name{};
+    pthread_getname_np(pthread_self(), name.data(), name.size());
+    destroyer_.set_value(name.data());
+  }
+  std::future<std::string> Destroyer() { return destroyer_.get_future(); }
+
+ private:
+  std::promise<std::string> destroyer_;
+};
+
+bool IsAlive(const std::future<std::string>& destroyer) {
+  return destroyer.wait_for(std::chrono::seconds(0)) == std::future_status::timeout;
+}
+
+TEST_F(EngineTest, ARetiredVersionFinishesItsWorkAndDiesOnTheReaper) {
+  auto session = std::make_shared<MortalSession>();
+  std::future<std::string> destroyer = session->Destroyer();
+  session::FakeSession* retired = session.get();
+  retired->ShutGate();
+  Publish(EchoSpec(1), std::move(session));
+  ASSERT_TRUE(Submit(1).ok());
+  retired->WaitForStarted(1);
+  ASSERT_TRUE(Submit(2).ok());
+  Publish(EchoSpec(2));
+  EXPECT_EQ(Submit(3).value().plan.model_version, "2");
+  EXPECT_TRUE(sink_->Take(3).status.ok());
+  engine_.reaper().Flush();
+  EXPECT_TRUE(IsAlive(destroyer)) << "it has work";
+  retired->OpenGate();
+  EXPECT_TRUE(sink_->Take(1).status.ok());
+  EXPECT_TRUE(sink_->Take(2).status.ok());
+  EXPECT_EQ(destroyer.get(), "penstock-reaper") << "although a lane dropped the last reference, with the job";
+}
+
+TEST_F(EngineTest, ALaneThatDropsTheLastExpiredJobOfARetiredVersionDoesNotDestroyIt) {
+  auto session = std::make_shared<MortalSession>();
+  std::future<std::string> destroyer = session->Destroyer();
+  session::FakeSession* retired = session.get();
+  retired->ShutGate();
+  Publish(EchoSpec(1), std::move(session));
+  const Accepted running = Submit(1).value();
+  retired->WaitForStarted(1);
+  ASSERT_TRUE(Submit(2, EchoRequest(), MonotonicNs()).ok());
+  Publish(EchoSpec(2));
+  engine_.Cancel(running.job);
+  EXPECT_EQ(sink_->Take(1).status.code(), StatusCode::kRequestCancelled);
+  EXPECT_EQ(sink_->Take(2).status.code(), StatusCode::kRequestTimeout);
+  EXPECT_EQ(destroyer.get(), "penstock-reaper");
+}
+
+TEST_F(EngineTest, StopEndsAllWorkAlsoOfRetiredVersionsAndRefusesMore) {
+  auto session = std::make_shared<MortalSession>();
+  std::future<std::string> destroyer = session->Destroyer();
+  session::FakeSession* retired = session.get();
+  retired->ShutGate();
+  Publish(EchoSpec(1), std::move(session));
+  ASSERT_TRUE(Submit(1).ok());
+  retired->WaitForStarted(1);
+  session_->ShutGate();
+  Publish(EchoSpec(2));
+  ASSERT_TRUE(Submit(2).ok());
+  session_->WaitForStarted(1);
+  ASSERT_TRUE(Submit(3).ok());
+  engine_.Stop();
+  EXPECT_EQ(sink_->count(), 3u) << "before Stop returns";
+  for (uint64_t token = 1; token <= 3; ++token) EXPECT_EQ(sink_->Take(token).status.code(), StatusCode::kServerExiting);
+  EXPECT_FALSE(IsAlive(destroyer));
+  EXPECT_EQ(Submit(4).status().code(), StatusCode::kServerExiting);
+  EXPECT_EQ(engine_.admission().requests(), 0u);
+  engine_.Stop();
+}
+
+}  // namespace
+}  // namespace penstock::serving

@@ -1,0 +1,146 @@
+#include "serving/tensor_checks.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/checked_math.h"
+#include "serving/message_text.h"
+#include "serving/raw_request.h"
+
+namespace penstock::serving {
+namespace {
+
+// The batch dimension must agree between inputs: who said it first, and what.
+struct BatchSeen {
+  int64_t rows = 0;  // 0 = no input seen yet
+  const std::string* input = nullptr;
+};
+
+const ApiTensor* FindTensor(const std::vector<ApiTensor>& tensors, const std::string& name) {
+  const auto found = std::find_if(tensors.begin(), tensors.end(), [&name](const ApiTensor& tensor) { return tensor.name == name; });
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+Status CheckShape(const ApiTensor& expected, const std::vector<int64_t>& shape, const std::string& path) {
+  bool fits = shape.size() == expected.dims.size();
+  for (size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] >= 0 && (expected.dims[i] == -1 || shape[i] == expected.dims[i]);
+  if (fits) return Status::Ok();
+  return Status(StatusCode::kTensorShape, path + ".shape: found " + ShapeText(shape) + ", expected " + ShapeText(expected.dims) +
+                                              " for input " + Quoted(expected.name));
+}
+
+Status CheckBatch(int64_t max_batch_size, const RequestTensor& tensor, const std::string& path, BatchSeen* seen) {
+  const int64_t rows = tensor.shape.front();
+  const auto refuse = [&](StatusCode code, const std::string& expected) {
+    return Status(code, path + ".shape[0]: found batch size " + std::to_string(rows) + ", " + expected);
+  };
+  if (rows < 1) return refuse(StatusCode::kTensorShape, "batch size must be at least 1");
+  if (rows > max_batch_size) return refuse(StatusCode::kTensorBatch, "expected at most " + std::to_string(max_batch_size));
+  if (seen->rows != 0 && seen->rows != rows) {
+    return refuse(StatusCode::kTensorBatch, "expected " + std::to_string(seen->rows) + " as in input " + Quoted(*seen->input));
+  }
+  *seen = BatchSeen{rows, &tensor.name};
+  return Status::Ok();
+}
+
+Status CheckData(const RequestTensor& tensor, const std::string& path) {
+  uint64_t elements = 0;
+  if (!ElementCount(tensor.shape, &elements)) {
+    return Status(StatusCode::kTensorShape, path + ".shape: found " + ShapeText(tensor.shape) + ", whose element count overflows");
+  }
+  if (tensor.dtype == DataType::kBytes) {
+    return tensor.data_is_checked ? Status::Ok() : CheckBytesFraming(tensor.data, elements, path);
+  }
+  uint64_t bytes = 0;
+  if (!CheckedMul(elements, DataTypeSize(tensor.dtype), &bytes) || tensor.data.size() != bytes) {
+    return Status(StatusCode::kTensorSize, path + ": found " + std::to_string(tensor.data.size()) + " bytes, expected " +
+                                               std::to_string(bytes) + " for shape " + ShapeText(tensor.shape) + " " +
+                                               std::string(DataTypeName(tensor.dtype)));
+  }
+  if (tensor.dtype == DataType::kBool && !tensor.data_is_checked) return CheckBools(tensor.data, path);
+  return Status::Ok();
+}
+
+Status PlaceInputs(const ModelVersion& version, InferRequest* request, pipeline::Job* job) {
+  const VersionSpec& spec = version.spec();
+  std::vector<bool> given(spec.inputs.size(), false);
+  BatchSeen batch;
+  job->inputs.resize(spec.inputs.size());
+  for (size_t i = 0; i < request->inputs.size(); ++i) {
+    RequestTensor& tensor = request->inputs[i];
+    const std::string path = request->is_raw ? std::string("body") : "inputs[" + std::to_string(i) + "]";
+    const ApiTensor* expected = FindTensor(spec.inputs, tensor.name);
+    if (expected == nullptr) {
+      return Status(StatusCode::kTensorName, path + ".name: found " + Quoted(tensor.name) + ", expected one of " + NameList(spec.inputs));
+    }
+    const size_t position = static_cast<size_t>(expected - spec.inputs.data());
+    if (given[position]) return Status(StatusCode::kTensorName, path + ".name: found " + Quoted(tensor.name) + " again, expected it once");
+    given[position] = true;
+    if (tensor.dtype != expected->dtype) {
+      return Status(StatusCode::kTensorDtype, path + ".datatype: found " + std::string(DataTypeName(tensor.dtype)) + ", expected " +
+                                                  std::string(DataTypeName(expected->dtype)) + " for input " + Quoted(expected->name));
+    }
+    PENSTOCK_RETURN_IF_ERROR(CheckShape(*expected, tensor.shape, path));
+    if (spec.max_batch_size > 0) PENSTOCK_RETURN_IF_ERROR(CheckBatch(spec.max_batch_size, tensor, path, &batch));
+    PENSTOCK_RETURN_IF_ERROR(CheckData(tensor, path));
+    if (!CheckedAdd(job->bytes, tensor.data.size(), &job->bytes)) {
+      return Status(StatusCode::kTensorSize, path + ": the sizes of the inputs overflow");
+    }
+    job->inputs[version.session_input(position)] =
+        pipeline::JobInput{tensor.dtype, std::move(tensor.shape), std::move(tensor.data), tensor.data_is_checked};
+  }
+  const auto missing = std::find(given.begin(), given.end(), false);
+  if (missing != given.end()) {
+    const ApiTensor& input = spec.inputs[static_cast<size_t>(missing - given.begin())];
+    return Status(StatusCode::kTensorName, "inputs: missing input " + Quoted(input.name) + ", expected " + NameList(spec.inputs));
+  }
+  job->rows = batch.rows == 0 ? 1 : batch.rows;
+  return Status::Ok();
+}
+
+Status PlanOutputs(const ModelVersion& version, const InferRequest& request, pipeline::Job* job, ReplyPlan* plan) {
+  const VersionSpec& spec = version.spec();
+  const OutputForm fallback = request.binary_output ? OutputForm::kBinary : OutputForm::kJson;
+  const auto add = [&](size_t position, OutputForm form) {
+    const ApiTensor& output = spec.outputs[position];
+    plan->outputs.push_back({output.name, output.dtype, form == OutputForm::kDefault ? fallback : form});
+    job->outputs.push_back(version.session_output(position));
+  };
+  if (request.outputs.empty()) {
+    for (size_t position = 0; position < spec.outputs.size(); ++position) add(position, OutputForm::kDefault);
+    return Status::Ok();
+  }
+  std::vector<bool> taken(spec.outputs.size(), false);
+  for (size_t i = 0; i < request.outputs.size(); ++i) {
+    const RequestedOutput& wanted = request.outputs[i];
+    const auto refuse = [&](const std::string& expected) {
+      return Status(StatusCode::kTensorName,
+                    "outputs[" + std::to_string(i) + "].name: found " + Quoted(wanted.name) + expected + NameList(spec.outputs));
+    };
+    const ApiTensor* output = FindTensor(spec.outputs, wanted.name);
+    if (output == nullptr) return refuse(", expected one of ");
+    const size_t position = static_cast<size_t>(output - spec.outputs.data());
+    if (taken[position]) return refuse(" again, expected at most once each of ");
+    taken[position] = true;
+    add(position, wanted.form);
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<CheckedRequest> CheckRequest(const ModelVersion& version, InferRequest request) {
+  CheckedRequest checked;
+  checked.job = std::make_shared<pipeline::Job>();
+  if (request.is_raw) PENSTOCK_RETURN_IF_ERROR(NameRawInput(version.spec(), &request));
+  PENSTOCK_RETURN_IF_ERROR(PlaceInputs(version, &request, checked.job.get()));
+  PENSTOCK_RETURN_IF_ERROR(PlanOutputs(version, request, checked.job.get(), &checked.plan));
+  checked.plan.model_name = version.spec().model_name;
+  checked.plan.model_version = std::to_string(version.spec().version);
+  checked.plan.id = std::move(request.id);
+  return checked;
+}
+
+}  // namespace penstock::serving

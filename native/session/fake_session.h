@@ -1,0 +1,129 @@
+// A session that does what a test tells it, so that the folders above are tested without ONNX Runtime and under every sanitizer.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "memory/block.h"
+#include "session/session.h"
+
+namespace penstock::session {
+
+// Echoes by default: output k is a copy of input k modulo the number of inputs. Everything may be changed while runs are in progress.
+// Thread-safe.
+class FakeSession : public Session {
+ public:
+  explicit FakeSession(Signature signature) : signature_(std::move(signature)) {}
+
+  // One input "x" and one output "y", both of this dtype and these dims.
+  static std::shared_ptr<FakeSession> WithOneInput(DataType dtype = DataType::kFp32, std::vector<int64_t> dims = {-1, 4}) {
+    Signature signature;
+    signature.inputs = {{"x", dtype, dims, std::vector<std::string>(dims.size())}};
+    signature.outputs = {{"y", dtype, dims, std::vector<std::string>(dims.size())}};
+    return std::make_shared<FakeSession>(std::move(signature));
+  }
+
+  // While the gate is shut a run waits inside until the gate opens or the run is terminated.
+  void ShutGate() { Change([this] { gate_shut_ = true; }); }
+  void OpenGate() { Change([this] { gate_shut_ = false; }); }
+  // The next runs end with this status; an OK one brings echoing back.
+  void FailWith(Status status) { Change([&] { failure_ = std::move(status); }); }
+  void ThrowBadAlloc(bool throws) { Change([&] { throws_ = throws; }); }
+  // Called with the inputs of every run, outside the lock; set it before the first run.
+  void OnRun(std::function<void(const std::vector<Tensor>&)> observer) { observer_ = std::move(observer); }
+
+  // Blocks until so many runs in all have started.
+  void WaitForStarted(size_t runs) const {
+    std::unique_lock<std::mutex> lock(shared_->mutex);
+    shared_->changed.wait(lock, [&] { return started_ >= runs; });
+  }
+  size_t started() const { return Read(started_); }
+  size_t most_at_once() const { return Read(most_at_once_); }
+  std::set<std::thread::id> threads() const { return Read(threads_); }
+
+  const Signature& signature() const override { return signature_; }
+  std::unique_ptr<RunControl> NewRunControl() const override { return std::make_unique<Control>(shared_); }
+
+  Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
+             std::vector<Tensor>* results) const override {
+    if (observer_) observer_(inputs);
+    Status failure;
+    {
+      const Control& own = static_cast<const Control&>(control);
+      std::unique_lock<std::mutex> lock(shared_->mutex);
+      ++started_;
+      most_at_once_ = std::max(most_at_once_, ++running_);
+      threads_.insert(std::this_thread::get_id());
+      shared_->changed.notify_all();
+      shared_->changed.wait(lock, [&] { return !gate_shut_ || own.terminated; });
+      --running_;
+      if (own.terminated) return Status(StatusCode::kRequestCancelled, "the run was terminated");
+      if (throws_) throw std::bad_alloc();
+      failure = failure_;
+    }
+    if (!failure.ok()) return failure;
+    for (const size_t output : outputs) {
+      const Tensor& source = inputs[output % inputs.size()];
+      Result<std::shared_ptr<memory::Block>> block = memory::BlockPool::Process().Allocate(source.bytes.size);
+      if (!block.ok()) return block.status();
+      if (source.bytes.size != 0) std::memcpy(block.value()->data(), source.bytes.data, source.bytes.size);
+      results->push_back(Tensor{source.dtype, source.dims, memory::WholeSlice(std::move(block).value())});
+    }
+    return Status::Ok();
+  }
+
+ private:
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+  };
+
+  struct Control : RunControl {
+    explicit Control(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+    void Terminate() override { Set(true); }
+    void Reset() override { Set(false); }
+    void Set(bool value) {
+      const std::lock_guard<std::mutex> lock(shared_->mutex);
+      terminated = value;
+      shared_->changed.notify_all();
+    }
+    bool terminated = false;  // guarded by shared_->mutex
+    std::shared_ptr<Shared> shared_;
+  };
+
+  template <typename F>
+  void Change(F change) {
+    const std::lock_guard<std::mutex> lock(shared_->mutex);
+    change();
+    shared_->changed.notify_all();
+  }
+
+  template <typename T>
+  T Read(const T& value) const {
+    const std::lock_guard<std::mutex> lock(shared_->mutex);
+    return value;
+  }
+
+  const Signature signature_;
+  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  std::function<void(const std::vector<Tensor>&)> observer_;
+  bool gate_shut_ = false;
+  bool throws_ = false;
+  Status failure_;
+  mutable size_t started_ = 0;
+  mutable size_t running_ = 0;
+  mutable size_t most_at_once_ = 0;
+  mutable std::set<std::thread::id> threads_;
+};
+
+}  // namespace penstock::session

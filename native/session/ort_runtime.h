@@ -1,0 +1,22 @@
+// What StartOrt made, for the other files of this folder. It lives until the process ends.
+#pragma once
+
+#include <string>
+
+#include "session/ort_api.h"
+
+namespace penstock::session {
+
+struct OrtRuntime {
+  OrtFunctions functions;
+  std::string version;
+  std::string canonical_path;         // of the library
+  OrtEnv* env = nullptr;
+  OrtMemoryInfo* cpu_memory = nullptr;  // describes bytes of ours that are lent to the library
+  OrtAllocator* allocator = nullptr;    // for names, metadata and string tensors; belongs to the library, thread-safe
+};
+
+// [any thread] Null before StartOrt has succeeded.
+const OrtRuntime* CurrentOrt();
+
+}  // namespace penstock::session

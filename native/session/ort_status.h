@@ -1,0 +1,23 @@
+// From ONNX Runtime's errors to ours.
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+#include "session/ort_api.h"
+
+namespace penstock::session {
+
+// Longest text that is kept of ONNX Runtime's message, in bytes.
+constexpr size_t kOrtMessageLimit = 512;
+
+// One line of what helps a reader of ONNX Runtime's message: without positions in its source, stack traces and control characters, and
+// with bare file names instead of paths. Paths are `model_path` (empty where there is none) and what lies under the same top folder; other
+// texts with slashes are names that models give their nodes. Cut at kOrtMessageLimit, never inside a UTF-8 sequence.
+std::string CleanOrtMessage(std::string message, const std::string& model_path);
+
+// Takes ownership of `status`. OK for null; otherwise `code` with the cleaned message after `prefix`.
+Status TakeOrtStatus(const OrtFunctions& ort, OrtStatus* status, StatusCode code, const std::string& prefix,
+                     const std::string& model_path = {});
+
+}  // namespace penstock::session

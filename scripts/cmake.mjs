@@ -1,0 +1,36 @@
+/** CMake build trees below build/. */
+import { readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { findProgram, root, run } from './processes.mjs';
+
+/** A tree that was configured for another checkout or another generator cannot be reused. */
+function dropForeignTree(folder, generator) {
+  let cache;
+  try {
+    cache = readFileSync(path.join(folder, 'CMakeCache.txt'), 'utf8');
+  } catch {
+    return;
+  }
+  const value = (key) => new RegExp(`^${key}:\\w+=(.*)$`, 'm').exec(cache)?.[1];
+  if (value('CMAKE_HOME_DIRECTORY') !== root || value('CMAKE_CACHEFILE_DIR') !== folder || value('CMAKE_GENERATOR') !== generator) {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Configures `build/<name>`; `options` become -D flags. Resolves to `{ code, output }`, the output unprinted. */
+export function configure(name, options) {
+  const folder = path.join(root, 'build', name);
+  const generator = findProgram('ninja') ? 'Ninja' : 'Unix Makefiles';
+  dropForeignTree(folder, generator);
+  const flags = Object.entries(options).map(([key, value]) => `-D${key}=${value}`);
+  return run('cmake', ['-S', root, '-B', folder, '-G', generator, ...flags], { capture: true });
+}
+
+/** Builds targets of `build/<name>` (all when none are given), printing as it goes. Resolves to the exit code. */
+export async function compile(name, targets = []) {
+  const jobs = String(os.availableParallelism());
+  const selection = targets.length > 0 ? ['--target', ...targets] : [];
+  const { code } = await run('cmake', ['--build', path.join(root, 'build', name), '--parallel', jobs, ...selection]);
+  return code;
+}

@@ -1,0 +1,85 @@
+/**
+ * The suites of `npm test`, in the order they run. `run` resolves to `{ passed, failed, skipped }`; `missing` resolves to the reason
+ * why a suite must be left out, naming the package it lacks, or to undefined. Suites whose tests do not exist are not listed.
+ */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { checkMetrics, metricsCheckMissing } from './check-metrics.mjs';
+import { nativeTestsMissing, runNativeTests } from './native-tests.mjs';
+import { root, run } from './processes.mjs';
+import { filesBelow } from './stamps.mjs';
+import { clientTestsMissing, runClientTests } from './client-tests.mjs';
+import { readVitestReport, reportPath, verdict } from './test-results.mjs';
+
+const MINUTE_MS = 60_000;
+const inModules = (...parts) => path.join(root, 'node_modules', ...parts);
+
+async function node(script, args, timeoutMs = 5 * MINUTE_MS) {
+  return (await run(process.execPath, [script, ...args], { timeoutMs })).code;
+}
+
+async function lint() {
+  const eslint = await node(inModules('eslint', 'bin', 'eslint.js'), ['.']);
+  const prettier = await node(inModules('prettier', 'bin', 'prettier.cjs'), ['--check', '--log-level', 'warn', '.']);
+  return { passed: [eslint, prettier].filter((code) => code === 0).length, failed: [eslint, prettier].filter((code) => code !== 0).length };
+}
+
+const types = async () => verdict((await node(inModules('typescript', 'bin', 'tsc'), ['--noEmit', '-p', 'test/tsconfig.json'])) === 0);
+
+async function vitest(project) {
+  const report = reportPath(`vitest-${project}.json`);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const code = await node(inModules('vitest', 'vitest.mjs'), ['run', '--project', project, ...reporters], 15 * MINUTE_MS);
+  return readVitestReport(report, code);
+}
+
+function vitestSuite(project, needsBuild) {
+  return {
+    name: project,
+    exists: () => filesBelow(`test/${project}`, (file) => file.endsWith('.test.ts')).length > 0,
+    needsBuild,
+    run: () => vitest(project),
+  };
+}
+
+const hasNativeTests = () => filesBelow('native', (file) => file.endsWith('_test.cc')).length > 0;
+
+const allSuites = [
+  { name: 'lint', run: lint },
+  { name: 'types', run: types },
+  vitestSuite('unit', false),
+  vitestSuite('architecture', false),
+  vitestSuite('contract', true),
+  vitestSuite('integration', true),
+  vitestSuite('process', true),
+  {
+    name: 'native',
+    exists: hasNativeTests,
+    missing: () => nativeTestsMissing('address,undefined'),
+    run: () => runNativeTests('native-test', 'address,undefined'),
+  },
+  {
+    name: 'native-tsan',
+    exists: hasNativeTests,
+    missing: () => nativeTestsMissing('thread'),
+    // Neither ONNX Runtime nor Node is instrumented, so the folder that loads the one and the folder that lives in the other stay out.
+    run: () => runNativeTests('native-tsan', 'thread', { without: ['session'] }),
+  },
+  {
+    name: 'clients',
+    exists: () => existsSync(path.join(root, 'test', 'clients')),
+    needsBuild: true,
+    missing: clientTestsMissing,
+    run: runClientTests,
+  },
+  {
+    name: 'metrics',
+    exists: () => existsSync(path.join(root, 'src', 'main.ts')),
+    needsBuild: true,
+    missing: metricsCheckMissing,
+    run: checkMetrics,
+  },
+];
+
+export const suites = allSuites.filter((suite) => suite.exists?.() ?? true);

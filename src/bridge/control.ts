@@ -1,0 +1,61 @@
+/** What the main thread asks of the engine, with native failures as `ServerError`. */
+import {
+  addon,
+  type NativeCatalogModel,
+  type NativeEngineOptions,
+  type NativeSession,
+  type NativeVersion,
+  type NativeVersionSpec,
+} from './addon.js';
+import { callNative, fromNative } from './native-errors.js';
+
+/** Loads ONNX Runtime and creates the engine of the process. Throws ERR_ORT_LIBRARY; ERR_INTERNAL when it is running already. */
+export function startEngine(options: NativeEngineOptions): void {
+  callNative(() => addon.startEngine(options));
+}
+
+/** Such as "1.29.0"; empty before `startEngine`. */
+export function ortVersion(): string {
+  return callNative(() => addon.ortVersion());
+}
+
+/** Blocks until every run has ended. May be repeated. False when a model is still being loaded: leave by `exitNow` then. */
+export function stopEngine(): boolean {
+  return callNative(() => addon.stopEngine());
+}
+
+/** Leaves the process at once: nothing is destroyed, no exit handler runs. */
+export function exitNow(code: number): never {
+  return addon.exitNow(code);
+}
+
+/** `intraOpThreads` 0 = the shared pool. Rejects with ERR_MODEL_LOAD or ERR_MEMORY. */
+export async function openSession(modelPath: string, intraOpThreads: number): Promise<NativeSession> {
+  try {
+    return await addon.openSession({ modelPath, intraOpThreads });
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+}
+
+/** Starts the lanes of a version. Throws ERR_MODEL_CONFIG when the specification does not fit the session. */
+export function createVersion(session: NativeSession, spec: NativeVersionSpec): NativeVersion {
+  return callNative(() => addon.createVersion(session, spec));
+}
+
+/** Swaps the catalog. Versions that are not in it any more retire once their requests have ended. */
+export function publishCatalog(models: readonly NativeCatalogModel[]): void {
+  callNative(() => addon.publishCatalog(models));
+}
+
+export type {
+  NativeApiTensor,
+  NativeCatalogModel,
+  NativeCatalogVersion,
+  NativeEngineOptions,
+  NativeSession,
+  NativeSignature,
+  NativeTensorSpec,
+  NativeVersion,
+  NativeVersionSpec,
+} from './addon.js';

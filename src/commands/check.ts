@@ -1,0 +1,31 @@
+/** `penstock check`: loads what `serve` would load, says for each model what would be served and why not, and leaves. */
+import { loadOptions } from '../config/load.js';
+import { EXIT_OK, EXIT_REFUSED } from '../lifecycle/exit-codes.js';
+import { GuardedEngine } from '../lifecycle/guarded-engine.js';
+import type { ModelStatus } from '../models/model-states.js';
+import { createModelStore } from '../server.js';
+import { createLogger } from '../telemetry/log.js';
+
+/** Writes one line for each version to `write`. Resolves with the exit code: 73 when a model or version could not be served. */
+export async function check(args: readonly string[], write: (line: string) => void): Promise<number> {
+  const { options } = loadOptions(args);
+  // Progress is of no interest here; warnings about configurations are.
+  const log = createLogger({ level: options.logLevel === 'info' ? 'warn' : options.logLevel, name: 'check' });
+  const engine = new GuardedEngine(options);
+  const models = createModelStore(options, log, () => {});
+  await models.loadAll();
+  for (const model of models.models()) for (const line of linesOf(model)) write(line);
+  const failed = models.failedModels();
+  const total = models.models().length;
+  write(`${total - failed.length} of ${total} models in ${options.modelRepository.join(', ')} are without fault`);
+  models.close();
+  engine.stop();
+  return failed.length === 0 ? EXIT_OK : EXIT_REFUSED;
+}
+
+function linesOf({ name, versions, reason }: ModelStatus): string[] {
+  if (versions.length === 0) return [`${name}  not served: ${reason}`];
+  return versions.map(
+    (version) => `${name}  version ${version.version}  ${version.state === 'READY' ? 'served' : `not served: ${version.reason || reason}`}`,
+  );
+}

@@ -1,0 +1,74 @@
+/** grpc.health.v1.Health, for Kubernetes' gRPC probes and for load balancers. Serving means ready. */
+import {
+  status,
+  type ServerWritableStream,
+  type sendUnaryData,
+  type ServerUnaryCall,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { currentHealth } from '../../bridge/health-snapshot.js';
+import type { HealthWatch } from '../health-watch.js';
+import { INFERENCE_SERVICE } from './definitions.js';
+import { statusDetails } from './status.js';
+
+interface HealthRequest {
+  readonly service: string;
+}
+
+interface HealthResponse {
+  readonly status: 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN';
+}
+
+/** Empty asks about the server as a whole. */
+const KNOWN_SERVICES: ReadonlySet<string> = new Set(['', INFERENCE_SERVICE]);
+
+export class HealthService {
+  readonly #watch: HealthWatch;
+  readonly #streams = new Set<ServerWritableStream<HealthRequest, HealthResponse>>();
+  #closed = false;
+
+  constructor(watch: HealthWatch) {
+    this.#watch = watch;
+  }
+
+  get implementation(): UntypedServiceImplementation {
+    return {
+      Check: (call: ServerUnaryCall<HealthRequest, HealthResponse>, send: sendUnaryData<HealthResponse>) => {
+        const { service } = call.request;
+        if (KNOWN_SERVICES.has(service)) send(null, response(currentHealth().ready));
+        else send({ code: status.NOT_FOUND, details: statusDetails(`unknown service '${service}'`) });
+      },
+      Watch: (call: ServerWritableStream<HealthRequest, HealthResponse>) => this.#watchService(call),
+    };
+  }
+
+  /** Ends every Watch, so that their connections can end. May be repeated. */
+  close(): void {
+    this.#closed = true;
+    for (const stream of this.#streams) {
+      stream.write({ status: 'NOT_SERVING' });
+      stream.end();
+    }
+    this.#streams.clear();
+  }
+
+  #watchService(call: ServerWritableStream<HealthRequest, HealthResponse>): void {
+    const known = KNOWN_SERVICES.has(call.request.service);
+    // The name may become known one day, so the protocol keeps this stream open as well.
+    call.write(known ? response(!this.#closed && currentHealth().ready) : { status: 'SERVICE_UNKNOWN' });
+    if (this.#closed) {
+      call.end();
+      return;
+    }
+    this.#streams.add(call);
+    const stop = known ? this.#watch.onChange((ready) => call.write(response(ready))) : (): void => {};
+    call.once('cancelled', () => {
+      stop();
+      this.#streams.delete(call);
+    });
+  }
+}
+
+function response(ready: boolean): HealthResponse {
+  return { status: ready ? 'SERVING' : 'NOT_SERVING' };
+}

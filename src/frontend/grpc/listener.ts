@@ -1,0 +1,87 @@
+/** The gRPC port of one front-end thread. Connections are accepted here and handed to grpc-js, which has no limit for them of its own. */
+import { createServer, type Server as TcpServer, type Socket } from 'node:net';
+import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import type { Inference } from '../../bridge/inference.js';
+import type { FrontEndOptions } from '../../bridge/thread-messages.js';
+import type { HealthWatch } from '../health-watch.js';
+import { listen } from '../listen.js';
+import type { RequestLog } from '../request-log.js';
+import { loadDefinitions } from './definitions.js';
+import { HealthService } from './health.js';
+import { inferenceService } from './service.js';
+
+/** What the 32-bit frame header of clients allows for. */
+const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
+/** Pings find clients that vanished without a word; their connections count against the limit until then. */
+const KEEPALIVE_TIME_MS = 60_000;
+const KEEPALIVE_TIMEOUT_MS = 20_000;
+/** Length of the HTTP/2 connection preface: who has not sent that much has said nothing. */
+const PREFACE_BYTES = 24;
+
+export class GrpcListener {
+  readonly #options: FrontEndOptions;
+  readonly #grpc: Server;
+  readonly #injector: ConnectionInjector;
+  readonly #health: HealthService;
+  readonly #tcp: TcpServer;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(options: FrontEndOptions, inference: Inference, health: HealthWatch, log: RequestLog) {
+    this.#options = options;
+    this.#health = new HealthService(health);
+    this.#grpc = new Server({
+      'grpc.max_receive_message_length': Math.min(options.maxRequestBytes, MAX_MESSAGE_BYTES),
+      'grpc.max_send_message_length': -1,
+      'grpc.max_concurrent_streams': options.maxConcurrentStreams,
+      'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+      'grpc.enable_channelz': 0,
+    });
+    const definitions = loadDefinitions();
+    const service = inferenceService(definitions.inference, inference, options.serverVersion, log);
+    this.#grpc.addService(service.definition, service.implementation);
+    this.#grpc.addService(definitions.health, this.#health.implementation);
+    new ReflectionService(definitions.all).addToServer(this.#grpc);
+    this.#injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#tcp = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#tcp.maxConnections = options.maxConnections;
+  }
+
+  /** Resolves with the port. Throws ERR_PORT_BUSY, ERR_CONFIG_OPTION. */
+  listen(port: number): Promise<number> {
+    return listen(this.#tcp, this.#options.host, port, '--grpc-port');
+  }
+
+  /** Stops listening, sends GOAWAY and finishes the calls that were accepted. Resolves when the last connection has ended. */
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#tcp.close(() => resolve());
+      this.#health.close();
+      this.#grpc.tryShutdown(() => {});
+      for (const socket of this.#sockets) if (socket.bytesRead < PREFACE_BYTES) socket.destroy();
+    });
+  }
+
+  /** Closes every connection now. May be repeated. */
+  destroy(): void {
+    this.#tcp.close();
+    this.#health.close();
+    this.#grpc.forceShutdown();
+    // Without channelz grpc-js 1.14 keeps no list of sessions for forceShutdown to end.
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    // HTTP/2 has no timeout for its preface; idle connections that spoke once are found by keep-alive pings.
+    const silence = setTimeout(() => {
+      if (socket.bytesRead < PREFACE_BYTES) socket.destroy();
+    }, this.#options.headersTimeoutMs);
+    socket.once('close', () => {
+      clearTimeout(silence);
+      this.#sockets.delete(socket);
+    });
+    this.#injector.injectConnection(socket);
+  }
+}

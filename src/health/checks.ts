@@ -1,0 +1,73 @@
+/** The three health questions as lists of named checks: pure, from facts to a snapshot. */
+import type { HealthCheck, HealthSnapshot } from '../bridge/health-snapshot.js';
+
+export interface ModelHealth {
+  readonly name: string;
+  readonly readyVersions: number;
+  /** Why it has no ready version, or why one of its versions is missing; empty = nothing is wrong. */
+  readonly reason: string;
+}
+
+export interface HealthFacts {
+  /** How long the main thread was late for its last turn, milliseconds. */
+  readonly blockedMs: number;
+  /** Counted in versions. */
+  readonly loading: { readonly over: boolean; readonly done: number; readonly total: number };
+  readonly models: readonly ModelHealth[];
+  readonly frontEnds: { readonly listening: number; readonly expected: number };
+  readonly exiting: boolean;
+}
+
+export interface HealthRules {
+  /** Every model must have a ready version; otherwise one ready model is enough, because one bad model never stops the others. */
+  readonly strictReadiness: boolean;
+  /** The main thread may be late by this many milliseconds and still count as live. */
+  readonly maxBlockedMs: number;
+}
+
+export function evaluateHealth(facts: HealthFacts, rules: HealthRules): HealthSnapshot {
+  const live = [progress(facts.blockedMs, rules.maxBlockedMs)];
+  const started = [modelsLoaded(facts.loading)];
+  const ready = [
+    modelsReady(facts, rules.strictReadiness),
+    check('not-exiting', !facts.exiting, 'the server is shutting down'),
+    check(
+      'front-ends-listening',
+      facts.frontEnds.listening >= facts.frontEnds.expected,
+      `${facts.frontEnds.listening} of ${facts.frontEnds.expected} front-end threads listen`,
+    ),
+  ];
+  return {
+    live: allOk(live),
+    ready: allOk(ready),
+    started: allOk(started),
+    exiting: facts.exiting,
+    checks: { live, ready, started },
+  };
+}
+
+function progress(blockedMs: number, maxBlockedMs: number): HealthCheck {
+  return check('main-thread-progress', blockedMs <= maxBlockedMs, `the main thread stood still for ${Math.round(blockedMs)} ms`);
+}
+
+function modelsLoaded({ over, done, total }: HealthFacts['loading']): HealthCheck {
+  const reason = total === 0 ? 'the model repository has not been read yet' : `${done} of ${total} model versions are loaded`;
+  return check('models-loaded', over, reason);
+}
+
+/** A model that is being reloaded keeps its old version ready, so a reload changes nothing here. */
+function modelsReady({ loading, models }: HealthFacts, strict: boolean): HealthCheck {
+  const name = 'models-ready';
+  if (!loading.over) return check(name, false, modelsLoaded(loading).reason);
+  const failed = models.filter((model) => model.readyVersions === 0);
+  const ok = models.length === 0 || (strict ? failed.length === 0 : failed.length < models.length);
+  return check(name, ok, failed.map((model) => `model "${model.name}" is not ready: ${model.reason}`).join('; '));
+}
+
+function check(name: string, ok: boolean, reason: string): HealthCheck {
+  return { name, ok, reason: ok ? '' : reason };
+}
+
+function allOk(checks: readonly HealthCheck[]): boolean {
+  return checks.every(({ ok }) => ok);
+}

@@ -1,0 +1,23 @@
+/** How a process of ours ends: a controller can tell "restart me" from "mend the deployment" (README has the whole table). */
+import { asServerError, type ErrorCode } from '../errors.js';
+
+export const EXIT_OK = 0;
+/** The command line, the environment or the configuration file asks for something impossible, a port in use included. */
+export const EXIT_USAGE = 64;
+/** A fault of ours. */
+export const EXIT_SOFTWARE = 70;
+/** The model repository, a model or the installation was refused. */
+export const EXIT_REFUSED = 73;
+
+const CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
+  ERR_CONFIG_OPTION: EXIT_USAGE,
+  ERR_PORT_BUSY: EXIT_USAGE,
+  ERR_MODEL_CONFIG: EXIT_REFUSED,
+  ERR_MODEL_LOAD: EXIT_REFUSED,
+  ERR_MODEL_UNKNOWN: EXIT_REFUSED,
+  ERR_ORT_LIBRARY: EXIT_REFUSED,
+};
+
+export function exitCodeOf(thrown: unknown): number {
+  return CODES[asServerError(thrown).code] ?? EXIT_SOFTWARE;
+}

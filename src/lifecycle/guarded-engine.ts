@@ -1,0 +1,33 @@
+/** The engine, stopped however the process ends: ONNX Runtime's static destructors must not meet a model that still runs. */
+import { exitNow, startEngine, stopEngine } from '../bridge/control.js';
+import { usableCpus } from '../config/cpu-limit.js';
+import type { Options } from '../config/options.js';
+import { findOrtLibrary } from '../config/ort-library.js';
+
+/** The engine of the process. Constructing it starts it; throws ERR_ORT_LIBRARY. */
+export class GuardedEngine {
+  /** Threads that ONNX Runtime computes with. */
+  readonly cpuThreads: number;
+  #stopped: boolean | undefined;
+
+  constructor(options: Options) {
+    this.cpuThreads = options.cpuThreads === 0 ? usableCpus() : options.cpuThreads;
+    startEngine({
+      ortLibrary: findOrtLibrary(options.ortLibrary),
+      intraOpThreads: this.cpuThreads,
+      maxRequestBytes: options.maxRequestBytes,
+      maxInFlightRequests: options.maxInFlightRequests,
+      maxInFlightBytes: options.maxInFlightBytes,
+    });
+    process.once('exit', (code) => {
+      // A model file that is being read cannot be interrupted.
+      if (!this.stop()) exitNow(code);
+    });
+  }
+
+  /** Blocks until every run has ended. False when a model is still being loaded. Later calls say what the first one found, at once. */
+  stop(): boolean {
+    this.#stopped ??= stopEngine();
+    return this.#stopped;
+  }
+}

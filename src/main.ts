@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+/** Entry: command line -> command. The only place that ends the process. Everything but the signal handlers is imported after them. */
+import { ShutdownSignals } from './lifecycle/shutdown-signals.js';
+
+const signals = new ShutdownSignals();
+/** A failure while a failure is reported must not be reported again. */
+let isEnding = false;
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, (thrown: unknown) => void endBy(thrown, event));
+
+try {
+  process.exit(await run(process.argv.slice(2)));
+} catch (thrown) {
+  await endBy(thrown, 'start or drain failed');
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const [first = '', ...rest] = args;
+  const write = (text: string): void => void process.stdout.write(`${text}\n`);
+  const isCommand = first !== '' && !first.startsWith('-');
+  if (first === 'help' || args.includes('--help') || args.includes('-h')) {
+    const { helpText } = await import('./commands/help.js');
+    write(helpText());
+    return 0;
+  }
+  if (args.includes('--version')) {
+    const { VERSION } = await import('./config/version.js');
+    write(VERSION);
+    return 0;
+  }
+  switch (isCommand ? first : 'serve') {
+    case 'serve': {
+      const { serve } = await import('./commands/serve.js');
+      return serve(isCommand ? rest : args, signals);
+    }
+    case 'check': {
+      const { check } = await import('./commands/check.js');
+      // Nothing is wrong, but nothing is proved either: the shell's codes for a command that a signal ended.
+      const stopped = signals.first.then((signal) => (signal === 'SIGINT' ? 130 : 143));
+      return Promise.race([check(rest, write), stopped]);
+    }
+    default: {
+      const { OptionsError } = await import('./config/load.js');
+      throw new OptionsError([`"${first}" is not a command; there are serve, check and help`]);
+    }
+  }
+}
+
+/** Says why (log and termination log), then leaves with the exit code that goes with the failure. */
+async function endBy(thrown: unknown, event: string): Promise<never> {
+  if (isEnding) process.exit(70);
+  isEnding = true;
+  const { reportFailure } = await import('./lifecycle/failure-report.js');
+  process.exit(reportFailure(thrown, event));
+}

@@ -1,0 +1,137 @@
+/** What the engine has counted, under Triton's names (`nv_*`, microseconds) and under our own (`penstock_*`, base units). */
+import type { Registry } from 'prom-client';
+import type { EngineReadings, NativeDuration, NativeGauges, NativeHistogram, NativeStatistics } from '../bridge/engine-readings.js';
+import {
+  sampledCounter,
+  sampledGauge,
+  sampledHistogram,
+  type HistogramSample,
+  type Labels,
+  type Sample,
+} from '../telemetry/sampled-metrics.js';
+
+type ReadStatistic = (statistics: NativeStatistics) => number;
+
+/** Triton's label values, in the order of `NativeStatistics.failures`. */
+const FAILURE_REASONS = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const;
+
+const MODEL_LABELS = ['model', 'version'] as const;
+
+const TRITON_COUNTERS: readonly (readonly [name: string, help: string, read: ReadStatistic])[] = [
+  ['nv_inference_request_success', 'Requests that were answered with outputs', (of) => of.success.count],
+  ['nv_inference_count', 'Inferences: the sum of the batch sizes of all requests', (of) => of.inferenceCount],
+  ['nv_inference_exec_count', 'Runs of the model, each with one batch', (of) => of.executionCount],
+  ['nv_inference_request_duration_us', 'Microseconds from acceptance to answer, of all requests together', (of) => micros(of.success)],
+  ['nv_inference_queue_duration_us', 'Microseconds spent waiting for a run, of all requests together', (of) => micros(of.queue)],
+  [
+    'nv_inference_compute_input_duration_us',
+    'Microseconds spent gathering inputs, of all requests together',
+    (of) => micros(of.computeInput),
+  ],
+  [
+    'nv_inference_compute_infer_duration_us',
+    'Microseconds spent running the model, of all requests together',
+    (of) => micros(of.computeInfer),
+  ],
+  [
+    'nv_inference_compute_output_duration_us',
+    'Microseconds spent handing out outputs, of all requests together',
+    (of) => micros(of.computeOutput),
+  ],
+];
+
+const HISTOGRAMS: readonly (readonly [name: string, help: string, read: (of: NativeStatistics) => NativeHistogram])[] = [
+  ['penstock_queue_duration_seconds', 'Time that a request waited for its run', (of) => of.queueSeconds],
+  ['penstock_compute_duration_seconds', 'Time that a request spent in the model', (of) => of.computeSeconds],
+];
+
+const GAUGES: readonly (readonly [name: string, help: string, read: (gauges: NativeGauges) => number])[] = [
+  ['penstock_in_flight_requests', 'Accepted requests that have no answer yet', (of) => of.inFlightRequests],
+  ['penstock_in_flight_bytes', 'Input bytes of those requests', (of) => of.inFlightBytes],
+  ['penstock_tensor_memory_bytes', 'Memory of tensors that are alive', (of) => of.blockBytes],
+  ['penstock_tensor_blocks', 'Blocks that this memory is made of', (of) => of.blocks],
+  ['penstock_output_ranges', 'Outputs that are being sent', (of) => of.ranges],
+  ['penstock_output_range_bytes', 'Bytes of those outputs', (of) => of.rangeBytes],
+];
+
+/**
+ * Registers every metric of the engine. `read` is called once a scrape, by whichever metric is asked first, so that one page of metrics
+ * comes from one moment. `boundsSeconds` are those of the engine's histograms.
+ */
+export function registerEngineMetrics(registry: Registry, read: () => EngineReadings, boundsSeconds: readonly number[]): void {
+  const readings = oncePerScrape(read);
+  const eachVersion =
+    (value: ReadStatistic, more: Labels = {}) =>
+    (): Sample[] =>
+      readings().statistics.map((statistics) => ({ labels: { ...labelsOf(statistics), ...more }, value: value(statistics) }));
+
+  for (const [name, help, value] of TRITON_COUNTERS) sampledCounter(registry, { name, help, labelNames: MODEL_LABELS }, eachVersion(value));
+  sampledCounter(
+    registry,
+    { name: 'nv_inference_request_failure', help: 'Requests that failed, by reason', labelNames: [...MODEL_LABELS, 'reason'] },
+    () => FAILURE_REASONS.flatMap((reason, index) => eachVersion((of) => of.failures[index] ?? 0, { reason })()),
+  );
+  sampledGauge(
+    registry,
+    { name: 'nv_inference_pending_request_count', help: 'Requests that wait and do not run yet', labelNames: MODEL_LABELS },
+    eachVersion((of) => of.queueLength),
+  );
+
+  sampledHistogram(
+    registry,
+    {
+      name: 'penstock_request_duration_seconds',
+      help: 'Time from the acceptance of a request to its outcome',
+      labelNames: [...MODEL_LABELS, 'protocol'],
+    },
+    boundsSeconds,
+    () =>
+      readings().statistics.flatMap((of) => [
+        histogramSample({ ...labelsOf(of), protocol: 'http' }, of.requestSeconds.http),
+        histogramSample({ ...labelsOf(of), protocol: 'grpc' }, of.requestSeconds.grpc),
+      ]),
+  );
+  for (const [name, help, histogram] of HISTOGRAMS) {
+    sampledHistogram(registry, { name, help, labelNames: MODEL_LABELS }, boundsSeconds, () =>
+      readings().statistics.map((of) => histogramSample(labelsOf(of), histogram(of))),
+    );
+  }
+
+  sampledCounter(
+    registry,
+    { name: 'penstock_tensor_bytes_received_total', help: 'Bytes of input tensors that came in', labelNames: MODEL_LABELS },
+    eachVersion((of) => of.bytesReceived),
+  );
+  sampledCounter(
+    registry,
+    { name: 'penstock_tensor_bytes_copied_total', help: 'Bytes of tensors that were copied', labelNames: [...MODEL_LABELS, 'direction'] },
+    eachVersion((of) => of.bytesCopied, { direction: 'input' }),
+  );
+  for (const [name, help, value] of GAUGES) {
+    sampledGauge(registry, { name, help, labelNames: [] }, () => [{ labels: {}, value: value(readings().gauges) }]);
+  }
+}
+
+/** A registry asks all its metrics in one go, so readings are kept until the event loop turns. */
+function oncePerScrape(read: () => EngineReadings): () => EngineReadings {
+  let kept: EngineReadings | undefined;
+  return () => {
+    if (kept === undefined) {
+      kept = read();
+      setImmediate(() => (kept = undefined));
+    }
+    return kept;
+  };
+}
+
+function labelsOf({ model, version }: NativeStatistics): Labels {
+  return { model, version: String(version) };
+}
+
+function micros({ ns }: NativeDuration): number {
+  return Math.floor(ns / 1000);
+}
+
+function histogramSample(labels: Labels, { buckets, count, sumSeconds }: NativeHistogram): HistogramSample {
+  return { labels, buckets, count, sum: sumSeconds };
+}

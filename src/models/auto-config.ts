@@ -1,0 +1,52 @@
+/** Fills in what a configuration leaves out, from the model file. What is given is kept, right or wrong: signature-check.ts compares. */
+import { dataTypeName, type DataTypeName } from '../bridge/data-type.js';
+import type { NativeSignature, NativeTensorSpec } from '../bridge/control.js';
+import type { ConfigTensor, ModelConfig, TensorFormat } from './model-config.js';
+
+/** Rows of a batch where nobody has said how many. */
+export const AUTO_MAX_BATCH_SIZE = 32;
+
+export interface CompleteTensor {
+  readonly name: string;
+  readonly dataType: DataTypeName;
+  /** Without the batch dimension when the model is batched. */
+  readonly dims: readonly number[];
+  readonly format: TensorFormat;
+}
+
+export interface CompleteConfig {
+  /** 0 = not batched. */
+  readonly maxBatchSize: number;
+  readonly inputs: readonly CompleteTensor[];
+  readonly outputs: readonly CompleteTensor[];
+}
+
+export function completeConfig(config: ModelConfig, file: NativeSignature): CompleteConfig {
+  const maxBatchSize = config.maxBatchSize ?? autoMaxBatchSize(config, file);
+  const batched = maxBatchSize > 0;
+  return {
+    maxBatchSize,
+    inputs: completeSide(config.inputs, file.inputs, batched),
+    outputs: completeSide(config.outputs, file.outputs, batched),
+  };
+}
+
+function autoMaxBatchSize(config: ModelConfig, file: NativeSignature): number {
+  // Dims on both sides and no max_batch_size: whoever wrote that meant Triton's default of 0, under which dims are whole shapes.
+  if ([config.inputs, config.outputs].every((side) => side.some((tensor) => tensor.dims !== undefined))) return 0;
+  const tensors = [...file.inputs, ...file.outputs];
+  return tensors.length > 0 && tensors.every((tensor) => tensor.dims[0] === -1) ? AUTO_MAX_BATCH_SIZE : 0;
+}
+
+function completeSide(given: readonly ConfigTensor[], file: readonly NativeTensorSpec[], batched: boolean): readonly CompleteTensor[] {
+  const wanted = given.length > 0 ? given : file.map(({ name }) => ({ name, dataType: undefined, dims: undefined, format: undefined }));
+  return wanted.map(({ name, dataType, dims, format }) => {
+    const inFile = file.find((tensor) => tensor.name === name);
+    return {
+      name,
+      dataType: dataType ?? dataTypeName(inFile?.dataType ?? 0),
+      dims: dims ?? inFile?.dims.slice(batched ? 1 : 0) ?? [],
+      format: format ?? 'FORMAT_NONE',
+    };
+  });
+}

@@ -1,0 +1,61 @@
+/** Finds, reads and checks the configuration file of a model. */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ServerError } from '../errors.js';
+import { configError, shown } from './config-fault.js';
+import { realFileInside } from './inside-root.js';
+import { EMPTY_CONFIG, readModelConfig, type ModelConfig } from './model-config.js';
+import { MAX_CONFIG_BYTES, parsePbtxt } from './pbtxt.js';
+import { CONFIG_FILENAMES, type ConfigFilename, type FoundModel } from './repository.js';
+
+export interface LoadedConfig {
+  readonly config: ModelConfig;
+  /** Name of the file that faults are about. */
+  readonly source: string;
+  readonly warnings: readonly string[];
+}
+
+/** Throws ERR_MODEL_CONFIG, or ERR_MODEL_LOAD when the file cannot be read. */
+export async function readConfigFile(model: FoundModel): Promise<LoadedConfig> {
+  const [filename, second] = model.configFiles;
+  if (filename === undefined) return { config: EMPTY_CONFIG, source: 'model file without a configuration', warnings: [] };
+  if (second !== undefined) {
+    const fix = 'remove one of the two';
+    throw configError(model.name, [{ field: 'configuration', found: CONFIG_FILENAMES.join(' and '), expected: 'one file', fix }]);
+  }
+  const text = await readText(model, filename);
+  const tree = filename === 'config.pbtxt' ? parsePbtxt(text, filename) : parseJson(text, filename);
+  const { config, warnings } = readModelConfig(tree, filename);
+  return { config, source: filename, warnings: [...warnings, ...checkName(model, config, filename)] };
+}
+
+function checkName(model: FoundModel, config: ModelConfig, filename: string): readonly string[] {
+  if (config.name === '' || config.name === model.name) return [];
+  if (model.nameIsChosen) return [`${filename}: name: ${shown(config.name)} is not used, because --model-name is ${shown(model.name)}`];
+  const fix = `set name: ${shown(model.name)}, leave it out, or rename the folder`;
+  throw configError(filename, [{ field: 'name', found: shown(config.name), expected: `${shown(model.name)}, the folder's name`, fix }]);
+}
+
+async function readText(model: FoundModel, filename: ConfigFilename): Promise<string> {
+  const path = await realFileInside(model.root, join(model.folder, filename));
+  const { size } = await stat(path);
+  if (size > MAX_CONFIG_BYTES)
+    throw new ServerError('ERR_MODEL_CONFIG', `${filename}: found ${size} bytes, expected at most ${MAX_CONFIG_BYTES}`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+  } catch (thrown) {
+    throw new ServerError('ERR_MODEL_CONFIG', `${filename}: found bytes that are not UTF-8; save the file as UTF-8`, { cause: thrown });
+  }
+}
+
+function parseJson(text: string, filename: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const offset = /at position (\d+)/.exec(message)?.[1];
+    const before = text.slice(0, offset === undefined ? text.length : Number(offset));
+    const place = `${filename}:${before.split('\n').length}:${before.length - before.lastIndexOf('\n')}`;
+    throw new ServerError('ERR_MODEL_CONFIG', `${place}: ${message.replace(/ in JSON at position.*$/s, '')}`, { cause: thrown });
+  }
+}

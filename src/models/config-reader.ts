@@ -1,0 +1,134 @@
+/**
+ * Reads one message of a model configuration out of an untyped tree (parsed pbtxt or JSON). Nothing is thrown: what is wrong is
+ * collected with its path, and the fields that nobody asked for are named at the end.
+ */
+import { shown, type ConfigFault } from './config-fault.js';
+
+export interface ConfigFindings {
+  readonly faults: ConfigFault[];
+  readonly warnings: string[];
+}
+
+export class ConfigReader {
+  readonly #fields: Readonly<Record<string, unknown>>;
+  readonly #path: string;
+  readonly #findings: ConfigFindings;
+  readonly #known = new Set<string>();
+
+  /** `path` is empty for the whole configuration. */
+  constructor(tree: unknown, path: string, findings: ConfigFindings) {
+    this.#path = path;
+    this.#findings = findings;
+    const isMessage = typeof tree === 'object' && tree !== null && !Array.isArray(tree);
+    this.#fields = isMessage ? (tree as Readonly<Record<string, unknown>>) : {};
+    if (!isMessage) this.#fault(path === '' ? 'the configuration' : path, tree, 'a message with fields', 'write its fields in braces');
+  }
+
+  /** Given at all, if only as an empty list. */
+  has(name: string): boolean {
+    this.#known.add(name);
+    return Object.hasOwn(this.#fields, name) && this.#fields[name] !== null;
+  }
+
+  /** Empty when absent. */
+  text(name: string): string {
+    if (!this.has(name)) return '';
+    const value = this.#fields[name];
+    if (typeof value === 'string') return value;
+    this.fault(name, 'one string', `write ${name}: "..." once`);
+    return '';
+  }
+
+  /** undefined when absent or wrong. 64-bit numbers may be strings, as protobuf's JSON has them. */
+  integer(name: string, min: number, max: number): number | undefined {
+    return this.has(name) ? this.#integerOf(this.pathOf(name), this.#fields[name], min, max) : undefined;
+  }
+
+  /** undefined when absent. A single value is a list of one, because pbtxt repeats the field instead. */
+  integers(name: string, min: number, max: number): readonly number[] | undefined {
+    if (!this.has(name)) return undefined;
+    return this.#items(name).flatMap((item, i) => this.#integerOf(`${this.pathOf(name)}[${i}]`, item, min, max) ?? []);
+  }
+
+  /** One of `names`, or its position among them as a number; undefined when absent or wrong. */
+  choice<T extends string>(name: string, names: readonly T[]): T | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.#fields[name];
+    const found = typeof value === 'number' ? names[value] : names.find((candidate) => candidate === value);
+    if (found === undefined) this.fault(name, `one of ${names.join(', ')}`, 'use one of these names');
+    return found;
+  }
+
+  message(name: string): ConfigReader | undefined {
+    return this.has(name) ? new ConfigReader(this.#fields[name], this.pathOf(name), this.#findings) : undefined;
+  }
+
+  messages(name: string): readonly ConfigReader[] {
+    if (!this.has(name)) return [];
+    return this.#items(name).map((item, i) => new ConfigReader(item, `${this.pathOf(name)}[${i}]`, this.#findings));
+  }
+
+  /** Fields that would change results if they were passed over. `false` and an empty list say nothing; an empty message may say much. */
+  refuse(name: string, why: string, fix: string): void {
+    if (!this.has(name)) return;
+    const value = this.#fields[name];
+    if (!isOff(value, 0)) this.fault(name, `no ${name} (${why})`, fix);
+  }
+
+  /** Fields of Triton that change no result and that nothing here acts on. */
+  ignore(...names: readonly string[]): void {
+    for (const name of names) {
+      if (this.has(name) && !isOff(this.#fields[name])) this.warn(`${this.pathOf(name)} is ignored: this server does not act on it yet`);
+    }
+  }
+
+  /** Fields that need no action and no warning. */
+  accept(...names: readonly string[]): void {
+    for (const name of names) this.#known.add(name);
+  }
+
+  /** To be called last: warns of every field that was not asked for. */
+  finish(): void {
+    for (const name of Object.keys(this.#fields)) {
+      if (this.#known.has(name)) continue;
+      const meant = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      const hint = meant !== name && this.#known.has(meant) ? `; did you mean ${meant}?` : '';
+      this.warn(`${shown(this.pathOf(name)).slice(1, -1)} is not a field of a model configuration and is ignored${hint}`);
+    }
+  }
+
+  fault(name: string, expected: string, fix: string): void {
+    this.#fault(this.pathOf(name), this.#fields[name], expected, fix);
+  }
+
+  warn(warning: string): void {
+    this.#findings.warnings.push(warning);
+  }
+
+  pathOf(name: string): string {
+    return this.#path === '' ? name : `${this.#path}.${name}`;
+  }
+
+  #items(name: string): readonly unknown[] {
+    const value = this.#fields[name];
+    return Array.isArray(value) ? (value as readonly unknown[]) : [value];
+  }
+
+  #integerOf(path: string, value: unknown, min: number, max: number): number | undefined {
+    const number = typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? Number(value) : value;
+    if (typeof number === 'number' && Number.isSafeInteger(number) && number >= min && number <= max) return number;
+    this.#fault(path, value, `a whole number from ${min} to ${max}`, 'write a number in this range');
+    return undefined;
+  }
+
+  #fault(field: string, value: unknown, expected: string, fix: string): void {
+    this.#findings.faults.push({ field, found: shown(value), expected, fix });
+  }
+}
+
+/** Absent, zero, empty, false, or a message of such: what tools print for a field that was never set. */
+function isOff(value: unknown, depth = 3): boolean {
+  if (value === null || value === '' || value === 0 || value === false) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return typeof value === 'object' && depth > 0 && Object.values(value).every((inner) => isOff(inner, depth - 1));
+}

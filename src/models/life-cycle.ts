@@ -1,0 +1,212 @@
+/** The models of the process: loads what the repositories hold and keeps the engine's catalog up to date. Main thread. */
+import type { NativeCatalogModel } from '../bridge/control.js';
+import { asServerError, ServerError } from '../errors.js';
+import { readConfigFile } from './config-file.js';
+import { planLanes } from './instance-lanes.js';
+import { catalogModelOf, statusOf, type ModelEntry, type ModelStatus, type VersionEntry } from './model-states.js';
+import { scanRepositories, type FoundModel } from './repository.js';
+import { loadVersion, type LoadOrder, type VersionMaker } from './version-loader.js';
+import { chooseVersions } from './version-policy.js';
+
+/** The functions of bridge/control.ts. */
+export interface ModelControl extends VersionMaker {
+  publishCatalog(models: readonly NativeCatalogModel[]): void;
+}
+
+/** The part of a pino logger that is used. */
+export type ModelLog = Readonly<Record<'debug' | 'info' | 'warn' | 'error', (fields: object, message: string) => void>>;
+
+export interface ModelStoreOptions {
+  readonly repositories: readonly string[];
+  /** Not empty: the one repository is itself this model. */
+  readonly modelName: string;
+  /** Concurrent runs of a version whose configuration does not say, >= 1. */
+  readonly defaultLanes: number;
+  /** Requests of one version that wait, where its configuration does not say; 0 = unbounded. */
+  readonly maxQueueSize: number;
+  /** Input bytes of those; 0 = unbounded. */
+  readonly maxQueueBytes: number;
+  /** Model files that are read at one time, >= 1: each needs memory of its own while it is optimised. */
+  readonly parallelLoads: number;
+  /** Called after each change of what `models` says. */
+  readonly onChange?: () => void;
+}
+
+export class ModelStore {
+  readonly #control: ModelControl;
+  readonly #log: ModelLog;
+  readonly #options: ModelStoreOptions;
+  readonly #models = new Map<string, ModelEntry>();
+  #loading: Promise<void> | undefined;
+  #isOver = false;
+  #isClosed = false;
+
+  constructor(control: ModelControl, log: ModelLog, options: ModelStoreOptions) {
+    this.#control = control;
+    this.#log = log;
+    this.#options = options;
+  }
+
+  /**
+   * Loads everything that the repositories hold and the version policies choose; a version is served as soon as it is loaded. A model
+   * that cannot be loaded is logged and does not stop the others. Rejects with ERR_CONFIG_OPTION when a repository cannot be read.
+   * Later calls join the first.
+   */
+  loadAll(): Promise<void> {
+    this.#loading ??= this.#loadEverything();
+    return this.#loading;
+  }
+
+  /** True once `loadAll` has ended, well or badly. */
+  isLoadingOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** `total`: versions that are to be served; `done`: those of them that are ready or have failed. */
+  progress(): { readonly over: boolean; readonly done: number; readonly total: number } {
+    const versions = this.models().flatMap((model) => model.versions);
+    const done = versions.filter(({ state }) => state === 'READY' || state === 'UNAVAILABLE').length;
+    return { over: this.#isOver, done, total: versions.length };
+  }
+
+  /** By name. */
+  models(): readonly ModelStatus[] {
+    return [...this.#models.values()].map(statusOf);
+  }
+
+  /** Models that are refused, or of which a version could not be loaded. */
+  failedModels(): readonly ModelStatus[] {
+    return this.models().filter(({ reason }) => reason !== '');
+  }
+
+  /** Drops every handle, now or when its load ends; the engine keeps what it serves. Nothing is published any more. May be repeated. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { versions } of this.#models.values()) {
+      for (const { loaded } of versions.values()) loaded?.handle.close();
+    }
+  }
+
+  async #loadEverything(): Promise<void> {
+    const started = performance.now();
+    try {
+      const orders = await this.#plan();
+      this.#publish();
+      const queue = orders.entries();
+      const worker = async (): Promise<void> => {
+        // Workers share the iterator, so each order is taken once.
+        for (const [i, order] of queue) {
+          if (this.#isClosed) return;
+          await this.#load(order, `${i + 1} of ${orders.length}`);
+        }
+      };
+      await Promise.all(Array.from({ length: this.#options.parallelLoads }, worker));
+    } finally {
+      this.#isOver = true;
+      this.#options.onChange?.();
+    }
+    const ready = this.models().reduce((sum, model) => sum + model.readyVersions, 0);
+    const failed = this.failedModels().map(({ name }) => name);
+    const fields = { models: this.#models.size, ready, failed, ms: millisecondsSince(started) };
+    this.#log.info(fields, `loading is over: ${ready} of ${this.progress().total} versions are ready`);
+  }
+
+  /** Enters every model and says what is to be loaded. */
+  async #plan(): Promise<readonly LoadOrder[]> {
+    const { repositories, modelName } = this.#options;
+    const scan = await scanRepositories(repositories, modelName);
+    for (const text of scan.ignored) this.#log.debug({}, `ignored in the model repository: ${text}`);
+    for (const text of scan.warnings) this.#log.warn({}, text);
+    if (scan.models.length === 0)
+      this.#log.warn({ repositories }, 'no model found; expected files such as <repository>/<model>/1/model.onnx');
+    const orders: LoadOrder[] = [];
+    for (const model of scan.models) {
+      try {
+        orders.push(...(await this.#planModel(model)));
+      } catch (thrown) {
+        this.#refuse(model, asServerError(thrown));
+      }
+    }
+    return orders;
+  }
+
+  async #planModel(model: FoundModel): Promise<readonly LoadOrder[]> {
+    if (model.fault !== '') throw new ServerError('ERR_MODEL_LOAD', model.fault);
+    const configuration = await readConfigFile(model);
+    const { config, source, warnings } = configuration;
+    const lanes = planLanes(model.name, config.instanceGroups, this.#options.defaultLanes);
+    for (const text of warnings) this.#log.warn({ model: model.name }, text);
+    for (const text of lanes.warnings) this.#log.warn({ model: model.name }, `${source}: ${text}`);
+
+    const available = model.versions.map(({ version }) => version);
+    const { chosen, missing } = chooseVersions(config.versionPolicy, available);
+    const versions = new Map<number, VersionEntry>();
+    for (const version of chosen) versions.set(version, { state: 'UNKNOWN', reason: 'it waits to be loaded', loaded: null });
+    this.#models.set(model.name, { name: model.name, fault: '', versions });
+    for (const version of missing) {
+      this.#fail(
+        model.name,
+        version,
+        new ServerError('ERR_MODEL_CONFIG', `${source}: version_policy names version ${version}, which has no folder`),
+      );
+    }
+    const { maxQueueSize, maxQueueBytes } = this.#options;
+    const queue = { maxQueueSize: config.maxQueueSize || maxQueueSize, maxQueueBytes };
+    const folders = model.versions.filter(({ version }) => chosen.includes(version));
+    return folders.map((version) => ({ model, version, configuration, lanes, queue }));
+  }
+
+  async #load(order: LoadOrder, position: string): Promise<void> {
+    const model = order.model.name;
+    const { version } = order.version;
+    const started = performance.now();
+    this.#log.info({ model, version }, `loading ${model} version ${version} (${position})`);
+    this.#change(model, version, { state: 'LOADING', reason: 'it is being loaded', loaded: null });
+    try {
+      const loaded = await loadVersion(this.#control, order);
+      if (this.#isClosed) {
+        loaded.handle.close();
+        return;
+      }
+      this.#change(model, version, { state: 'READY', reason: '', loaded });
+      const ms = millisecondsSince(started);
+      const fields = { model, version, ms, maxBatchSize: loaded.api.maxBatchSize, lanes: order.lanes.lanes };
+      this.#log.info(fields, `loaded ${model} version ${version} in ${ms} ms`);
+    } catch (thrown) {
+      this.#fail(model, version, asServerError(thrown));
+    }
+    this.#publish();
+  }
+
+  /** The whole model: none of its versions is tried. */
+  #refuse(model: FoundModel, error: ServerError): void {
+    const entry = { state: 'UNAVAILABLE', reason: error.message, loaded: null } as const;
+    const versions = new Map(model.versions.map(({ version }): [number, VersionEntry] => [version, entry]));
+    this.#models.set(model.name, { name: model.name, fault: error.message, versions });
+    this.#log.error({ model: model.name, ...logFieldsOf(error) }, `model ${model.name} is refused: ${error.message}`);
+    this.#options.onChange?.();
+  }
+
+  #fail(model: string, version: number, error: ServerError): void {
+    this.#change(model, version, { state: 'UNAVAILABLE', reason: error.message, loaded: null });
+    this.#log.error({ model, version, ...logFieldsOf(error) }, `${model} version ${version} failed: ${error.message}`);
+  }
+
+  #change(model: string, version: number, entry: VersionEntry): void {
+    this.#models.get(model)?.versions.set(version, entry);
+    this.#options.onChange?.();
+  }
+
+  #publish(): void {
+    if (!this.#isClosed) this.#control.publishCatalog([...this.#models.values()].map(catalogModelOf));
+  }
+}
+
+/** The message says all there is to know, unless the fault is ours. */
+function logFieldsOf(error: ServerError): object {
+  return error.code === 'ERR_INTERNAL' ? { code: error.code, err: error } : { code: error.code };
+}
+
+function millisecondsSince(started: number): number {
+  return Math.round(performance.now() - started);
+}

@@ -1,0 +1,209 @@
+/** Composition root of the main thread: builds every object once; start, drain, destroy. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createVersion, openSession, ortVersion, publishCatalog } from './bridge/control.js';
+import { engineReadings, inFlightRequests, latencyBoundsSeconds } from './bridge/engine-readings.js';
+import { HEALTH_MAX_AGE_MS, currentHealth, publishHealth, type HealthSnapshot } from './bridge/health-snapshot.js';
+import type { FrontEndOptions } from './bridge/thread-messages.js';
+import type { Options } from './config/options.js';
+import { VERSION } from './config/version.js';
+import { ServerError } from './errors.js';
+import { HealthMonitor } from './health/health-monitor.js';
+import { FrontEndThread } from './lifecycle/front-end-thread.js';
+import { GuardedEngine } from './lifecycle/guarded-engine.js';
+import { memoryBound } from './lifecycle/memory-bound.js';
+import { clearReadyFile, writeReadyFile, type ServerPorts } from './lifecycle/ready-file.js';
+import { registerEngineMetrics } from './management/engine-metrics.js';
+import { ManagementServer } from './management/management-server.js';
+import { ModelStore } from './models/life-cycle.js';
+import type { Logger } from './telemetry/log.js';
+import { createRegistry } from './telemetry/process-metrics.js';
+
+/** One for now: several need one owner of each port that hands accepted connections out. */
+const FRONT_END_THREADS = 1;
+
+/** Triton's default for ONNX models on the CPU: while one run computes, the next one gathers. */
+const DEFAULT_LANES = 2;
+
+/** Model files read at one time. Reading is mostly waiting for the disk, but each needs memory of its own while it is optimised. */
+const PARALLEL_LOADS = 4;
+
+/** A server that still loads has promised nobody anything: it ends well within the 5 s that SIGTERM gets then. */
+const LOADING_EXIT_MS = 3000;
+
+/** Answers to requests that were cancelled at the deadline get this long to leave. */
+const CANCELLED_REPLIES_MS = 500;
+
+export class Server {
+  readonly #options: Options;
+  readonly #log: Logger;
+  readonly #monitor: HealthMonitor;
+  readonly #models: ModelStore;
+  readonly #frontEnds: FrontEndThread[] = [];
+  #management: ManagementServer | undefined;
+  #ports: ServerPorts = { http: null, grpc: null, management: null };
+  #listening = 0;
+  #engine: GuardedEngine | undefined;
+  #exiting = false;
+  #readyFileIsDue: boolean;
+  #fail: (error: unknown) => void = () => {};
+  /** Rejects when something broke that the server cannot go on without; never resolves. */
+  readonly failed: Promise<never>;
+
+  constructor(options: Options, log: Logger) {
+    this.#options = options;
+    this.#log = log;
+    this.#readyFileIsDue = options.readyFile !== '';
+    this.failed = new Promise((_, reject) => (this.#fail = reject));
+    this.failed.catch(() => {}); // Whoever has stopped listening to it is on the way out already.
+    this.#models = createModelStore(options, log, () => this.#monitor.update());
+    this.#monitor = new HealthMonitor({
+      intervalMs: options.healthIntervalMs,
+      rules: { strictReadiness: options.strictReadiness, maxBlockedMs: HEALTH_MAX_AGE_MS },
+      facts: () => ({
+        loading: this.#models.progress(),
+        models: this.#models.models(),
+        frontEnds: { listening: this.#listening, expected: FRONT_END_THREADS },
+        exiting: this.#exiting,
+      }),
+      publish: publishHealth,
+      onChange: (health) => this.#onHealthChange(health),
+      now: () => performance.now(),
+    });
+  }
+
+  /**
+   * Resolves when loading is over. Probes answer from early on, and models are served as they become ready. Rejects with what makes a
+   * start impossible; `destroy` cleans up then. After `drain` or `destroy` it goes no further.
+   */
+  async start(): Promise<void> {
+    if (this.#options.readyFile !== '') clearReadyFile(this.#options.readyFile);
+    const engine = new GuardedEngine(this.#options);
+    this.#engine = engine;
+    const facts = { version: VERSION, ort_version: ortVersion(), node_version: process.version, cpu_threads: engine.cpuThreads };
+    this.#log.info(
+      { ...facts, worst_case: memoryBound(this.#options) },
+      'starting; worst_case is the request memory that the limits allow',
+    );
+    this.#monitor.start();
+    await this.#listenForManagement();
+    if (!this.#exiting) await this.#startFrontEnds();
+    if (!this.#exiting) await this.#loadModels();
+  }
+
+  /**
+   * Not ready at once; serves on for the drain delay, which `hurry` cuts short; then closes the listeners and lets accepted requests end,
+   * at most for the exit timeout. Resolves when the engine is stopped.
+   */
+  async drain(hurry: AbortSignal): Promise<void> {
+    const loaded = this.#models.progress().over;
+    const delayMs = loaded ? this.#options.drainDelaySecs * 1000 : 0;
+    const timeoutMs = this.#options.exitTimeoutSecs * 1000;
+    this.#exiting = true;
+    this.#monitor.update();
+    this.#log.info({ delay_ms: delayMs, timeout_ms: timeoutMs }, 'draining: not ready any more, still serving');
+    await sleep(delayMs, undefined, { signal: hurry }).catch(() => this.#log.info('the drain delay was cut short'));
+
+    const drained = Promise.all(this.#frontEnds.map((thread) => thread.drain()));
+    if (!(await endsWithin(drained, loaded ? timeoutMs : Math.min(timeoutMs, LOADING_EXIT_MS)))) {
+      this.#log.warn({ in_flight_requests: inFlightRequests() }, 'the exit timeout is over; requests in flight are cancelled');
+      this.#engine?.stop();
+      await endsWithin(drained, CANCELLED_REPLIES_MS);
+    }
+    await this.destroy();
+    this.#log.info('drained');
+  }
+
+  /** Ends everything now. May be repeated. */
+  async destroy(): Promise<void> {
+    this.#exiting = true;
+    await Promise.all(this.#frontEnds.map((thread) => thread.destroy()));
+    this.#models.close();
+    this.#monitor.stop();
+    this.#engine?.stop();
+    await this.#management?.close();
+  }
+
+  async #listenForManagement(): Promise<void> {
+    if (!this.#options.allowMetrics) return;
+    const registry = createRegistry({ version: VERSION, ortVersion: ortVersion() });
+    registerEngineMetrics(registry, engineReadings, latencyBoundsSeconds());
+    const { host, metricsPort } = this.#options;
+    this.#management = new ManagementServer({ host, port: metricsPort, health: currentHealth, metrics: registry, log: this.#log });
+    this.#ports = { ...this.#ports, management: await this.#management.listen() };
+  }
+
+  async #startFrontEnds(): Promise<void> {
+    const script = new URL('./frontend/thread.js', import.meta.url);
+    const onLost = (error: ServerError): void => this.#fail(error);
+    for (let i = 0; i < FRONT_END_THREADS; i++) this.#frontEnds.push(new FrontEndThread(script, frontEndOptions(this.#options), onLost));
+    for (const thread of this.#frontEnds) {
+      const { http, grpc } = await thread.listening;
+      this.#ports = { ...this.#ports, http, grpc };
+      this.#listening++;
+    }
+    this.#monitor.update();
+    this.#log.info({ ports: this.#ports }, 'listening');
+  }
+
+  async #loadModels(): Promise<void> {
+    await this.#models.loadAll();
+    const failed = this.#models.failedModels();
+    if (this.#options.exitOnError && failed.length > 0) {
+      const reasons = failed.map(({ name, reason }) => `model "${name}": ${reason}`);
+      throw new ServerError('ERR_MODEL_LOAD', `--exit-on-error: ${reasons.join('; ')}`);
+    }
+  }
+
+  #onHealthChange({ live, ready, started, checks }: HealthSnapshot): void {
+    const failed = [...checks.live, ...checks.ready, ...checks.started]
+      .filter(({ ok }) => !ok)
+      .map(({ name, reason }) => `${name}: ${reason}`);
+    this.#log.info({ live, ready, started, failed: [...new Set(failed)] }, ready ? 'ready' : 'not ready');
+    if (!ready || !this.#readyFileIsDue) return;
+    this.#readyFileIsDue = false;
+    try {
+      writeReadyFile(this.#options.readyFile, this.#ports);
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+  }
+}
+
+/** The models that the options name, not loaded yet. `onChange`: see `ModelStoreOptions`. */
+export function createModelStore(options: Options, log: Logger, onChange: () => void): ModelStore {
+  return new ModelStore({ openSession, createVersion, publishCatalog }, log, {
+    repositories: options.modelRepository,
+    modelName: options.modelName,
+    maxQueueSize: options.maxQueueSize,
+    maxQueueBytes: options.maxQueueBytes,
+    defaultLanes: DEFAULT_LANES,
+    parallelLoads: PARALLEL_LOADS,
+    onChange,
+  });
+}
+
+function frontEndOptions(options: Options): FrontEndOptions {
+  return {
+    host: options.host,
+    httpPort: options.allowHttp ? options.httpPort : null,
+    grpcPort: options.allowGrpc ? options.grpcPort : null,
+    maxRequestBytes: options.maxRequestBytes,
+    maxConnections: options.maxConnections,
+    maxConcurrentStreams: options.grpcMaxConcurrentStreams,
+    headersTimeoutMs: options.httpHeadersTimeoutMs,
+    requestTimeoutMs: options.httpRequestTimeoutMs,
+    keepAliveTimeoutMs: options.httpKeepAliveTimeoutMs,
+    accessLog: options.accessLog,
+    logLevel: options.logLevel,
+    serverVersion: VERSION,
+  };
+}
+
+/** False when time is up first. */
+async function endsWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  const stop = new AbortController();
+  const late = sleep(limitMs, false, { signal: stop.signal }).catch(() => false);
+  const inTime = await Promise.race([work.then(() => true), late]);
+  stop.abort();
+  return inTime;
+}

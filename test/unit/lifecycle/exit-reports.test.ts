@@ -1,0 +1,67 @@
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadOptions } from '../../../src/config/load.js';
+import { ServerError } from '../../../src/errors.js';
+import { exitCodeOf } from '../../../src/lifecycle/exit-codes.js';
+import { memoryBound } from '../../../src/lifecycle/memory-bound.js';
+import { clearReadyFile, writeReadyFile } from '../../../src/lifecycle/ready-file.js';
+import { writeTerminationLog } from '../../../src/lifecycle/termination-log.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'penstock-exit-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+it('maps failures to exit codes, and everything unforeseen to 70', () => {
+  expect(exitCodeOf(new ServerError('ERR_CONFIG_OPTION', ''))).toBe(64);
+  expect(exitCodeOf(new ServerError('ERR_PORT_BUSY', ''))).toBe(64);
+  expect(exitCodeOf(new ServerError('ERR_MODEL_LOAD', ''))).toBe(73);
+  expect(exitCodeOf(new TypeError('a bug'))).toBe(70);
+});
+
+describe('the termination log', () => {
+  it('gets one line of at most 4096 bytes', () => {
+    const path = join(folder, 'termination-log');
+    writeFileSync(path, '');
+    writeTerminationLog('first\nsecond', path);
+    expect(readFileSync(path, 'utf8')).toBe('first; second\n');
+    writeTerminationLog('x'.repeat(5000), path);
+    expect(readFileSync(path)).toHaveLength(4096);
+  });
+
+  it('is not made where there is none', () => {
+    writeTerminationLog('text', join(folder, 'none'));
+    expect(existsSync(join(folder, 'none'))).toBe(false);
+  });
+});
+
+describe('the ready file', () => {
+  it('replaces what an earlier server left and leaves nothing beside it', () => {
+    const path = join(folder, 'ready');
+    writeFileSync(path, 'stale');
+    clearReadyFile(path);
+    expect(existsSync(path)).toBe(false);
+    writeReadyFile(path, { http: 1, grpc: null, management: 3 });
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ http: 1, grpc: null, management: 3 });
+    expect(readdirSync(folder)).toEqual(['ready']);
+  });
+
+  it('names its option when it cannot be written', () => {
+    expect(() => writeReadyFile(join(folder, 'no/such/place'), { http: 1, grpc: 2, management: 3 })).toThrow(/^--ready-file: /);
+  });
+});
+
+it('bounds request memory by the limits, and says when there is none', () => {
+  const bound = (...flags: string[]) => memoryBound(loadOptions(flags, {}).options);
+  const small = ['--max-request-bytes=10', '--max-connections=3', '--grpc-max-concurrent-streams=7', '--max-in-flight-requests=5'];
+  expect(bound(...small, '--max-in-flight-bytes=40')).toEqual({ receivingHttpBytes: 30, receivingGrpcBytes: 210, acceptedBytes: 40 });
+  expect(bound(...small, '--max-in-flight-bytes=0', '--allow-grpc=false')).toEqual({
+    receivingHttpBytes: 30,
+    receivingGrpcBytes: 0,
+    acceptedBytes: 50,
+  });
+  expect(bound('--max-in-flight-bytes=0', '--max-in-flight-requests=0').acceptedBytes).toBeNull();
+});

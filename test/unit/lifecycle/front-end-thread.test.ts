@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import type { FrontEndOptions } from '../../../src/bridge/thread-messages.js';
+import type { ServerError } from '../../../src/errors.js';
+import { FrontEndThread } from '../../../src/lifecycle/front-end-thread.js';
+
+const options: FrontEndOptions = {
+  host: '127.0.0.1',
+  httpPort: 0,
+  grpcPort: null,
+  maxRequestBytes: 1,
+  maxConnections: 1,
+  maxConcurrentStreams: 1,
+  headersTimeoutMs: 1,
+  requestTimeoutMs: 1,
+  keepAliveTimeoutMs: 1,
+  accessLog: false,
+  logLevel: 'silent',
+  serverVersion: '0',
+};
+
+/** A thread that runs `code`, with `port` to the main thread; `onMessage` handles what it is told. */
+function threadOf(code: string, lost: ServerError[] = []): FrontEndThread {
+  const source = `import { parentPort as port } from 'node:worker_threads'; ${code}`;
+  return new FrontEndThread(new URL(`data:text/javascript,${encodeURIComponent(source)}`), options, (error) => lost.push(error));
+}
+
+const LISTENS = `port.postMessage({ type: 'listening', httpPort: 5, grpcPort: null });`;
+
+describe('a front-end thread', () => {
+  it('tells its ports, drains when asked and ends when destroyed, without counting as lost', async () => {
+    const lost: ServerError[] = [];
+    const obey = `port.on('message', ({ type }) => type === 'drain' ? port.postMessage({ type: 'drained' }) : port.close());`;
+    const thread = threadOf(LISTENS + obey, lost);
+    expect(await thread.listening).toEqual({ http: 5, grpc: null });
+    await thread.drain();
+    await thread.destroy();
+    await thread.destroy();
+    expect(lost).toEqual([]);
+  });
+
+  it('passes on why it cannot listen', async () => {
+    const thread = threadOf(`port.postMessage({ type: 'failed', code: 'ERR_PORT_BUSY', message: 'port 1 is taken' });`);
+    await expect(thread.listening).rejects.toMatchObject({ code: 'ERR_PORT_BUSY', message: 'port 1 is taken' });
+  });
+
+  it('counts as lost, with the cause, when it ends by itself', async () => {
+    const lost: ServerError[] = [];
+    const thread = threadOf(`${LISTENS} setTimeout(() => { throw new Error('inside'); }, 50);`, lost);
+    await thread.listening;
+    await expect.poll(() => lost.length).toBe(1);
+    expect(lost[0]).toMatchObject({ code: 'ERR_INTERNAL', cause: { message: 'inside' } });
+  });
+
+  it('fails its start when it ends before it listens', async () => {
+    await expect(threadOf('').listening).rejects.toMatchObject({ code: 'ERR_INTERNAL' });
+  });
+
+  it('is terminated when it does not go', async () => {
+    const thread = threadOf(`${LISTENS} setInterval(() => {}, 1000);`);
+    await thread.listening;
+    await thread.destroy();
+  });
+
+  it('just ends when it is drained before it listens', async () => {
+    await threadOf('setInterval(() => {}, 1000);').drain();
+  });
+});

@@ -1,0 +1,75 @@
+import { Registry } from 'prom-client';
+import { expect, it } from 'vitest';
+import type { NativeHistogram, NativeStatistics } from '../../../src/bridge/addon.js';
+import { registerEngineMetrics } from '../../../src/management/engine-metrics.js';
+
+const histogram: NativeHistogram = { buckets: [1, 2, 0], count: 3, sumSeconds: 0.25 };
+const statistics: NativeStatistics = {
+  model: 'digits',
+  version: 2,
+  lastInferenceMs: 0,
+  inferenceCount: 12,
+  executionCount: 4,
+  success: { count: 7, ns: 9_999_999 },
+  fail: { count: 3, ns: 1 },
+  queue: { count: 7, ns: 2_000 },
+  computeInput: { count: 7, ns: 3_000 },
+  computeInfer: { count: 7, ns: 4_000 },
+  computeOutput: { count: 7, ns: 5_000 },
+  failures: [1, 2, 0, 3],
+  batches: [],
+  requestSeconds: { http: histogram, grpc: { buckets: [0, 0, 0], count: 0, sumSeconds: 0 } },
+  queueSeconds: histogram,
+  computeSeconds: histogram,
+  bytesReceived: 1000,
+  bytesCopied: 999,
+  queueLength: 5,
+};
+const gauges = { inFlightRequests: 1, inFlightBytes: 2, blockBytes: 3, blocks: 4, ranges: 5, rangeBytes: 6 };
+
+it("writes Triton's names in microseconds and ours in seconds and bytes, all from one reading", async () => {
+  const registry = new Registry();
+  let readings = 0;
+  registerEngineMetrics(registry, () => {
+    readings++;
+    return { statistics: [statistics], gauges };
+  }, [0.001, 0.01]);
+  const lines = (await registry.metrics()).split('\n');
+  expect(readings).toBe(1);
+  const labels = 'model="digits",version="2"';
+  for (const line of [
+    `nv_inference_request_success{${labels}} 7`,
+    `nv_inference_request_failure{${labels},reason="REJECTED"} 1`,
+    `nv_inference_request_failure{${labels},reason="CANCELED"} 2`,
+    `nv_inference_request_failure{${labels},reason="BACKEND"} 0`,
+    `nv_inference_request_failure{${labels},reason="OTHER"} 3`,
+    `nv_inference_count{${labels}} 12`,
+    `nv_inference_exec_count{${labels}} 4`,
+    `nv_inference_pending_request_count{${labels}} 5`,
+    `nv_inference_request_duration_us{${labels}} 9999`,
+    `nv_inference_queue_duration_us{${labels}} 2`,
+    `nv_inference_compute_input_duration_us{${labels}} 3`,
+    `nv_inference_compute_infer_duration_us{${labels}} 4`,
+    `nv_inference_compute_output_duration_us{${labels}} 5`,
+    `penstock_request_duration_seconds_bucket{le="0.01",${labels},protocol="http"} 3`,
+    `penstock_request_duration_seconds_count{${labels},protocol="grpc"} 0`,
+    `penstock_queue_duration_seconds_sum{${labels}} 0.25`,
+    `penstock_compute_duration_seconds_bucket{le="+Inf",${labels}} 3`,
+    `penstock_tensor_bytes_received_total{${labels}} 1000`,
+    `penstock_tensor_bytes_copied_total{${labels},direction="input"} 999`,
+    'penstock_in_flight_requests 1',
+    'penstock_tensor_memory_bytes 3',
+    'penstock_output_range_bytes 6',
+  ]) {
+    expect(lines).toContain(line);
+  }
+});
+
+it('reads again at the next scrape', async () => {
+  const registry = new Registry();
+  let inFlightRequests = 0;
+  registerEngineMetrics(registry, () => ({ statistics: [], gauges: { ...gauges, inFlightRequests: ++inFlightRequests } }), [1]);
+  await registry.metrics();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await registry.metrics()).toContain('penstock_in_flight_requests 2');
+});

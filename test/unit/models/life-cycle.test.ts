@@ -1,0 +1,273 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import type { NativeCatalogModel, NativeSession, NativeSignature, NativeVersion, NativeVersionSpec } from '../../../src/bridge/control.js';
+import { ServerError } from '../../../src/errors.js';
+import { ModelStore, type ModelControl, type ModelLog, type ModelStoreOptions } from '../../../src/models/life-cycle.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const SIGNATURE: NativeSignature = {
+  inputs: [{ name: 'x', dataType: 11, dims: [-1, 2], symbolicDims: ['n', ''] }],
+  outputs: [{ name: 'y', dataType: 11, dims: [-1, 2], symbolicDims: ['n', ''] }],
+  metadata: {},
+};
+
+/** Opens every file whose path does not hold "bad"; each load ends when the test says so, or at once. */
+class FakeEngine implements ModelControl {
+  readonly published: (readonly NativeCatalogModel[])[] = [];
+  readonly specs: NativeVersionSpec[] = [];
+  readonly gates: (() => void)[] = [];
+  openSessions = 0;
+  openHandles = 0;
+  mostAtOnce = 0;
+  #running = 0;
+
+  constructor(readonly gated = false) {}
+
+  async openSession(modelPath: string): Promise<NativeSession> {
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#running);
+    await new Promise<void>((open) => (this.gated ? this.gates.push(open) : setImmediate(open)));
+    this.#running--;
+    if (modelPath.includes('bad')) throw new ServerError('ERR_MODEL_LOAD', `Load model from ${modelPath} failed: broken`);
+    this.openSessions++;
+    return { signature: () => SIGNATURE, close: () => void this.openSessions-- };
+  }
+
+  createVersion(_session: NativeSession, spec: NativeVersionSpec): NativeVersion {
+    this.specs.push(spec);
+    this.openHandles++;
+    return { close: () => void this.openHandles-- };
+  }
+
+  publishCatalog(models: readonly NativeCatalogModel[]): void {
+    this.published.push(models);
+  }
+
+  get catalog(): unknown {
+    return this.published
+      .at(-1)
+      ?.map(({ name, defaultVersion, versions }) => [
+        name,
+        defaultVersion,
+        versions.map(({ version, handle }) => [version, handle !== null]),
+      ]);
+  }
+}
+
+interface Setup {
+  readonly engine: FakeEngine;
+  readonly store: ModelStore;
+  readonly lines: string[];
+}
+
+function setUp(files: Readonly<Record<string, string>>, more: Partial<ModelStoreOptions> = {}, engine = new FakeEngine()): Setup {
+  const lines: string[] = [];
+  const line =
+    (level: string) =>
+    (_fields: object, message: string): void =>
+      void lines.push(`${level}: ${message.replace(/\d+ ms/, 'N ms')}`);
+  const log: ModelLog = { debug: () => {}, info: line('info'), warn: line('warn'), error: line('error') };
+  const options = {
+    repositories: [temporaryFolder(files)],
+    modelName: '',
+    defaultLanes: 2,
+    maxQueueSize: 100,
+    maxQueueBytes: 1000,
+    parallelLoads: 2,
+  };
+  return { engine, lines, store: new ModelStore(engine, log, { ...options, ...more }) };
+}
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+describe('loading all models', () => {
+  it('serves each of them with its documents, lanes and queue', async () => {
+    const config = 'max_batch_size: 4 instance_group { count: 3 } dynamic_batching { default_queue_policy { max_queue_size: 7 } }';
+    const { engine, store } = setUp({ 'm/1/model.onnx': '', 'm/config.pbtxt': config });
+    await store.loadAll();
+    const tensor = { dataType: 11, dims: [-1, 2] };
+    expect(engine.specs).toEqual([
+      {
+        modelName: 'm',
+        version: 1,
+        maxBatchSize: 4,
+        inputs: [{ name: 'x', ...tensor }],
+        outputs: [{ name: 'y', ...tensor }],
+        lanes: 3,
+        maxQueueSize: 7,
+        maxQueueBytes: 1000,
+      },
+    ]);
+    const model = engine.published.at(-1)?.[0];
+    expect(JSON.parse(model?.metadataJson ?? '')).toMatchObject({ name: 'm', versions: ['1'] });
+    expect(JSON.parse(model?.versions[0]?.configJson ?? '')).toMatchObject({ name: 'm', max_batch_size: 4 });
+    expect(engine.openSessions).toBe(0);
+    expect(store.failedModels()).toEqual([]);
+  });
+
+  it('serves only the versions that the policy chooses, and the highest by default', async () => {
+    const { engine, store } = setUp({
+      'm/1/model.onnx': '',
+      'm/9/model.onnx': '',
+      'm/10/model.onnx': '',
+      'm/config.json': '{"version_policy":{"latest":{"num_versions":2}}}',
+    });
+    await store.loadAll();
+    expect(engine.catalog).toEqual([
+      [
+        'm',
+        10,
+        [
+          [9, true],
+          [10, true],
+        ],
+      ],
+    ]);
+    expect(JSON.parse(engine.published.at(-1)?.[0]?.metadataJson ?? '')).toMatchObject({ versions: ['9', '10'] });
+  });
+
+  it('names every version before it is loaded, and serves each as soon as it is', async () => {
+    const engine = new FakeEngine(true);
+    const { store } = setUp({ 'a/1/model.onnx': '', 'b/1/model.onnx': '', 'c/1/model.onnx': '' }, {}, engine);
+    const loading = store.loadAll();
+    await turn();
+    expect(engine.catalog).toEqual([
+      ['a', 0, [[1, false]]],
+      ['b', 0, [[1, false]]],
+      ['c', 0, [[1, false]]],
+    ]);
+    expect(store.models().map(({ versions }) => versions[0]?.state)).toEqual(['LOADING', 'LOADING', 'UNKNOWN']);
+    engine.gates[1]?.();
+    await turn();
+    expect(engine.catalog).toEqual([
+      ['a', 0, [[1, false]]],
+      ['b', 1, [[1, true]]],
+      ['c', 0, [[1, false]]],
+    ]);
+    expect(store.progress()).toEqual({ over: false, done: 1, total: 3 });
+    expect(store.isLoadingOver()).toBe(false);
+    for (const open of engine.gates) open();
+    await turn();
+    engine.gates[2]?.();
+    await loading;
+    expect(store.progress()).toEqual({ over: true, done: 3, total: 3 });
+    expect(engine.mostAtOnce).toBe(2);
+  });
+
+  it('goes on past a bad version and a bad model, and says why they are not ready', async () => {
+    const { engine, store, lines } = setUp({
+      'a/1/model.onnx': '',
+      'a/2/bad.onnx': '',
+      'a/config.pbtxt': 'version_policy { all { } } default_model_filename: "model.onnx"',
+      'bad/1/model.onnx': '',
+      'c/1/model.onnx': '',
+      'c/config.pbtxt': 'max_batch_size: -1',
+      'd/1/model.onnx': '',
+      'd/config.json': '{"version_policy":{"specific":{"versions":[1,5]}}, "typo": 1, "instance_group":[{"kind":"KIND_GPU"}]}',
+    });
+    await store.loadAll();
+    expect(engine.catalog).toEqual([
+      [
+        'a',
+        1,
+        [
+          [1, true],
+          [2, false],
+        ],
+      ],
+      ['bad', 0, [[1, false]]],
+      ['c', 0, [[1, false]]],
+      [
+        'd',
+        1,
+        [
+          [1, true],
+          [5, false],
+        ],
+      ],
+    ]);
+    expect(store.failedModels().map(({ name, readyVersions, reason }) => [name, readyVersions, reason])).toEqual([
+      ['a', 1, 'version 2: a/2/model.onnx: no such file or folder'],
+      ['bad', 0, 'version 1: Load model from bad/1/model.onnx failed: broken'],
+      ['c', 0, expect.stringContaining('config.pbtxt: max_batch_size: found -1')],
+      ['d', 1, 'version 5: config.json: version_policy names version 5, which has no folder'],
+    ]);
+    expect(engine.published.at(-1)?.[2]?.versions[0]?.reason).toContain('max_batch_size: found -1');
+    expect(lines.filter((line) => !line.startsWith('info'))).toEqual([
+      expect.stringMatching(/^error: model c is refused: config\.pbtxt: max_batch_size: found -1, expected .*; fix: /),
+      'warn: config.json: typo is not a field of a model configuration and is ignored',
+      expect.stringMatching(/^warn: config\.json: instance_group\[0\]\.kind: KIND_GPU, but/),
+      'error: d version 5 failed: config.json: version_policy names version 5, which has no folder',
+      'error: a version 2 failed: a/2/model.onnx: no such file or folder',
+      'error: bad version 1 failed: Load model from bad/1/model.onnx failed: broken',
+    ]);
+    expect(lines.at(-1)).toBe('info: loading is over: 2 of 6 versions are ready');
+  });
+
+  it('closes the session of a model that its configuration does not fit', async () => {
+    const { engine, store } = setUp({ 'm/1/model.onnx': '', 'm/config.pbtxt': 'input { name: "z" }' });
+    await store.loadAll();
+    expect([engine.openSessions, engine.openHandles]).toEqual([0, 0]);
+    expect(store.failedModels()[0]?.reason).toContain('input[0].name: found "z"');
+  });
+
+  it('logs its progress', async () => {
+    const { lines, store } = setUp({ 'm/1/model.onnx': '' });
+    await store.loadAll();
+    expect(lines).toEqual([
+      'info: loading m version 1 (1 of 1)',
+      'info: loaded m version 1 in N ms',
+      'info: loading is over: 1 of 1 versions are ready',
+    ]);
+  });
+
+  it('is done once, however often it is asked for', async () => {
+    const { engine, store } = setUp({ 'm/1/model.onnx': '' });
+    await Promise.all([store.loadAll(), store.loadAll()]);
+    expect(engine.specs).toHaveLength(1);
+  });
+
+  it('is over, and says so, when a repository cannot be read', async () => {
+    let changes = 0;
+    const { store } = setUp({}, { repositories: ['/nowhere/at/all'], onChange: () => changes++ });
+    await expect(store.loadAll()).rejects.toMatchObject({ code: 'ERR_CONFIG_OPTION' });
+    expect([store.isLoadingOver(), changes]).toEqual([true, 1]);
+  });
+
+  it('warns of a repository without a model', async () => {
+    const { lines, engine, store } = setUp({});
+    await store.loadAll();
+    expect(lines[0]).toMatch(/^warn: no model found/);
+    expect(engine.published).toEqual([[]]);
+  });
+});
+
+describe('closing', () => {
+  it('drops the handles of what is loaded and of what is still being loaded', async () => {
+    const engine = new FakeEngine(true);
+    const { store } = setUp({ 'a/1/model.onnx': '', 'b/1/model.onnx': '', 'c/1/model.onnx': '' }, { parallelLoads: 1 }, engine);
+    const loading = store.loadAll();
+    await turn();
+    engine.gates[0]?.();
+    await turn();
+    expect(engine.openHandles).toBe(1);
+    store.close();
+    const published = engine.published.length;
+    engine.gates[1]?.();
+    await loading;
+    expect([engine.openHandles, engine.openSessions, engine.published.length, engine.gates.length]).toEqual([0, 0, published, 2]);
+  });
+});
+
+it('loads the configurations of the models that come with the server', async () => {
+  const repositories = [fileURLToPath(new URL('../../../models', import.meta.url))];
+  const { lines, store } = setUp({}, { repositories });
+  await store.loadAll();
+  expect(store.models().map(({ name, versions }) => [name, versions.length])).toEqual([
+    ['add_sub', 1],
+    ['digits', 2],
+    ['echo_text', 1],
+  ]);
+  expect(lines.filter((line) => line.startsWith('warn'))).toEqual([]);
+});

@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project a folder of test/, from cheap to dear. The later ones start servers, which would take the cores from each other. */
+const PARALLEL = ['unit', 'architecture', 'contract'];
+const SEQUENTIAL = ['integration', 'process'];
+
+export default defineConfig({
+  test: {
+    projects: [...PARALLEL, ...SEQUENTIAL].map((name) => ({
+      test: {
+        name,
+        include: [`test/${name}/**/*.test.ts`],
+        environment: 'node',
+        pool: 'forks',
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+        fileParallelism: PARALLEL.includes(name),
+      },
+    })),
+  },
+});
