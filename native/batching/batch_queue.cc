@@ -14,7 +14,7 @@ bool IsExpired(const QueueItem& item, int64_t now_ns) { return item.deadline_ns 
 
 // The first words are Triton's: clients and dashboards look for them.
 Status Full(const std::string& facts) {
-  return Status(StatusCode::kQueueFull, "Exceeds maximum queue size: " + facts + "; retry later, or raise the limit or the model's capacity");
+  return Status(StatusCode::kQueueFull, "Exceeds maximum queue size: " + facts + "; retry later, or raise the queue limit or the lanes");
 }
 
 }  // namespace

@@ -120,7 +120,8 @@ TEST(BatchQueue, SeededSchedulesAgreeWithAPlainModel) {
           auto copy = item;
           uint64_t bytes = item->bytes;
           for (const auto& queued : model) bytes += queued->bytes;
-          const bool fits = (limits.max_items == 0 || model.size() < limits.max_items) && (limits.max_bytes == 0 || bytes <= limits.max_bytes);
+          const bool fits = (limits.max_items == 0 || model.size() < limits.max_items) &&
+                            (limits.max_bytes == 0 || bytes <= limits.max_bytes);
           ASSERT_EQ(queue.Enqueue(&copy, now).ok(), fits);
           if (fits) model.push_back(item);
           break;

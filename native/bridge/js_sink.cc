@@ -32,8 +32,9 @@ std::shared_ptr<JsSink> JsSink::Open(Napi::Env env, Napi::Function on_completion
       nullptr, [](napi_env, void*, void* context) { delete static_cast<std::weak_ptr<JsSink>*>(context); },
       new std::weak_ptr<JsSink>(sink),
       [](napi_env env, napi_value callback, void* context, void*) {
+        if (env == nullptr) return;  // the environment has ended and the context is gone
         const auto sink = static_cast<std::weak_ptr<JsSink>*>(context)->lock();
-        if (env != nullptr && sink != nullptr) sink->Drain(Napi::Env(env), Napi::Function(env, callback));
+        if (sink != nullptr) sink->Drain(Napi::Env(env), Napi::Function(env, callback));
       },
       &sink->tsfn_);
   if (created != napi_ok) return nullptr;

@@ -62,8 +62,8 @@ struct Job : batching::QueueItem {
   std::vector<JobInput> inputs;   // one per signature input, in order
   std::vector<size_t> outputs;    // indices into the signature's outputs
   std::shared_ptr<const void> admission;  // given back just before the outcome leaves
-  // Where Cancel goes. An aliasing pointer that owns the model version of this pipeline: a version lives as long as it has a job. Lanes drop
-  // jobs, so its deleter must pass the version to another thread (serving::Reaper). May be null when somebody else keeps the pipeline.
+  // Where Cancel goes. An aliasing pointer that owns the model version of this pipeline: a version lives as long as it has a job. Lanes
+  // drop jobs, so its deleter must pass the version to another thread (serving::Reaper). May be null when somebody else keeps the pipeline.
   std::shared_ptr<Pipeline> pipeline;
   Timing timing;
   std::atomic<bool> cancelled{false};

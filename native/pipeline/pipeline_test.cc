@@ -18,7 +18,9 @@ using session::FakeSession;
 
 class PipelineTest : public ::testing::Test {
  protected:
-  void Start(int lanes = 1, batching::QueueLimits limits = {}) { pipeline_ = std::make_unique<Pipeline>(session_, PipelineOptions{lanes, limits}); }
+  void Start(int lanes = 1, batching::QueueLimits limits = {}) {
+    pipeline_ = std::make_unique<Pipeline>(session_, PipelineOptions{lanes, limits});
+  }
 
   // One FP32 [1,n] input in pieces of these many floats each.
   static std::shared_ptr<Job> MakeJob(uint64_t token, std::shared_ptr<CompletionSink> sink, const std::vector<size_t>& pieces = {4}) {

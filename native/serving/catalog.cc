@@ -46,7 +46,9 @@ Result<const CatalogVersion*> Catalog::Find(const std::string& model, const std:
     const auto chosen = entry.versions.find(entry.default_version);
     if (chosen != entry.versions.end() && chosen->second.version != nullptr) return &chosen->second;
     std::string states;
-    for (const auto& [number, state] : entry.versions) states += "; version " + std::to_string(number) + " is not ready" + ReasonText(state);
+    for (const auto& [number, state] : entry.versions) {
+      states += "; version " + std::to_string(number) + " is not ready" + ReasonText(state);
+    }
     return Unknown(model, "has no available versions" + Clipped(states));
   }
 

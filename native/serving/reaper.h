@@ -1,4 +1,5 @@
-// Destroys model versions on a thread of its own: joining lanes and closing a session may block, which no lane and no JavaScript thread may.
+// Destroys model versions on a thread of its own: joining lanes and closing a session may block, which no lane and no JavaScript thread
+// may do.
 #pragma once
 
 #include <condition_variable>

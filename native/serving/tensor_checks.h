@@ -13,12 +13,14 @@
 namespace penstock::serving {
 
 struct CheckedRequest {
-  std::shared_ptr<pipeline::Job> job;  // inputs, outputs, rows, bytes filled in; token, sink, admission, deadline and pipeline are the engine's
+  // Inputs, outputs, rows, bytes are filled in; token, sink, protocol, admission, deadline and pipeline are the engine's.
+  std::shared_ptr<pipeline::Job> job;
   ReplyPlan plan;
 };
 
 // Shares the slices of `request` without a copy. Errors: kTensorName (missing, unknown or duplicate input; unknown or duplicate output),
-// kTensorDtype, kTensorShape, kTensorBatch, kTensorSize, kTensorData (BYTES framing, BOOL other than 0 and 1), kRequestField (raw form), kMemory.
+// kTensorDtype, kTensorShape, kTensorBatch, kTensorSize, kTensorData (BYTES framing, BOOL other than 0 and 1), kRequestField (the model
+// cannot be asked in the raw form), kRequestTooLarge, kMemory.
 Result<CheckedRequest> CheckRequest(const ModelVersion& version, InferRequest request);
 
 }  // namespace penstock::serving

@@ -87,7 +87,8 @@ TEST_F(TensorChecks, NamesMissingUnknownAndDuplicateInputs) {
   ExpectRefused(Request({}), StatusCode::kTensorName, {"missing input \"image\""});
   RequestTensor odd = Mask();
   odd.name = "musk";
-  ExpectRefused(Request({Image(), odd}), StatusCode::kTensorName, {"inputs[1].name: found \"musk\"", "expected one of \"image\", \"mask\""});
+  ExpectRefused(Request({Image(), odd}), StatusCode::kTensorName,
+                {"inputs[1].name: found \"musk\"", "expected one of \"image\", \"mask\""});
   ExpectRefused(Request({Mask(), Mask()}), StatusCode::kTensorName, {"inputs[1].name: found \"mask\" again"});
 }
 
@@ -124,7 +125,8 @@ TEST_F(TensorChecks, SaysBothShapesForAWrongRankOrDim) {
 TEST_F(TensorChecks, HoldsTheBatchBetweenOneAndItsMaximumAndEqualForAllInputs) {
   ExpectRefused(Request({Image(0), Mask(0)}), StatusCode::kTensorShape, {"found batch size 0, batch size must be at least 1"});
   ExpectRefused(Request({Image(5), Mask(5)}), StatusCode::kTensorBatch, {"found batch size 5, expected at most 4"});
-  ExpectRefused(Request({Image(2), Mask(3)}), StatusCode::kTensorBatch, {"inputs[1]", "found batch size 3, expected 2 as in input \"image\""});
+  ExpectRefused(Request({Image(2), Mask(3)}), StatusCode::kTensorBatch,
+                {"inputs[1]", "found batch size 3, expected 2 as in input \"image\""});
   EXPECT_TRUE(CheckRequest(*version_, Request({Image(4), Mask(4)})).ok());
 }
 

@@ -33,7 +33,9 @@ inline RequestTensor MakeTensor(std::string name, DataType dtype, std::vector<in
 inline session::Signature SignatureOf(const VersionSpec& spec) {
   session::Signature signature;
   const auto copy = [](const std::vector<ApiTensor>& from, std::vector<session::TensorSpec>* to) {
-    for (const ApiTensor& tensor : from) to->push_back({tensor.name, tensor.dtype, tensor.dims, std::vector<std::string>(tensor.dims.size())});
+    for (const ApiTensor& tensor : from) {
+      to->push_back({tensor.name, tensor.dtype, tensor.dims, std::vector<std::string>(tensor.dims.size())});
+    }
   };
   copy(spec.inputs, &signature.inputs);
   copy(spec.outputs, &signature.outputs);

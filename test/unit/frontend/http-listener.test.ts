@@ -280,6 +280,17 @@ describe('the end of a listener', () => {
     await drain;
   });
 
+  it('serves the request of a client that had just connected when the drain began', async () => {
+    const socket = await rawConnection();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const drain = listener.drain();
+    socket.write('GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n');
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer).toMatch(/^HTTP\/1.1 200 [^]*Connection: close/);
+    await drain;
+  });
+
   it('destroys: cuts off what is running and cancels it', async () => {
     const pending = infer('/v2/models/m/infer', '{}').catch((error: unknown) => error);
     await vi.waitFor(() => expect(inference.submitted).toHaveLength(1));
