@@ -29,6 +29,12 @@ Status ProcessState::Start(const EngineOptions& options) {
   return Status::Ok();
 }
 
+Status ProcessState::CheckServed(const std::string& model, const std::string& version) const {
+  const serving::Engine* running = engine();
+  if (running == nullptr) return Status(StatusCode::kServerExiting, "the engine is not running");
+  return running->CheckServed(model, version);
+}
+
 bool ProcessState::Stop(int64_t load_wait_ms) {
   if (serving::Engine* running = engine()) running->Stop();
   const int64_t until_ns = MonotonicNs() + load_wait_ms * 1'000'000;

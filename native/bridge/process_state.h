@@ -42,6 +42,8 @@ class ProcessState {
 
   // Null before Start.
   serving::Engine* engine() const { return engine_.load(std::memory_order_acquire); }
+  // [any thread] Engine::CheckServed; kServerExiting before Start.
+  Status CheckServed(const std::string& model, const std::string& version) const;
   const codec::CodecLimits& limits() const { return limits_; }
 
   void PublishHealth(std::string json, int64_t now_ns);

@@ -86,6 +86,9 @@ Napi::Value SinkHandle::SubmitHttp(const Napi::CallbackInfo& info) {
   std::vector<Napi::Value> chunks;
   if (!ReadBuffers(env, info[3].As<Napi::Array>(), &chunks)) return env.Undefined();
   if (closed()) return Answer(env, SinkClosed(), "");
+  // Before the body is decoded: nobody parses 64 MiB for a model that is not there.
+  const Status served = ProcessState::Get().CheckServed(model, version);
+  if (!served.ok()) return Answer(env, served, "");
   memory::SliceChain body;
   for (const Napi::Value& chunk : chunks) body.Append(sink_->Borrow(chunk));
   std::string request_id;

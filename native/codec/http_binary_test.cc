@@ -14,10 +14,9 @@ using testing::Elements;
 using testing::Outcome;
 
 // Inputs a and c are binary, b is JSON.
-constexpr std::string_view kJson =
-    R"({"inputs":[{"name":"a","shape":[2],"datatype":"FP32","parameters":{"binary_data_size":8}},)"
-    R"({"name":"b","shape":[1],"datatype":"BYTES","data":["é\n"]},)"
-    R"({"name":"c","shape":[3],"datatype":"UINT8","parameters":{"binary_data_size":3}}]})";
+constexpr std::string_view kJson = R"({"inputs":[{"name":"a","shape":[2],"datatype":"FP32","parameters":{"binary_data_size":8}},)"
+                                   R"({"name":"b","shape":[1],"datatype":"BYTES","data":["é\n"]},)"
+                                   R"({"name":"c","shape":[3],"datatype":"UINT8","parameters":{"binary_data_size":3}}]})";
 constexpr std::string_view kTail = "01234567abc";
 
 Status ErrorOf(const std::string& json, std::string_view tail, int64_t json_bytes) {
@@ -86,10 +85,12 @@ TEST(HttpBinary, RefusesALengthOfTheJsonThatTheBodyDoesNotHave) {
 TEST(HttpBinary, SaysHowManyBytesAreMissingOrLeftOver) {
   const std::string json = BinaryInput("8");
   const auto length = static_cast<int64_t>(json.size());
-  EXPECT_EQ(Outcome(ErrorOf(json, "0123456", length)),
-            "ERR_TENSOR_SIZE inputs[0].parameters.binary_data_size: found 8, expected at most 7, the bytes left in the body after the JSON and "
-            "the inputs before");
-  EXPECT_EQ(Outcome(ErrorOf(json, "0123456789", length)), "ERR_TENSOR_SIZE the body: found 2 bytes after the last binary input, expected none");
+  EXPECT_EQ(
+      Outcome(ErrorOf(json, "0123456", length)),
+      "ERR_TENSOR_SIZE inputs[0].parameters.binary_data_size: found 8, expected at most 7, the bytes left in the body after the JSON and "
+      "the inputs before");
+  EXPECT_EQ(Outcome(ErrorOf(json, "0123456789", length)),
+            "ERR_TENSOR_SIZE the body: found 2 bytes after the last binary input, expected none");
   EXPECT_EQ(ErrorOf(json, "", -1).code(), StatusCode::kTensorSize);
   const std::string plain = testing::Tensor("INT8", "[1]", "[5]");
   EXPECT_EQ(ErrorOf(plain, "x", static_cast<int64_t>(plain.size())).code(), StatusCode::kTensorSize);

@@ -1,7 +1,7 @@
 // Requests made to hurt: each is refused, soon, and without taking memory for what it only promises.
-#include <random>
-
 #include <gtest/gtest.h>
+
+#include <random>
 
 #include "codec/http_request.h"
 #include "codec/http_test_bodies.h"

@@ -1,9 +1,9 @@
 #include "codec/http_reply.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <limits>
-
-#include <gtest/gtest.h>
 
 #include "codec/http_test_bodies.h"
 
@@ -22,7 +22,8 @@ struct Answer {
   serving::ReplyPlan plan{"m", "1", "", {}};
   pipeline::Outcome outcome;
 
-  Answer& Add(const std::string& name, DataType dtype, std::vector<int64_t> dims, memory::Slice bytes, OutputForm form = OutputForm::kJson) {
+  Answer& Add(const std::string& name, DataType dtype, std::vector<int64_t> dims, memory::Slice bytes,
+              OutputForm form = OutputForm::kJson) {
     plan.outputs.push_back({name, dtype, form});
     outcome.outputs.push_back({dtype, std::move(dims), std::move(bytes)});
     return *this;
@@ -72,7 +73,8 @@ TEST(HttpReply, WritesEveryType) {
   EXPECT_EQ(DataOf(DataType::kFp16, 2, BytesOf<uint16_t>({0x3C00, 0x3555})), "[1,0.33325195]");
   EXPECT_EQ(DataOf(DataType::kBf16, 1, BytesOf<uint16_t>({0x3F80})), "[1]");
   EXPECT_EQ(DataOf(DataType::kFp64, 2, BytesOf<double>({0.1, 5e-324})), "[0.1,5e-324]");
-  EXPECT_EQ(DataOf(DataType::kBytes, 3, SliceOf(std::string_view("\2\0\0\0\"\n\0\0\0\0\2\0\0\0\xC3\xA9", 16))), "[\"\\\"\\n\",\"\",\"\xC3\xA9\"]");
+  EXPECT_EQ(DataOf(DataType::kBytes, 3, SliceOf(std::string_view("\2\0\0\0\"\n\0\0\0\0\2\0\0\0\xC3\xA9", 16))),
+            "[\"\\\"\\n\",\"\",\"\xC3\xA9\"]");
   EXPECT_EQ(DataOf(DataType::kFp32, 0, {}), "[]");
   EXPECT_EQ(DataOf(DataType::kBytes, 0, {}), "[]");
 }
@@ -86,11 +88,10 @@ TEST(HttpReply, SendsBinaryOutputsUncopiedInOrder) {
                          .Add("c", DataType::kUint8, {3}, second, OutputForm::kBinary)
                          .Encode();
   ASSERT_TRUE(reply.ok());
-  EXPECT_EQ(reply.value().json,
-            R"({"model_name":"m","model_version":"1","outputs":[)"
-            R"({"name":"a","datatype":"FP32","shape":[2],"parameters":{"binary_data_size":8}},)"
-            R"({"name":"b","datatype":"INT8","shape":[1],"data":[5]},)"
-            R"({"name":"c","datatype":"UINT8","shape":[3],"parameters":{"binary_data_size":3}}]})");
+  EXPECT_EQ(reply.value().json, R"({"model_name":"m","model_version":"1","outputs":[)"
+                                R"({"name":"a","datatype":"FP32","shape":[2],"parameters":{"binary_data_size":8}},)"
+                                R"({"name":"b","datatype":"INT8","shape":[1],"data":[5]},)"
+                                R"({"name":"c","datatype":"UINT8","shape":[3],"parameters":{"binary_data_size":3}}]})");
   EXPECT_TRUE(reply.value().is_binary);
   ASSERT_EQ(reply.value().tails.size(), 2u);
   EXPECT_EQ(reply.value().tails[0].data, first.data);
@@ -109,7 +110,8 @@ TEST(HttpReply, NamesTheElementThatJsonCannotCarry) {
   const std::string tail = ", which JSON cannot carry: ask for it as binary";
   const float infinity = std::numeric_limits<float>::infinity();
   EXPECT_EQ(DataOf(DataType::kFp32, 4, BytesOf<float>({0, 1, 2, NAN})), "ERR_TENSOR_NOT_JSON output \"y\" holds NaN at element 3" + tail);
-  EXPECT_EQ(DataOf(DataType::kFp64, 1, BytesOf<double>({-infinity})), "ERR_TENSOR_NOT_JSON output \"y\" holds -infinity at element 0" + tail);
+  EXPECT_EQ(DataOf(DataType::kFp64, 1, BytesOf<double>({-infinity})),
+            "ERR_TENSOR_NOT_JSON output \"y\" holds -infinity at element 0" + tail);
   EXPECT_EQ(DataOf(DataType::kFp16, 1, BytesOf<uint16_t>({0x7C00})), "ERR_TENSOR_NOT_JSON output \"y\" holds infinity at element 0" + tail);
   EXPECT_EQ(DataOf(DataType::kBf16, 1, BytesOf<uint16_t>({0x7FC0})), "ERR_TENSOR_NOT_JSON output \"y\" holds NaN at element 0" + tail);
   EXPECT_EQ(DataOf(DataType::kBytes, 1, SliceOf(std::string_view("\1\0\0\0\xFF", 5))),
@@ -134,7 +136,8 @@ TEST(HttpReply, NeverReadsPastBytesThatDoNotFitTheShape) {
 
 TEST(HttpReply, IsReadBackByTheRequestReader) {
   // A reply's output has the members of a request's input, so one codec can check the other.
-  const auto reply = Answer().Add("y", DataType::kBytes, {2}, SliceOf(std::string_view("\3\0\0\0a\0b\4\0\0\0\xF0\x9F\x98\x80", 15))).Encode();
+  const auto reply =
+      Answer().Add("y", DataType::kBytes, {2}, SliceOf(std::string_view("\3\0\0\0a\0b\4\0\0\0\xF0\x9F\x98\x80", 15))).Encode();
   ASSERT_TRUE(reply.ok());
   std::string json = reply.value().json;
   json.replace(json.find("outputs"), 7, "inputs");

@@ -26,8 +26,8 @@ Status AttachBinaryData(const memory::SliceChain& body, size_t offset, HttpDocum
     offset += size;
   }
   if (offset == body.size()) return Status::Ok();
-  return Status(StatusCode::kTensorSize, "the body: found " + std::to_string(body.size() - offset) +
-                                             " bytes after the last binary input, expected none");
+  return Status(StatusCode::kTensorSize,
+                "the body: found " + std::to_string(body.size() - offset) + " bytes after the last binary input, expected none");
 }
 
 // The document in one piece. `copy` keeps it alive when it lies across slices.

@@ -1,9 +1,9 @@
 // The JSON form of inference requests: what is understood, and what is refused with which words.
 #include "codec/http_request.h"
 
-#include <algorithm>
-
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "codec/http_test_bodies.h"
 
@@ -88,8 +88,8 @@ TEST(HttpRequest, ReadsDataOfEveryType) {
 
 TEST(HttpRequest, ReadsNestedDataDepthFirstHoweverItIsNested) {
   const std::vector<int32_t> six = {1, 2, 3, 4, 5, 6};
-  for (const char* data : {"[1,2,3,4,5,6]", "[[1,2,3],[4,5,6]]", "[[1,2],[3,4],[5,6]]", "[ [ [ 1 ] , 2 ] ,\n3,[4,[5],[],6]]", "[[[[1,2,3,4,5,6]]]]",
-                           "[[],[1,2,3,4,5,6],[]]"}) {
+  for (const char* data : {"[1,2,3,4,5,6]", "[[1,2,3],[4,5,6]]", "[[1,2],[3,4],[5,6]]", "[ [ [ 1 ] , 2 ] ,\n3,[4,[5],[],6]]",
+                           "[[[[1,2,3,4,5,6]]]]", "[[],[1,2,3,4,5,6],[]]"}) {
     EXPECT_EQ(ElementsOf<int32_t>(Tensor("INT32", "[2,3]", data)), six) << data;
   }
   const auto bytes = Decode(Tensor("BYTES", "[2]", R"([["a"],[[],"b"]])"));
@@ -121,7 +121,8 @@ TEST(HttpRequest, AcceptsEmptyTensorsWithAndWithoutData) {
     ASSERT_TRUE(absent.ok()) << Outcome(absent.status());
     EXPECT_TRUE(absent.value().inputs[0].data_is_checked);
   }
-  EXPECT_EQ(ErrorOf(Tensor("FP32", "[0]", "[1]")), "ERR_TENSOR_DATA inputs[0].data: found 1 elements, expected 0, the product of the shape");
+  EXPECT_EQ(ErrorOf(Tensor("FP32", "[0]", "[1]")),
+            "ERR_TENSOR_DATA inputs[0].data: found 1 elements, expected 0, the product of the shape");
 }
 
 TEST(HttpRequest, SaysHowManyElementsItFoundAndExpected) {
@@ -131,8 +132,8 @@ TEST(HttpRequest, SaysHowManyElementsItFoundAndExpected) {
       return OneInput(std::string(order) == "first" ? R"("data":)" + data + "," + shape : shape + R"(,"data":)" + data);
     };
     const std::string tail = " elements, expected 4, the product of the shape";
-    for (const auto& [data, found] : {std::pair("[1,2,3]", "3"), std::pair("[1,2,3,4,5]", "5"), std::pair("[[1,2],[3,4],[5,6]]", "6"), std::pair("[]", "0"),
-                                      std::pair("[[1,2,3,4],[5]]", "5"), std::pair("[1,2,3,4,\"x\"]", "5")}) {
+    for (const auto& [data, found] : {std::pair("[1,2,3]", "3"), std::pair("[1,2,3,4,5]", "5"), std::pair("[[1,2],[3,4],[5,6]]", "6"),
+                                      std::pair("[]", "0"), std::pair("[[1,2,3,4],[5]]", "5"), std::pair("[1,2,3,4,\"x\"]", "5")}) {
       EXPECT_EQ(ErrorOf(body(data)), std::string("ERR_TENSOR_DATA inputs[0].data: found ") + found + tail) << order;
     }
   }
@@ -159,10 +160,11 @@ TEST(HttpRequest, NamesTheElementThatDoesNotFitItsType) {
 }
 
 TEST(HttpRequest, RefusesDataThatIsNotJson) {
-  for (const char* data : {"[1,]", "[,1]", "[1 2]", "[01]", "[+1]", "[.5]", "[5.]", "[NaN]", "[Infinity]", "[-]", "[1", "[1,", "[1}", "[tru]", "[1e]",
-                           "[0x10]", "[1,2]]", "[\"a]", "[nan]"}) {
+  for (const char* data : {"[1,]", "[,1]", "[1 2]", "[01]", "[+1]", "[.5]", "[5.]", "[NaN]", "[Infinity]", "[-]", "[1", "[1,", "[1}",
+                           "[tru]", "[1e]", "[0x10]", "[1,2]]", "[\"a]", "[nan]"}) {
     EXPECT_EQ(Decode(Tensor("FP32", "[2]", data)).status().code(), StatusCode::kRequestJson) << data;
-    EXPECT_EQ(Decode(OneInput(R"("data":)" + std::string(data) + R"(,"shape":[2],"datatype":"FP32")")).status().code(), StatusCode::kRequestJson)
+    EXPECT_EQ(Decode(OneInput(R"("data":)" + std::string(data) + R"(,"shape":[2],"datatype":"FP32")")).status().code(),
+              StatusCode::kRequestJson)
         << data;
   }
   EXPECT_EQ(Decode(Tensor("BYTES", "[1]", "[\"\xFF\"]")).status().code(), StatusCode::kRequestJson);
@@ -182,12 +184,16 @@ TEST(HttpRequest, NamesTheFieldThatIsMissingOrOfTheWrongKind) {
        "ERR_REQUEST_FIELD inputs[0].shape: found nothing, expected an array of whole numbers"},
       {R"({"inputs":[{"name":"x","shape":[1],"data":[]}]})", "ERR_REQUEST_FIELD inputs[0].datatype: found nothing, expected a string"},
       {OneInput(R"("shape":[1],"datatype":"FP33")"),
-       "ERR_TENSOR_DTYPE inputs[0].datatype: found \"FP33\", expected BOOL, UINT8, UINT16, UINT32, UINT64, INT8, INT16, INT32, INT64, FP16, BF16, "
+       "ERR_TENSOR_DTYPE inputs[0].datatype: found \"FP33\", expected BOOL, UINT8, UINT16, UINT32, UINT64, INT8, INT16, INT32, INT64, "
+       "FP16, BF16, "
        "FP32, FP64 or BYTES"},
       {OneInput(R"("shape":1)"), "ERR_REQUEST_FIELD inputs[0].shape: found 1, expected an array of whole numbers"},
-      {OneInput(R"("shape":[2,-1])"), "ERR_TENSOR_SHAPE inputs[0].shape[1]: found -1, expected a whole number from 0 to 9223372036854775807"},
-      {OneInput(R"("shape":[1.0])"), "ERR_TENSOR_SHAPE inputs[0].shape[0]: found 1.0, expected a whole number from 0 to 9223372036854775807"},
-      {OneInput(R"("shape":["1"])"), "ERR_TENSOR_SHAPE inputs[0].shape[0]: found \"1\", expected a whole number from 0 to 9223372036854775807"},
+      {OneInput(R"("shape":[2,-1])"),
+       "ERR_TENSOR_SHAPE inputs[0].shape[1]: found -1, expected a whole number from 0 to 9223372036854775807"},
+      {OneInput(R"("shape":[1.0])"),
+       "ERR_TENSOR_SHAPE inputs[0].shape[0]: found 1.0, expected a whole number from 0 to 9223372036854775807"},
+      {OneInput(R"("shape":["1"])"),
+       "ERR_TENSOR_SHAPE inputs[0].shape[0]: found \"1\", expected a whole number from 0 to 9223372036854775807"},
       {OneInput(R"("shape":[9223372036854775808])"),
        "ERR_TENSOR_SHAPE inputs[0].shape[0]: found 9223372036854775808, expected a whole number from 0 to 9223372036854775807"},
       {Tensor("FP32", "[1]", "5"), "ERR_REQUEST_FIELD inputs[0].data: found 5, expected an array"},

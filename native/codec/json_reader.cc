@@ -53,8 +53,8 @@ bool JsonReader::Open(char bracket, const char* what) {
   SkipSpace();
   if (at_ == end_ || *at_ != bracket) return Fail(at_, what);
   if (depth_ >= max_depth_) {
-    status_ = Status(StatusCode::kRequestDepth, "JSON at byte " + std::to_string(at_ - begin_) + ": nested more than " +
-                                                    std::to_string(max_depth_) + " levels deep");
+    status_ = Status(StatusCode::kRequestDepth,
+                     "JSON at byte " + std::to_string(at_ - begin_) + ": nested more than " + std::to_string(max_depth_) + " levels deep");
     return false;
   }
   ++at_;

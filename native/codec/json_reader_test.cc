@@ -1,8 +1,8 @@
 #include "codec/json_reader.h"
 
-#include <vector>
-
 #include <gtest/gtest.h>
+
+#include <vector>
 
 #include "codec/json_string.h"
 #include "codec/utf8.h"
@@ -28,19 +28,73 @@ std::string Decoded(const std::string& literal) {
 TEST(JsonReader, AcceptsEveryFormOfTheGrammar) {
   for (const char* document :
        {"null", "true", "false", "0", "-0", "-1.5e+10", "1E5", "\"\"", "[]", "{}", " \t\r\n[ ] ", "[[],{}]", R"({"":0})",
-        R"({"a":{"b":[1,"2",true,null,{}]},"a":2})", R"(["\"\\\/\b\f\n\r\t\u0041"])", "[1 , 2\n,3 ]", "{ \"a\" : 1 , \"b\" : 2 }", "\"\x7f\"",
-        "\"\xC2\x80\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80\xF0\x90\x80\x80\xF4\x8F\xBF\xBF\""}) {
+        R"({"a":{"b":[1,"2",true,null,{}]},"a":2})", R"(["\"\\\/\b\f\n\r\t\u0041"])", "[1 , 2\n,3 ]", "{ \"a\" : 1 , \"b\" : 2 }",
+        "\"\x7f\"", "\"\xC2\x80\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80\xF0\x90\x80\x80\xF4\x8F\xBF\xBF\""}) {
     EXPECT_EQ(Check(document), "OK") << document;
   }
 }
 
 TEST(JsonReader, RefusesEverythingElse) {
-  for (const char* document :
-       {"", " ", "nul", "nulll", "True", "tru", "fals", "undefined", "NaN", "Infinity", "-Infinity", "+1", ".5", "5.", "01", "-", "1e", "0x1",
-        "'a'", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1,,2]", "[1 2]", "[1}", "{", "}", "{]", R"({"a"})", R"({"a":})", R"({"a":1,})",
-        R"({,"a":1})", R"({a:1})", R"({'a':1})", R"({1:1})", R"({"a":1 "b":2})", R"({"a" 1})", R"({"a"::1})", "[] []", "{} x", "1 2", "\"", "\"a",
-        "\"\\\"", R"("\x")", R"("\u12")", R"("\u12g4")", R"("\U0041")", "\"a\nb\"", "\"\t\"", "\"\x1f\"", "// c\n1", "[1]/**/", "\xEF\xBB\xBF[]",
-        "\xC2\xA0[]", "\f[]", "[\"a\",\n4\n,1,"}) {
+  for (const char* document : {"",
+                               " ",
+                               "nul",
+                               "nulll",
+                               "True",
+                               "tru",
+                               "fals",
+                               "undefined",
+                               "NaN",
+                               "Infinity",
+                               "-Infinity",
+                               "+1",
+                               ".5",
+                               "5.",
+                               "01",
+                               "-",
+                               "1e",
+                               "0x1",
+                               "'a'",
+                               "[",
+                               "]",
+                               "[1",
+                               "[1,",
+                               "[1,]",
+                               "[,1]",
+                               "[1,,2]",
+                               "[1 2]",
+                               "[1}",
+                               "{",
+                               "}",
+                               "{]",
+                               R"({"a"})",
+                               R"({"a":})",
+                               R"({"a":1,})",
+                               R"({,"a":1})",
+                               R"({a:1})",
+                               R"({'a':1})",
+                               R"({1:1})",
+                               R"({"a":1 "b":2})",
+                               R"({"a" 1})",
+                               R"({"a"::1})",
+                               "[] []",
+                               "{} x",
+                               "1 2",
+                               "\"",
+                               "\"a",
+                               "\"\\\"",
+                               R"("\x")",
+                               R"("\u12")",
+                               R"("\u12g4")",
+                               R"("\U0041")",
+                               "\"a\nb\"",
+                               "\"\t\"",
+                               "\"\x1f\"",
+                               "// c\n1",
+                               "[1]/**/",
+                               "\xEF\xBB\xBF[]",
+                               "\xC2\xA0[]",
+                               "\f[]",
+                               "[\"a\",\n4\n,1,"}) {
     EXPECT_NE(Check(document), "OK") << document;
   }
   EXPECT_NE(Check(std::string_view("\0", 1)), "OK");
@@ -63,8 +117,9 @@ TEST(JsonReader, NamesTheByteAndWhatWasExpectedThere) {
 }
 
 TEST(JsonReader, RefusesTextThatIsNotUtf8) {
-  for (const char* bad : {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xE1\x80",
-                          "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xFE", "\xF1\x80\x80", "\xC2\x41"}) {
+  for (const char* bad :
+       {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xE1\x80",
+        "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xFE", "\xF1\x80\x80", "\xC2\x41"}) {
     EXPECT_NE(Check("\"" + std::string(bad) + "\""), "OK");
     EXPECT_NE(Check("\"12345678" + std::string(bad) + "12345678\""), "OK");
     EXPECT_FALSE(IsUtf8(bad));
@@ -79,7 +134,8 @@ TEST(JsonReader, DecodesEscapesAndSurrogatePairs) {
 }
 
 TEST(JsonReader, RefusesSurrogatesThatStandAlone) {
-  for (const char* literal : {R"("\ud800")", R"("\ud800x")", R"("\ud800\n")", R"("\ud800\u0041")", R"("\ud800\ud800")", R"("\udc00")", R"("\ude00\ud83d")"}) {
+  for (const char* literal :
+       {R"("\ud800")", R"("\ud800x")", R"("\ud800\n")", R"("\ud800\u0041")", R"("\ud800\ud800")", R"("\udc00")", R"("\ude00\ud83d")"}) {
     EXPECT_NE(Decoded(literal).find("expected a surrogate pair"), std::string::npos) << literal;
   }
 }

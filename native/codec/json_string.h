@@ -8,8 +8,8 @@
 namespace penstock::codec {
 
 struct JsonStringScan {
-  const char* stop = nullptr;      // the closing quote; where the text is wrong, the byte at fault (`end` when it stops short)
-  const char* problem = nullptr;   // what was expected at `stop`; null when the literal is right
+  const char* stop = nullptr;     // the closing quote; where the text is wrong, the byte at fault (`end` when it stops short)
+  const char* problem = nullptr;  // what was expected at `stop`; null when the literal is right
   bool has_escapes = false;
 };
 

@@ -18,7 +18,7 @@ struct NumberScan {
   int64_t exponent = 0;
   int64_t digit_count = 0;
   bool negative = false;
-  bool is_whole = true;        // neither fraction nor exponent
+  bool is_whole = true;  // neither fraction nor exponent
   bool digits_fit = true;
 };
 

@@ -1,5 +1,7 @@
 #include "codec/number_text.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -8,8 +10,6 @@
 #include <string>
 #include <type_traits>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 namespace penstock::codec {
 namespace {
@@ -106,7 +106,8 @@ TEST(NumberText, RoundsDecimalsInTheMiddleBetweenTwoFloatsToEven) {
   std::mt19937_64 random(9);
   for (int i = 0; i < 30000; ++i) {
     // Near 1, where the decimal is short enough for the quick way, and everywhere else.
-    const uint32_t bits = i % 2 == 0 ? 0x3F000000u + static_cast<uint32_t>(random() % 0x8000000u) : static_cast<uint32_t>(random() % 0x7F000000u);
+    const uint32_t bits =
+        i % 2 == 0 ? 0x3F000000u + static_cast<uint32_t>(random() % 0x8000000u) : static_cast<uint32_t>(random() % 0x7F000000u);
     float low = 0;
     std::memcpy(&low, &bits, sizeof(low));
     const double middle = (static_cast<double>(low) + static_cast<double>(std::nextafterf(low, INFINITY))) / 2;
@@ -131,11 +132,37 @@ TEST(NumberText, RoundsOnceAndNotTwiceWhereADoubleWouldLandOnTheMiddle) {
 }
 
 TEST(NumberText, ReadsTheEdgesOfTheFloatRanges) {
-  for (const char* text : {"0", "-0", "0.0", "-0.0e5", "0e999999999999", "1e-400", "-1e-400", "1e400", "-1e400", "4.9e-324", "2.4e-324",
-                           "2.5e-324", "2.2250738585072011e-308", "1.7976931348623157e308", "1.7976931348623159e308", "3.4028234663852886e38",
-                           "3.4028235677973366e38", "3.4028235677973365e38", "1.4e-45", "7e-46", "7.1e-46", "1e-46", "1e22", "1e23", "1e-22", "1e-23",
-                           "123456789012345678901234567890", "0.00000000000000000000000000000000000000000000001", "1e999999999999999999999",
-                           "1e-999999999999999999999", "0e-999999999999999999999"}) {
+  for (const char* text : {"0",
+                           "-0",
+                           "0.0",
+                           "-0.0e5",
+                           "0e999999999999",
+                           "1e-400",
+                           "-1e-400",
+                           "1e400",
+                           "-1e400",
+                           "4.9e-324",
+                           "2.4e-324",
+                           "2.5e-324",
+                           "2.2250738585072011e-308",
+                           "1.7976931348623157e308",
+                           "1.7976931348623159e308",
+                           "3.4028234663852886e38",
+                           "3.4028235677973366e38",
+                           "3.4028235677973365e38",
+                           "1.4e-45",
+                           "7e-46",
+                           "7.1e-46",
+                           "1e-46",
+                           "1e22",
+                           "1e23",
+                           "1e-22",
+                           "1e-23",
+                           "123456789012345678901234567890",
+                           "0.00000000000000000000000000000000000000000000001",
+                           "1e999999999999999999999",
+                           "1e-999999999999999999999",
+                           "0e-999999999999999999999"}) {
     ExpectLikeStrtod(text);
   }
   ExpectLikeStrtod("0." + std::string(400, '0') + "1e401");
@@ -145,8 +172,8 @@ TEST(NumberText, ReadsTheEdgesOfTheFloatRanges) {
 }
 
 TEST(NumberText, RefusesEverythingThatIsNotAJsonNumber) {
-  for (const char* text : {"", "-", "+1", ".5", "5.", "5.e1", "-.5", "01", "-01", "00", "1e", "1e+", "1E-", "nan", "NaN", "inf", "Infinity",
-                           "-Infinity", " 1", "e5", "--1", "\"1\"", "true", "1.e", "5.x"}) {
+  for (const char* text : {"",    "-",   "+1",  ".5",       "5.",        "5.e1", "-.5", "01",  "-01",   "00",   "1e",  "1e+", "1E-",
+                           "nan", "NaN", "inf", "Infinity", "-Infinity", " 1",   "e5",  "--1", "\"1\"", "true", "1.e", "5.x"}) {
     for (const DataType dtype : {DataType::kFp32, DataType::kFp64, DataType::kInt64, DataType::kUint8, DataType::kFp16, DataType::kBf16}) {
       EXPECT_EQ(Parse<uint64_t>(text, dtype).why, "is not a JSON number") << text << " as " << DataTypeName(dtype);
     }

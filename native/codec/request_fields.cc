@@ -180,8 +180,7 @@ Result<uint64_t> CheckTensorBytes(DataType dtype, uint64_t elements, std::string
 }
 
 Status CheckTensorParameter(std::string_view name, std::string_view path) {
-  const bool shared_memory =
-      name == "shared_memory_region" || name == "shared_memory_offset" || name == "shared_memory_byte_size";
+  const bool shared_memory = name == "shared_memory_region" || name == "shared_memory_offset" || name == "shared_memory_byte_size";
   if (!shared_memory && name != "classification") return Status::Ok();
   const char* const feature = shared_memory ? ": shared memory" : ": classification";
   return Status(StatusCode::kNotSupported, MemberPath(std::string(path) + ".parameters", name) + feature + " is not supported yet");

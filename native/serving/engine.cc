@@ -23,6 +23,16 @@ int64_t Deadline(int64_t deadline_ns, uint64_t timeout_us) {
 
 }  // namespace
 
+Result<std::shared_ptr<ModelVersion>> Engine::LookUp(const std::string& model, const std::string& version) const {
+  if (stopped_) return Exiting();
+  const std::shared_ptr<const Catalog> catalog = catalog_.Current();
+  const Result<const CatalogVersion*> found = catalog->Find(model, version);
+  if (!found.ok()) return stopped_ ? Exiting() : found.status();
+  return found.value()->version;
+}
+
+Status Engine::CheckServed(const std::string& model, const std::string& version) const { return LookUp(model, version).status(); }
+
 Result<Accepted> Engine::Submit(InferRequest request, uint64_t token, std::shared_ptr<pipeline::CompletionSink> sink,
                                 int64_t deadline_ns) {
   try {
@@ -35,14 +45,9 @@ Result<Accepted> Engine::Submit(InferRequest request, uint64_t token, std::share
 Result<Accepted> Engine::SubmitChecked(InferRequest request, uint64_t token, std::shared_ptr<pipeline::CompletionSink> sink,
                                        int64_t deadline_ns) {
   using pipeline::FailureReason;
-  if (stopped_) return Exiting();
-  std::shared_ptr<ModelVersion> version;
-  {
-    const std::shared_ptr<const Catalog> catalog = catalog_.Current();
-    const Result<const CatalogVersion*> found = catalog->Find(request.model_name, request.model_version);
-    if (!found.ok()) return stopped_ ? Exiting() : found.status();
-    version = found.value()->version;
-  }
+  Result<std::shared_ptr<ModelVersion>> found = LookUp(request.model_name, request.model_version);
+  if (!found.ok()) return found.status();
+  const std::shared_ptr<ModelVersion> version = std::move(found).value();
   pipeline::Pipeline& room = version->pipeline();
   const pipeline::Protocol protocol = request.protocol;
   const int64_t job_deadline_ns = Deadline(deadline_ns, request.timeout_us);

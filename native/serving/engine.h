@@ -31,6 +31,10 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
+  // [any thread] Whether a request for this model would be looked at: what Submit says first, for callers that know the model's name
+  // before they decode a message. Errors: kServerExiting, those of Catalog::Find.
+  Status CheckServed(const std::string& model, const std::string& version) const;
+
   // [any thread] Look up, check, admit, enqueue. On OK the sink gets exactly one final outcome for `token`; otherwise it is never called.
   // `deadline_ns`: monotonic, 0 = none; the `timeout` parameter of the request shortens it. It ends waiting, never a run.
   // Errors: kServerExiting, those of Catalog::Find, CheckRequest, Admission::Admit and Pipeline::Submit, kMemory.
@@ -55,6 +59,7 @@ class Engine {
   Admission admission_;
   std::atomic<bool> stopped_{false};
 
+  Result<std::shared_ptr<ModelVersion>> LookUp(const std::string& model, const std::string& version) const;
   Result<Accepted> SubmitChecked(InferRequest request, uint64_t token, std::shared_ptr<pipeline::CompletionSink> sink, int64_t deadline_ns);
 };
 

@@ -54,6 +54,16 @@ TEST_F(EngineTest, AnswersARequestAndSaysWhichVersionDid) {
   EXPECT_EQ(engine_.admission().bytes(), 0u);
 }
 
+TEST_F(EngineTest, SaysBeforeAMessageIsDecodedWhetherItsModelIsServed) {
+  Publish(EchoSpec(12));
+  EXPECT_TRUE(engine_.CheckServed("echo", "").ok());
+  EXPECT_TRUE(engine_.CheckServed("echo", "12").ok());
+  EXPECT_EQ(engine_.CheckServed("echo", "13").code(), StatusCode::kModelUnknown);
+  EXPECT_EQ(engine_.CheckServed("nope", "").code(), StatusCode::kModelUnknown);
+  engine_.Stop();
+  EXPECT_EQ(engine_.CheckServed("echo", "").code(), StatusCode::kServerExiting);
+}
+
 TEST_F(EngineTest, RefusalsNeverReachTheSinkAndHoldNothing) {
   Publish();
   InferRequest unknown = EchoRequest();

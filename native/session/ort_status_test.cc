@@ -8,7 +8,8 @@ namespace {
 TEST(CleanOrtMessage, TakesOutSourcePositionsAndSignatures) {
   EXPECT_EQ(CleanOrtMessage("Status Message: /src/core/arena.cc:359 void* ns::Arena::Take(size_t, bool) const No room for 8", ""),
             "Status Message: No room for 8");
-  EXPECT_EQ(CleanOrtMessage("/src/a.h:4 ns::F(const std::map<int, int>&) [with T = float] size != 0 was false.", ""), "size != 0 was false.");
+  EXPECT_EQ(CleanOrtMessage("/src/a.h:4 ns::F(const std::map<int, int>&) [with T = float] size != 0 was false.", ""),
+            "size != 0 was false.");
   EXPECT_EQ(CleanOrtMessage("MatMul: helper.h:59 Compute Dimensions differ", ""), "MatMul: Dimensions differ");
 }
 

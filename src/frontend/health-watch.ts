@@ -27,8 +27,9 @@ export class HealthWatch {
     return this.#exiting;
   }
 
-  /** Calls back with each change of readiness. Returns the call that ends it. */
+  /** Calls back with each change from what `ready` says now, which is brought up to date first. Returns the call that ends it. */
   onChange(listener: (ready: boolean) => void): () => void {
+    this.#poll();
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

@@ -98,6 +98,12 @@ export class GrpcClient {
     });
   }
 
+  method(name: string, service = 'inference.GRPCInferenceService'): grpc.MethodDefinition<unknown, unknown> {
+    const method = (definition[service] as grpc.ServiceDefinition)[name];
+    if (method === undefined) throw new Error(`${service} has no method ${name}`);
+    return method;
+  }
+
   /** Any unary RPC of the inference service (or of `service`) by name. Rejects with grpc.ServiceError. */
   call<Response>(
     method: string,
@@ -105,22 +111,12 @@ export class GrpcClient {
     options: grpc.CallOptions = {},
     service = 'inference.GRPCInferenceService',
   ): Promise<Response> {
-    const methods = definition[service] as grpc.ServiceDefinition;
-    const method_ = methods[method];
-    if (method_ === undefined) throw new Error(`${service} has no method ${method}`);
+    const { path, requestSerialize, responseDeserialize } = this.method(method, service);
     return new Promise((resolve, reject) => {
-      this.raw.makeUnaryRequest(
-        method_.path,
-        method_.requestSerialize,
-        method_.responseDeserialize,
-        request,
-        new grpc.Metadata(),
-        options,
-        (error, value) => {
-          if (error) reject(error);
-          else resolve(value as Response);
-        },
-      );
+      this.raw.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, new grpc.Metadata(), options, (error, value) => {
+        if (error) reject(error);
+        else resolve(value as Response);
+      });
     });
   }
 
@@ -154,7 +150,12 @@ export class GrpcClient {
       inputs: inputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: [...shape] })),
       raw_input_contents: inputs.map((input) => input.raw),
     });
-    return response.outputs.map((output, index) => ({ ...output, raw: response.raw_output_contents[index] ?? Buffer.alloc(0) }));
+    return response.outputs.map(({ name, datatype, shape }, i) => ({
+      name,
+      datatype,
+      shape,
+      raw: response.raw_output_contents[i] ?? Buffer.alloc(0),
+    }));
   }
 
   close(): void {

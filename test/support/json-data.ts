@@ -27,7 +27,8 @@ function halfWidth(toNumber: (bits: number) => number): ElementType {
     text: (raw, at) => numberText(toNumber(raw.readUInt16LE(at))),
     store: (raw, at, value) => {
       bitsOf ??= new Map(Array.from({ length: 65_536 }, (_, bits) => [numberText(toNumber(bits)), bits]));
-      const bits = bitsOf.get(numberText(value as number));
+      // JSON has the shortest text that is the number as a 32-bit float.
+      const bits = bitsOf.get(numberText(Math.fround(value as number)));
       if (bits === undefined) throw new Error(`${String(value)} is no number of a 16-bit type`);
       raw.writeUInt16LE(bits, at);
     },
@@ -96,9 +97,10 @@ function typeOf(datatype: string): ElementType {
   return type;
 }
 
-/** Elements as JSON texts. BYTES must be UTF-8. A remainder that is no whole element is left out. */
+/** Elements as JSON texts; none for a type that does not exist. BYTES must be UTF-8. A remainder that is no whole element is left out. */
 export function jsonElements(datatype: string, raw: Buffer): string[] {
   if (datatype === 'BYTES') return splitBytes(raw).map((element) => JSON.stringify(element.toString('utf8')));
+  if (TYPES[datatype] === undefined) return [];
   const { size, text } = typeOf(datatype);
   return Array.from({ length: Math.floor(raw.length / size) }, (_, i) => text(raw, i * size));
 }

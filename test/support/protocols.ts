@@ -116,7 +116,12 @@ export class ProtocolClients {
         model: reply.model_name,
         version: reply.model_version,
         id: reply.id,
-        outputs: reply.outputs.map(({ name, datatype, shape }, i) => ({ name, datatype, shape, raw: reply.raw_output_contents[i] as Buffer })),
+        outputs: reply.outputs.map(({ name, datatype, shape }, i) => ({
+          name,
+          datatype,
+          shape,
+          raw: reply.raw_output_contents[i] as Buffer,
+        })),
       };
     } catch (error) {
       const { code, details } = error as ServiceError;

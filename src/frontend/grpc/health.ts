@@ -22,6 +22,9 @@ interface HealthResponse {
 /** Empty asks about the server as a whole. */
 const KNOWN_SERVICES: ReadonlySet<string> = new Set(['', INFERENCE_SERVICE]);
 
+/** The name may become known one day, so the protocol keeps such a stream open as well. */
+const SERVICE_UNKNOWN: HealthResponse = { status: 'SERVICE_UNKNOWN' };
+
 export class HealthService {
   readonly #watch: HealthWatch;
   readonly #streams = new Set<ServerWritableStream<HealthRequest, HealthResponse>>();
@@ -54,14 +57,15 @@ export class HealthService {
 
   #watchService(call: ServerWritableStream<HealthRequest, HealthResponse>): void {
     const known = KNOWN_SERVICES.has(call.request.service);
-    // The name may become known one day, so the protocol keeps this stream open as well.
-    call.write(known ? response(!this.#closed && currentHealth().ready) : { status: 'SERVICE_UNKNOWN' });
     if (this.#closed) {
+      call.write(known ? response(false) : SERVICE_UNKNOWN);
       call.end();
       return;
     }
     this.#streams.add(call);
     const stop = known ? this.#watch.onChange((ready) => call.write(response(ready))) : (): void => {};
+    // Changes are reported from this answer on, so both come from the same place.
+    call.write(known ? response(this.#watch.ready) : SERVICE_UNKNOWN);
     call.once('cancelled', () => {
       stop();
       this.#streams.delete(call);

@@ -2,7 +2,8 @@
 import { status } from '@grpc/grpc-js';
 
 /** A row of the table of attacks in the README: H = HTTP, T = tensors, G = gRPC, N = names that JavaScript gives a meaning. */
-export type Row = 'H1' | 'H4' | 'H5' | 'H7' | 'H8' | 'H9' | 'H10' | 'H11' | 'H12' | `T${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8}` | 'G2' | 'G4' | 'N1';
+export type Row =
+  'H1' | 'H4' | 'H5' | 'H7' | 'H8' | 'H9' | 'H10' | 'H11' | 'H12' | `T${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8}` | 'G2' | 'G4' | 'N1';
 
 /** Large ones are made when they are sent, so that the whole corpus stays small in memory. */
 export type Bytes = string | Buffer | (() => Buffer);

@@ -46,12 +46,21 @@ export const bombs: readonly BadCase[] = [
   compressed('10 MiB of deflate for 10 GiB of spaces', 'deflate', () => spaces(ZLIB_HEAD, 10 * 1024), BOMB, { heavy: HUGE }),
   compressed('160 gzip members of 64 MiB', 'gzip', () => members(10 * 1024), BOMB, { heavy: HUGE }),
   compressed('gzip of gzip, one of them declared', 'gzip', () => gzipSync(spaces(GZIP_HEAD, 1024)), /^JSON at byte 0/, { heavy: HUGE }),
-  compressed('valid JSON behind a limit of spaces', 'gzip', () => gzipSync(Buffer.concat([Buffer.alloc(DEFAULT_LIMIT + MIB, ' '), GOOD])), BOMB, { heavy: HUGE }),
+  compressed(
+    'valid JSON behind a limit of spaces',
+    'gzip',
+    () => gzipSync(Buffer.concat([Buffer.alloc(DEFAULT_LIMIT + MIB, ' '), GOOD])),
+    BOMB,
+    { heavy: HUGE },
+  ),
 ];
 
 export const compressionCases: readonly BadCase[] = [
   ...bombs,
-  compressed('a bomb of one byte over the limit', 'gzip', gzipSync(Buffer.alloc(SMALL_LIMIT + 1, ' ')), BOMB, { small: true, heavy: 'a megabyte' }),
+  compressed('a bomb of one byte over the limit', 'gzip', gzipSync(Buffer.alloc(SMALL_LIMIT + 1, ' ')), BOMB, {
+    small: true,
+    heavy: 'a megabyte',
+  }),
   compressed('an empty gzip body', 'gzip', '', INVALID),
   compressed('an empty deflate body', 'deflate', '', INVALID),
   compressed('plain JSON called gzip', 'gzip', GOOD, INVALID),
@@ -71,7 +80,12 @@ export const compressionCases: readonly BadCase[] = [
   compressed('gzip of an unknown method', 'gzip', damaged(gzip, 2), INVALID),
   compressed('gzip with a flipped byte of data', 'gzip', damaged(gzip, 14), INVALID),
   compressed('gzip whose second member is corrupt', 'gzip', Buffer.concat([gzip, damaged(gzip, 14)]), INVALID),
-  compressed('gzip whose second member is more JSON', 'gzip', Buffer.concat([gzip, gzip]), /^JSON at byte \d+: found '\{', expected the end/),
+  compressed(
+    'gzip whose second member is more JSON',
+    'gzip',
+    Buffer.concat([gzip, gzip]),
+    /^JSON at byte \d+: found '\{', expected the end/,
+  ),
   compressed('gzip of an empty text', 'gzip', gzipSync(''), /^JSON at byte 0: found the end/),
   compressed('gzip of text that is not JSON', 'gzip', gzipSync('hello'), /^JSON at byte 0|^the request/),
   {

@@ -37,7 +37,12 @@ const TOO_MANY = /^the body comes in more than 65536 chunks$/;
 
 const manyChunks: readonly Raw[] = [
   { name: '65537 chunks of a byte', bytes: oneByteChunks(PATH, 65_537), message: TOO_MANY, heavy: MANY },
-  { name: '65536 chunks of a byte, which is no JSON', bytes: oneByteChunks(PATH, 65_536), message: /^the request|^JSON at byte 0/, heavy: MANY },
+  {
+    name: '65536 chunks of a byte, which is no JSON',
+    bytes: oneByteChunks(PATH, 65_536),
+    message: /^the request|^JSON at byte 0/,
+    heavy: MANY,
+  },
   { name: '300000 chunks of a byte', bytes: oneByteChunks(PATH, 300_000), message: TOO_MANY, heavy: MANY },
   { name: '300000 chunks without the last one', bytes: oneByteChunks(PATH, 300_000, ''), message: TOO_MANY, heavy: MANY },
   { name: '300000 chunks to an unknown model', bytes: oneByteChunks(inferPath('nobody'), 300_000), message: TOO_MANY, heavy: MANY },
@@ -82,7 +87,11 @@ const chunks: readonly Raw[] = [
   { name: 'a chunk size ended by a bare line feed', bytes: `${CHUNKED}3\nabc\r\n0\r\n\r\n` },
   { name: 'a chunk ended by a bare carriage return', bytes: `${CHUNKED}3\r\nabc\r0\r\n\r\n` },
   { name: 'a chunk size with a space before it', bytes: `${CHUNKED} 3\r\nabc\r\n0\r\n\r\n` },
-  { name: 'a chunk extension of 20 kB', bytes: `${CHUNKED}3;${'x'.repeat(20_000)}\r\nabc\r\n0\r\n\r\n`, message: /^the chunk extensions are larger/ },
+  {
+    name: 'a chunk extension of 20 kB',
+    bytes: `${CHUNKED}3;${'x'.repeat(20_000)}\r\nabc\r\n0\r\n\r\n`,
+    message: /^the chunk extensions are larger/,
+  },
   {
     name: '4000 chunks with extensions of 50 bytes',
     bytes: () => Buffer.from(`${CHUNKED}${`1;${'x'.repeat(50)}\r\nA\r\n`.repeat(4000)}0\r\n\r\n`),
@@ -90,7 +99,12 @@ const chunks: readonly Raw[] = [
   },
   { name: 'a chunk extension with a control character', bytes: `${CHUNKED}3;a=\x01\r\nabc\r\n0\r\n\r\n` },
   { name: 'a trailer that is no header', bytes: `${CHUNKED}3\r\nabc\r\n0\r\nbad trailer\r\n\r\n` },
-  { name: 'trailers of 20 kB', bytes: `${CHUNKED}3\r\nabc\r\n0\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, status: 431, message: /^the request headers are larger/ },
+  {
+    name: 'trailers of 20 kB',
+    bytes: `${CHUNKED}3\r\nabc\r\n0\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    status: 431,
+    message: /^the request headers are larger/,
+  },
   { name: 'an empty chunked body', bytes: `${CHUNKED}0\r\n\r\n`, message: /^JSON at byte 0: found the end/ },
   {
     name: 'chunks over the limit, one after the other',
@@ -111,12 +125,28 @@ const chunks: readonly Raw[] = [
 const tooLarge = (bytes: number | string): RegExp => new RegExp(`^the body has ${bytes} bytes; the limit is ${DEFAULT_LIMIT}$`);
 
 const lengths: readonly Raw[] = [
-  { name: 'a length one byte over the limit', bytes: `${HEAD}Content-Length: ${DEFAULT_LIMIT + 1}\r\n\r\n`, message: tooLarge(DEFAULT_LIMIT + 1) },
+  {
+    name: 'a length one byte over the limit',
+    bytes: `${HEAD}Content-Length: ${DEFAULT_LIMIT + 1}\r\n\r\n`,
+    message: tooLarge(DEFAULT_LIMIT + 1),
+  },
   { name: 'a length of 2^31', bytes: `${HEAD}Content-Length: ${2 ** 31}\r\n\r\n`, message: tooLarge(2 ** 31) },
   { name: 'a length of 2^32', bytes: `${HEAD}Content-Length: ${2 ** 32}\r\n\r\n`, message: tooLarge(2 ** 32) },
-  { name: 'a length of 2^53 + 1', bytes: `${HEAD}Content-Length: 9007199254740993\r\n\r\n`, message: /^the body has 900719925474099\d bytes; the limit/ },
-  { name: 'a length of 2^63 - 1', bytes: `${HEAD}Content-Length: 9223372036854775807\r\n\r\n`, message: /^the body has 922337203685477\d+ bytes/ },
-  { name: 'a length of 2^63', bytes: `${HEAD}Content-Length: 9223372036854775808\r\n\r\n`, message: /^the body has 922337203685477\d+ bytes/ },
+  {
+    name: 'a length of 2^53 + 1',
+    bytes: `${HEAD}Content-Length: 9007199254740993\r\n\r\n`,
+    message: /^the body has 900719925474099\d bytes; the limit/,
+  },
+  {
+    name: 'a length of 2^63 - 1',
+    bytes: `${HEAD}Content-Length: 9223372036854775807\r\n\r\n`,
+    message: /^the body has 922337203685477\d+ bytes/,
+  },
+  {
+    name: 'a length of 2^63',
+    bytes: `${HEAD}Content-Length: 9223372036854775808\r\n\r\n`,
+    message: /^the body has 922337203685477\d+ bytes/,
+  },
   { name: 'a length of 2^64', bytes: `${HEAD}Content-Length: 18446744073709551616\r\n\r\n` },
   { name: 'a length of 100 digits', bytes: `${HEAD}Content-Length: ${'9'.repeat(100)}\r\n\r\n` },
   { name: 'a negative length', bytes: `${HEAD}Content-Length: -1\r\n\r\n` },
@@ -132,7 +162,12 @@ const lengths: readonly Raw[] = [
     bytes: `${HEAD}Expect: 100-continue\r\nContent-Length: ${DEFAULT_LIMIT + 1}\r\n\r\n`,
     message: tooLarge(DEFAULT_LIMIT + 1),
   },
-  { name: 'an expectation that nobody knows', bytes: `${HEAD}Expect: 200-maybe\r\nContent-Length: 0\r\n\r\n`, status: 417, message: /Expect/ },
+  {
+    name: 'an expectation that nobody knows',
+    bytes: `${HEAD}Expect: 200-maybe\r\nContent-Length: 0\r\n\r\n`,
+    status: 417,
+    message: /Expect/,
+  },
   {
     name: 'a limit and a byte, really sent',
     bytes: () => Buffer.concat([Buffer.from(`${HEAD}Content-Length: ${SMALL_LIMIT + 1}\r\n\r\n`), Buffer.alloc(SMALL_LIMIT + 1, 32)]),
@@ -165,15 +200,29 @@ const ambiguous: readonly Raw[] = [
   { name: 'a header block ended by CR CR X', bytes: `${HEAD}Content-Length: 0\r\n\r\rXGET / HTTP/1.1\r\n\r\n` },
   { name: 'lines ended by bare line feeds', bytes: `POST ${PATH} HTTP/1.1\nHost: test\nContent-Length: 0\n\n`, message: MALFORMED },
   { name: 'no host', bytes: `POST ${PATH} HTTP/1.1\r\nContent-Length: 0\r\n\r\n`, message: NOTHING },
-  { name: 'headers of 20 kB', bytes: withBody(`X: ${'x'.repeat(20_000)}\r\nContent-Length: 0`, ''), status: 431, message: /^the request headers are larger/ },
-  { name: '3000 headers', bytes: withBody(`${'X: 1\r\n'.repeat(3000)}Content-Length: 0`, ''), status: 431, message: /^the request headers are larger/ },
+  {
+    name: 'headers of 20 kB',
+    bytes: withBody(`X: ${'x'.repeat(20_000)}\r\nContent-Length: 0`, ''),
+    status: 431,
+    message: /^the request headers are larger/,
+  },
+  {
+    name: '3000 headers',
+    bytes: withBody(`${'X: 1\r\n'.repeat(3000)}Content-Length: 0`, ''),
+    status: 431,
+    message: /^the request headers are larger/,
+  },
   { name: 'HTTP/2 spoken to the HTTP/1.1 port', bytes: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' },
   { name: 'a version of HTTP that does not exist', bytes: `POST ${PATH} HTTP/9.9\r\nHost: test\r\n\r\n` },
   { name: 'HTTP/0.9', bytes: `GET ${PATH}\r\n\r\n` },
   { name: 'a TLS greeting', bytes: Buffer.from('1603010200010001fc0303', 'hex') },
   { name: 'binary noise', bytes: Buffer.from(Array.from({ length: 512 }, (_, index) => (index * 167 + 13) % 256)) },
   { name: 'a request line that never gets a method', bytes: `${'x'.repeat(100)} / HTTP/1.1\r\n\r\n` },
-  { name: 'an upgrade to a protocol that nobody knows', bytes: `${HEAD}Connection: Upgrade\r\nUpgrade: nothing\r\nContent-Length: 2\r\n\r\n{}`, message: /^inputs: found nothing/ },
+  {
+    name: 'an upgrade to a protocol that nobody knows',
+    bytes: `${HEAD}Connection: Upgrade\r\nUpgrade: nothing\r\nContent-Length: 2\r\n\r\n{}`,
+    message: /^inputs: found nothing/,
+  },
   { name: 'a tunnel', bytes: `CONNECT internal:80 HTTP/1.1\r\nHost: test\r\n\r\n`, status: CLOSED, message: NOTHING },
 ];
 

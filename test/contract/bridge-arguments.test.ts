@@ -1,0 +1,267 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addon, type NativeSession, type NativeSink, type NativeVersion } from '../../src/bridge/addon.js';
+import { catalogModel, openFixture, startEngine, TestSink } from '../support/engine.js';
+
+/* Types are left behind on purpose: this is what the addon meets when a caller of it has a bug. */
+type Loose = Record<string, (...values: unknown[]) => unknown>;
+const native = addon as unknown as Loose;
+
+const body = Buffer.from(JSON.stringify({ inputs: [{ name: 'INPUT0', datatype: 'FP32', shape: [1, 2], data: [1, 2] }] }));
+const tensor = (name: string): object => ({ name, dataType: 11, dims: [-1, -1] });
+const spec = {
+  modelName: 'identity_fp32',
+  version: 1,
+  maxBatchSize: 8,
+  inputs: [tensor('INPUT0')],
+  outputs: [tensor('OUTPUT0')],
+  lanes: 1,
+  maxQueueSize: 0,
+  maxQueueBytes: 0,
+};
+const engineOptions = { ortLibrary: 'none.so', intraOpThreads: 1, maxRequestBytes: 1, maxInFlightRequests: 0, maxInFlightBytes: 0 };
+const row = { version: 1, handle: null, reason: '', metadataJson: '{}', configJson: '{}' };
+const model = { name: 'm', defaultVersion: 0, metadataJson: '{}', versions: [row] };
+
+let session: NativeSession;
+let version: NativeVersion;
+let sink: NativeSink;
+let loose: Loose;
+
+beforeAll(async () => {
+  startEngine();
+  session = await openFixture('identity_fp32');
+  version = addon.createVersion(session, spec as never);
+  addon.publishCatalog([catalogModel('identity_fp32', version)]);
+  sink = new TestSink().native;
+  loose = sink as unknown as Loose;
+});
+
+afterAll(() => {
+  addon.stopEngine();
+});
+
+/** An array with a getter at one place. */
+function withGetter(index: number, get: () => unknown): unknown[] {
+  return Object.defineProperty([body, body], index, { get });
+}
+
+const boom = (): never => {
+  throw new Error('a getter threw');
+};
+
+function detached(): Uint8Array {
+  const bytes = new Uint8Array(8);
+  structuredClone(bytes, { transfer: [bytes.buffer] });
+  return bytes;
+}
+
+const submitHttp = (...values: unknown[]): unknown => loose['submitHttp']?.(...values);
+const withChunks = (chunks: unknown): unknown => submitHttp(1, 'identity_fp32', '', chunks, -1, 0);
+const createVersion = (change: object): unknown => native['createVersion']?.(session, { ...spec, ...change });
+const publishVersion = (change: object): unknown => native['publishCatalog']?.([{ ...model, versions: [{ ...row, ...change }] }]);
+const WHOLE = 'a whole number from';
+
+/** What is called, and the complaint: the path of the wrong field, what was expected. */
+const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
+  ['startEngine without options', () => native['startEngine']?.(), 'startEngine: expected an object'],
+  ['startEngine with a missing field', () => native['startEngine']?.({}), 'startEngine.ortLibrary: expected a string'],
+  [
+    'startEngine with no thread',
+    () => native['startEngine']?.({ ...engineOptions, intraOpThreads: 0 }),
+    `startEngine.intraOpThreads: expected ${WHOLE} 1 to 1024`,
+  ],
+  [
+    'startEngine with half a byte',
+    () => native['startEngine']?.({ ...engineOptions, maxRequestBytes: 1.5 }),
+    `startEngine.maxRequestBytes: expected ${WHOLE} 1`,
+  ],
+  ['startEngine twice', () => native['startEngine']?.(engineOptions), 'the engine of this process was started before'],
+  ['openSession of nothing', () => native['openSession']?.(), 'openSession: expected an object'],
+  ['openSession of null', () => native['openSession']?.(null), 'openSession: expected an object'],
+  ['openSession with a number', () => native['openSession']?.({ modelPath: 1 }), 'openSession.modelPath: expected a string'],
+  [
+    'openSession with a negative count',
+    () => native['openSession']?.({ modelPath: 'x', intraOpThreads: -1 }),
+    `openSession.intraOpThreads: expected ${WHOLE} 0`,
+  ],
+  ['createVersion of nothing', () => native['createVersion']?.(), 'expected a session handle'],
+  ['createVersion of a plain object', () => native['createVersion']?.({}, spec), 'expected a session handle'],
+  ['createVersion of a version', () => native['createVersion']?.(version, spec), 'expected a session handle'],
+  [
+    'createVersion of an object with the prototype of a session',
+    () => native['createVersion']?.(Object.create(Object.getPrototypeOf(session) as object), spec),
+    'expected a session handle',
+  ],
+  [
+    'createVersion of a version with the prototype of a session',
+    () => native['createVersion']?.(Object.setPrototypeOf(native['createVersion']?.(session, spec), Object.getPrototypeOf(session) as object), spec),
+    'expected a session handle',
+  ],
+  [
+    'createVersion of a session that the class made by itself',
+    () => native['createVersion']?.(new (session.constructor as new () => object)(), spec),
+    'expected a session handle',
+  ],
+  ['createVersion of a proxy', () => native['createVersion']?.(new Proxy(session, {}), spec), 'expected a session handle'],
+  ['createVersion without options', () => native['createVersion']?.(session), 'createVersion: expected an object'],
+  ['createVersion with inputs that are no array', () => createVersion({ inputs: {} }), 'createVersion.inputs: expected an array'],
+  ['createVersion with a hole among its inputs', () => createVersion({ inputs: new Array(1) }), 'createVersion.inputs[0]: expected an object'],
+  [
+    'createVersion with an input of no type',
+    () => createVersion({ inputs: [{ ...tensor('INPUT0'), dataType: 0 }] }),
+    `createVersion.inputs[0].dataType: expected ${WHOLE} 1 to 14`,
+  ],
+  [
+    'createVersion with a dimension that is no number',
+    () => createVersion({ inputs: [{ ...tensor('INPUT0'), dims: [-1, '2'] }] }),
+    `createVersion.inputs[0].dims[1]: expected ${WHOLE} -1`,
+  ],
+  [
+    'createVersion with a dimension below -1',
+    () => createVersion({ outputs: [{ ...tensor('OUTPUT0'), dims: [-2] }] }),
+    `createVersion.outputs[0].dims[0]: expected ${WHOLE} -1`,
+  ],
+  ['createVersion with NaN lanes', () => createVersion({ lanes: NaN }), `createVersion.lanes: expected ${WHOLE} 1 to 1024`],
+  ['createVersion beyond exact numbers', () => createVersion({ maxQueueBytes: 2 ** 53 }), `createVersion.maxQueueBytes: expected ${WHOLE} 0`],
+  ['publishCatalog of nothing', () => native['publishCatalog']?.(), 'publishCatalog: expected an array'],
+  ['publishCatalog with a hole', () => native['publishCatalog']?.(new Array(1)), 'publishCatalog[0]: expected an object'],
+  ['publishCatalog without a name', () => native['publishCatalog']?.([{}]), 'publishCatalog[0].name: expected a string'],
+  [
+    'publishCatalog with a bad version number',
+    () => native['publishCatalog']?.([model, { ...model, versions: [row, { ...row, version: 0 }] }]),
+    `publishCatalog[1].versions[1].version: expected ${WHOLE} 1`,
+  ],
+  ['publishCatalog with no handle at all', () => publishVersion({ handle: undefined }), 'expected a version handle'],
+  ['publishCatalog with a session', () => publishVersion({ handle: session }), 'expected a version handle'],
+  [
+    'publishCatalog with a sink that has the prototype of a version',
+    () => publishVersion({ handle: Object.setPrototypeOf(new TestSink().native, Object.getPrototypeOf(version) as object) as unknown }),
+    'expected a version handle',
+  ],
+  ['describe of nothing', () => native['describe']?.(), 'describe.kind: expected a string'],
+  ['describe of an unknown kind', () => native['describe']?.('labels', 'm', ''), 'describe.kind: expected "metadata" or "config"'],
+  ['statistics of a number', () => native['statistics']?.(1, ''), 'statistics.model: expected a string'],
+  ['statistics without a version', () => native['statistics']?.(''), 'statistics.version: expected a string'],
+  ['publishHealth of an object', () => native['publishHealth']?.({}), 'publishHealth.json: expected a string'],
+  ['exitNow of nothing', () => native['exitNow']?.(), `exitNow.code: expected ${WHOLE} 0 to 255`],
+  ['exitNow beyond a byte', () => native['exitNow']?.(256), `exitNow.code: expected ${WHOLE} 0 to 255`],
+  ['openSink of nothing', () => native['openSink']?.(), 'openSink.onCompletions: expected a function'],
+  ['openSink of an object', () => native['openSink']?.({}), 'openSink.onCompletions: expected a function'],
+  ['submitHttp of nothing', () => submitHttp(), `submitHttp.token: expected ${WHOLE} 0`],
+  ['submitHttp with a negative token', () => submitHttp(-1, 'm', '', [body], -1, 0), `submitHttp.token: expected ${WHOLE} 0`],
+  ['submitHttp with a token that is a symbol', () => submitHttp(Symbol('t'), 'm', '', [body], -1, 0), `submitHttp.token: expected ${WHOLE} 0`],
+  ['submitHttp without a model', () => submitHttp(1, undefined, '', [body], -1, 0), 'submitHttp.model: expected a string'],
+  ['submitHttp with a version that is a number', () => submitHttp(1, 'm', 1, [body], -1, 0), 'submitHttp.version: expected a string'],
+  ['submitHttp with a header length below -1', () => submitHttp(1, 'm', '', [body], -2, 0), `submitHttp.jsonBytes: expected ${WHOLE} -1`],
+  ['submitHttp with an endless timeout', () => submitHttp(1, 'm', '', [body], -1, Infinity), `submitHttp.timeoutMs: expected ${WHOLE} 0`],
+  ['submitHttp of a single buffer', () => withChunks(body), 'submitHttp.chunks: expected an array'],
+  ['submitHttp of a proxy', () => withChunks(new Proxy([body], {})), 'submitHttp.chunks: expected an array'],
+  ['submitHttp of a string', () => withChunks(['{}']), 'submitHttp.chunks[0]: expected a Uint8Array'],
+  ['submitHttp of an ArrayBuffer', () => withChunks([body, new ArrayBuffer(8)]), 'submitHttp.chunks[1]: expected a Uint8Array'],
+  ['submitHttp of a SharedArrayBuffer', () => withChunks([new SharedArrayBuffer(8)]), 'submitHttp.chunks[0]: expected a Uint8Array'],
+  ['submitHttp of a sparse array', () => withChunks(Object.assign(new Array(4_000_000_000), [body])), 'submitHttp.chunks[1]: expected a Uint8Array'],
+  ['submitGrpc of nothing', () => loose['submitGrpc']?.(1, undefined, 0), 'submitGrpc.message: expected a Uint8Array'],
+  ['submitGrpc of an array', () => loose['submitGrpc']?.(1, [1, 2], 0), 'submitGrpc.message: expected a Uint8Array'],
+  ['cancel of text', () => loose['cancel']?.('1'), `cancel.token: expected ${WHOLE} 0`],
+  ['release of a number', () => loose['release']?.(1), 'release.ranges: expected an array'],
+  ['release of a proxy', () => loose['release']?.(new Proxy([1], {})), 'release.ranges: expected an array'],
+];
+
+/** Getters that throw: their own error comes out. */
+const GETTERS: readonly (readonly [string, () => unknown])[] = [
+  ['the chunks of a request', () => withChunks(withGetter(1, boom))],
+  ['an engine option', () => native['startEngine']?.(Object.defineProperty({ ...engineOptions }, 'maxInFlightBytes', { get: boom }))],
+  ['a session option', () => native['openSession']?.(Object.defineProperty({}, 'modelPath', { get: boom }))],
+  ['a version option', () => createVersion(Object.defineProperty({}, 'lanes', { get: boom, enumerable: true }))],
+  ['the inputs of a version', () => createVersion({ inputs: withGetter(1, boom) })],
+  ['an input of a version', () => createVersion({ inputs: [Object.defineProperty({}, 'name', { get: boom })] })],
+  ['the dims of an input', () => createVersion({ inputs: [{ ...tensor('INPUT0'), dims: withGetter(0, boom) }] })],
+  ['a model of the catalog', () => native['publishCatalog']?.(withGetter(0, boom))],
+  ['a handle in the catalog', () => native['publishCatalog']?.([{ ...model, versions: [Object.defineProperty({ ...row }, 'handle', { get: boom })] }])],
+  ['the names of ranges', () => loose['release']?.(withGetter(0, boom))],
+];
+
+describe('calls with wrong arguments', () => {
+  it.each(COMPLAINTS)('%s', (_what, call, complaint) => {
+    expect(call).toThrow(complaint);
+    expect(call).toThrow(expect.objectContaining({ status: 501 }));
+  });
+
+  it.each(GETTERS)('pass on what a getter throws: %s', (_what, call) => {
+    expect(call).toThrow('a getter threw');
+  });
+
+  it('leave the published catalog as it was', () => {
+    expect(addon.describe('config', 'identity_fp32', '')).toBe('{}');
+  });
+
+  it('refuse a method of one class on a handle of another', () => {
+    const stolen = loose['submitHttp'];
+    expect(() => stolen?.call(session, 1, 'm', '', [body], -1, 0)).toThrow(TypeError);
+    expect(() => loose['close']?.call(Object.create(Object.getPrototypeOf(sink) as object))).toThrow(TypeError);
+  });
+
+  it('say that a sink which the class made by itself is closed', () => {
+    const empty = new (sink.constructor as new () => NativeSink)();
+    expect(empty.submitHttp(1, 'm', '', [body], -1, 0)).toMatchObject({ status: 505 });
+  });
+
+  it('do not hang when reading the chunks closes the sink', () => {
+    const closing = new TestSink().native;
+    const chunks = withGetter(1, () => {
+      closing.close();
+      return body;
+    });
+    expect(closing.submitHttp(1, 'identity_fp32', '', chunks as Uint8Array[], -1, 0)).toMatchObject({ status: 505 });
+  });
+});
+
+describe('bodies of every kind', () => {
+  const shared = new Uint8Array(new SharedArrayBuffer(body.length));
+  shared.set(body);
+  const padded = Buffer.concat([Buffer.alloc(7), body]);
+  const KINDS: readonly (readonly [string, readonly unknown[]])[] = [
+    ['a Buffer', [body]],
+    ['a view into the middle of a larger buffer', [new Uint8Array(padded.buffer, padded.byteOffset + 7, body.length)]],
+    ['a DataView', [new DataView(body.buffer, body.byteOffset, body.length)]],
+    ['shared memory', [shared]],
+    ['one byte a chunk', Array.from(body, (_, index) => body.subarray(index, index + 1))],
+    ['empty chunks between', [Buffer.alloc(0), body, new Uint8Array(0), detached()]],
+  ];
+
+  it.each(KINDS)('are read: %s', async (_kind, chunks) => {
+    const reply = await new Promise<{ status: number; head: Buffer | null }>((resolve) => {
+      const own = addon.openSink(([completion]) => {
+        if (completion !== undefined) resolve(completion);
+        own.close();
+      });
+      expect(own.submitHttp(1, 'identity_fp32', '', chunks as Uint8Array[], -1, 0)).toBeNull();
+    });
+    expect(reply.status).toBe(0);
+    expect(JSON.parse(String(reply.head))).toMatchObject({ outputs: [{ data: [1, 2] }] });
+  });
+
+  it('that are empty or detached are no JSON', () => {
+    for (const chunks of [[], [new Uint8Array(0)], [detached()]]) expect(withChunks(chunks)).toMatchObject({ status: 100 });
+  });
+
+  it('under a token that is in use are refused', () => {
+    expect(withChunks([body])).toBeNull();
+    expect(withChunks([body])).toMatchObject({ status: 501, message: 'token 1 is in use' });
+  });
+
+  it('for a release of odd names change nothing', () => {
+    expect(() => loose['release']?.([NaN, -1, 1e300, Infinity, 0.5, 'x', {}, null, undefined])).not.toThrow();
+  });
+});
+
+describe('ready documents and counters of what is not ready', () => {
+  it('give the codes of a look-up', () => {
+    expect(() => addon.statistics('unheard of', '')).toThrow(expect.objectContaining({ status: 300 }));
+    expect(() => addon.describe('metadata', 'identity_fp32', '9')).toThrow(expect.objectContaining({ status: 300 }));
+    addon.publishCatalog([{ ...catalogModel('identity_fp32', null), defaultVersion: 0 }]);
+    expect(() => addon.statistics('identity_fp32', '1')).toThrow(expect.objectContaining({ status: 301 }));
+    expect(() => addon.statistics('identity_fp32', '')).toThrow(expect.objectContaining({ status: 300 }));
+    expect(addon.statistics('', '')).toEqual([]);
+  });
+});

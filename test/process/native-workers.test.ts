@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest';
+import { runScenario } from '../support/scenario.js';
+
+const WELL = { code: 0, signal: null, stdout: '', stderr: '' };
+
+describe('worker threads that share one engine', () => {
+  it('get their own answers and no others', async () => {
+    expect(await runScenario('two-workers.mjs')).toMatchObject(WELL);
+  });
+
+  it('may end in any way with requests in flight, and come and go', { timeout: 70_000 }, async () => {
+    expect(await runScenario('worker-ends.mjs', [], { withinMs: 60_000 })).toMatchObject(WELL);
+  });
+
+  it('may be terminated under load 120 times, after which nothing is in flight and nothing is kept', { timeout: 130_000 }, async () => {
+    expect(await runScenario('terminate-workers.mjs', [], { withinMs: 120_000 })).toMatchObject(WELL);
+  });
+});

@@ -1,0 +1,133 @@
+/** The native engine in this very process, with fixture models in its catalog. One engine a process, hence one test file each. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import {
+  addon,
+  type NativeApiTensor,
+  type NativeCatalogModel,
+  type NativeCompletion,
+  type NativeEngineOptions,
+  type NativeSession,
+  type NativeSink,
+  type NativeVersion,
+  type NativeVersionSpec,
+} from '../../src/bridge/addon.js';
+import { findOrtLibrary } from '../../src/config/ort-library.js';
+import { fixtureModels } from './server-process.js';
+import { binaryRequest, type BinaryMessage, type TestTensor } from './tensors.js';
+
+export function startEngine(options: Partial<NativeEngineOptions> = {}): void {
+  const defaults = { intraOpThreads: 1, maxRequestBytes: 256 << 20, maxInFlightRequests: 0, maxInFlightBytes: 0 };
+  addon.startEngine({ ortLibrary: findOrtLibrary(''), ...defaults, ...options });
+}
+
+export function openFixture(name: string): Promise<NativeSession> {
+  return addon.openSession({ modelPath: join(fixtureModels, name, '1', 'model.onnx'), intraOpThreads: 0 });
+}
+
+/** What the model file itself says, without batching, one lane, no queue limit; all of it can be replaced. */
+export async function createFixture(name: string, spec: Partial<NativeVersionSpec> = {}): Promise<NativeVersion> {
+  const session = await openFixture(name);
+  const { inputs, outputs } = session.signature();
+  const api = ({ name, dataType, dims }: NativeApiTensor): NativeApiTensor => ({ name, dataType, dims });
+  const defaults = { modelName: name, version: 1, maxBatchSize: 0, lanes: 1, maxQueueSize: 0, maxQueueBytes: 0 };
+  const version = addon.createVersion(session, { ...defaults, inputs: inputs.map(api), outputs: outputs.map(api), ...spec });
+  session.close();
+  return version;
+}
+
+export function catalogModel(name: string, handle: NativeVersion | null, version = 1): NativeCatalogModel {
+  const documents = { metadataJson: '{}', configJson: '{}' };
+  return { name, defaultVersion: version, metadataJson: '{}', versions: [{ version, handle, reason: '', ...documents }] };
+}
+
+/** Starts the engine and serves fixture models as their files are. Returns the handles, in order. */
+export async function serveFixtures(names: readonly string[], spec: Partial<NativeVersionSpec> = {}): Promise<NativeVersion[]> {
+  startEngine();
+  const versions: NativeVersion[] = [];
+  for (const name of names) versions.push(await createFixture(name, spec));
+  addon.publishCatalog(versions.map((version, index) => catalogModel(names[index] ?? '', version)));
+  return versions;
+}
+
+/** A sink that hands each completion to whoever waits for its token. */
+export class TestSink {
+  readonly native: NativeSink;
+  /** Calls from native code, and completions in them. */
+  callbacks = 0;
+  completions = 0;
+  readonly #waiting = new Map<number, (completion: NativeCompletion) => void>();
+  #nextToken = 1;
+
+  constructor() {
+    this.native = addon.openSink((completions) => {
+      this.callbacks++;
+      this.completions += completions.length;
+      for (const completion of completions) {
+        this.#waiting.get(completion.token)?.(completion);
+        this.#waiting.delete(completion.token);
+      }
+    });
+  }
+
+  /** The token, and the completion to come; a refusal becomes a completion, too. */
+  submit(model: string, message: BinaryMessage | Buffer, timeoutMs = 0, version = ''): { token: number; done: Promise<NativeCompletion> } {
+    const { body, jsonBytes } = Buffer.isBuffer(message) ? { body: message, jsonBytes: -1 } : message;
+    return this.#await((token) => this.native.submitHttp(token, model, version, [body], jsonBytes, timeoutMs));
+  }
+
+  submitGrpc(message: Buffer): { token: number; done: Promise<NativeCompletion> } {
+    return this.#await((token) => this.native.submitGrpc(token, message, 0));
+  }
+
+  infer(model: string, inputs: readonly TestTensor[]): Promise<NativeCompletion> {
+    return this.submit(model, binaryRequest(inputs)).done;
+  }
+
+  #await(submit: (token: number) => ReturnType<NativeSink['submitHttp']>): { token: number; done: Promise<NativeCompletion> } {
+    const token = this.#nextToken++;
+    const done = new Promise<NativeCompletion>((resolve) => this.#waiting.set(token, resolve));
+    const refusal = submit(token);
+    if (refusal === null) return { token, done };
+    this.#waiting.delete(token);
+    return { token, done: Promise.resolve({ token, ...refusal, head: null, binary: false, tails: [], ranges: [] }) };
+  }
+}
+
+/** A request for the fixture `slow`: about 0.1 ms an iteration; it can be stopped between two. */
+export function slowRequest(iterations: number): BinaryMessage {
+  const count = Buffer.from(BigInt64Array.of(BigInt(iterations)).buffer);
+  return binaryRequest([
+    { name: 'iterations', datatype: 'INT64', shape: [1], raw: count },
+    { name: 'x', datatype: 'FP32', shape: [1, 64, 64], raw: Buffer.alloc(64 * 64 * 4) },
+  ]);
+}
+
+/** Longer than any test waits. */
+export const ENDLESS = 100_000_000;
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc') as () => void;
+
+/** Collects garbage until `done`, with the finalisers that run between; false when it has not come after 50 rounds. */
+export async function collectUntil(done: () => boolean): Promise<boolean> {
+  for (let round = 0; round < 50 && !done(); round++) {
+    gc();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return done();
+}
+
+/** Threads of this process that run models. */
+export function laneThreads(): number {
+  const name = (thread: string): string => {
+    try {
+      return readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim();
+    } catch {
+      return '';
+    }
+  };
+  return readdirSync('/proc/self/task').filter((thread) => name(thread) === 'penstock-lane').length;
+}
