@@ -6,7 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync }
 import path from 'node:path';
 import process from 'node:process';
 import { withBuildLock } from './build-lock.mjs';
-import { compile, configure } from './cmake.mjs';
+import { compile, configure, nativeSources } from './cmake.mjs';
 import { requireBuildTools, requireNode } from './prerequisites.mjs';
 import { Failure, root, run, say, seconds } from './processes.mjs';
 import { filesBelow, fingerprint, stampMatches, writeStamp } from './stamps.mjs';
@@ -41,13 +41,7 @@ async function installPackages() {
     throw new Failure(EXIT_BUILD_FAILED, 'npm ci failed: see its messages above; the package registry must be reachable for it.');
 }
 
-function nativeSources() {
-  return [
-    'CMakeLists.txt',
-    'package-lock.json',
-    ...filesBelow('native', (file) => /\.(cc|h|inc|cu)$/.test(file) && !file.endsWith('_test.cc')),
-  ];
-}
+const addonSources = () => nativeSources((file) => !file.endsWith('_test.cc'));
 
 async function buildNative() {
   const configured = await configure('native-cmake', { CMAKE_BUILD_TYPE: 'Release', BUILD_ADDON: 'ON', BUILD_NATIVE_TESTS: 'OFF' });
@@ -87,10 +81,10 @@ const install = {
 
 const native = {
   doing: 'building the native engine (CMake)',
-  isStale: () => !existsSync(addon) || !stampMatches('native', fingerprint(nativeSources())),
+  isStale: () => !existsSync(addon) || !stampMatches('native', fingerprint(addonSources())),
   require: requireBuildTools,
   async perform() {
-    const print = fingerprint(nativeSources()); // Before building: an edit meanwhile makes the step stale again.
+    const print = fingerprint(addonSources()); // Before building: an edit meanwhile makes the step stale again.
     await buildNative();
     writeStamp('native', print);
   },

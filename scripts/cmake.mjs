@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { findProgram, root, run } from './processes.mjs';
+import { changedBehindClock, filesBelow, fingerprint, writeStamp } from './stamps.mjs';
 
 /** A tree that was configured for another checkout or another generator cannot be reused. */
 function dropForeignTree(folder, generator) {
@@ -27,10 +28,18 @@ export function configure(name, options) {
   return run('cmake', ['-S', root, '-B', folder, '-G', generator, ...flags], { capture: true });
 }
 
+/** Everything below native/ and what it is compiled against; `wanted` may leave files out. */
+export function nativeSources(wanted = () => true) {
+  return ['CMakeLists.txt', 'package-lock.json', ...filesBelow('native', (file) => /\.(cc|h|inc|cu)$/.test(file) && wanted(file))];
+}
+
 /** Builds targets of `build/<name>` (all when none are given), printing as it goes. Resolves to the exit code. */
 export async function compile(name, targets = []) {
   const jobs = String(os.availableParallelism());
   const selection = targets.length > 0 ? ['--target', ...targets] : [];
-  const { code } = await run('cmake', ['--build', path.join(root, 'build', name), '--parallel', jobs, ...selection]);
+  const print = fingerprint(nativeSources());
+  const afresh = changedBehindClock(name, print) ? ['--clean-first'] : [];
+  const { code } = await run('cmake', ['--build', path.join(root, 'build', name), '--parallel', jobs, ...afresh, ...selection]);
+  writeStamp(name, print);
   return code;
 }

@@ -1,6 +1,6 @@
 /** Has anything changed since a build step last succeeded? Answered by content, so that checkouts, copies and clocks do not matter. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { root } from './processes.mjs';
@@ -22,24 +22,39 @@ export function filesBelow(folder, wanted) {
     .sort();
 }
 
-/** One hash over names and contents of files (relative to the root) and over this platform. */
+/** Names and contents of files (relative to the root) and this platform, as text. */
 export function fingerprint(files) {
-  const hash = createHash('sha256').update(`${process.platform}-${process.arch}\n`);
-  for (const file of files)
-    hash.update(`${file}\n`).update(
-      createHash('sha256')
-        .update(readFileSync(path.join(root, file)))
-        .digest(),
-    );
-  return hash.digest('hex');
+  const hashOf = (file) =>
+    createHash('sha256')
+      .update(readFileSync(path.join(root, file)))
+      .digest('base64');
+  return JSON.stringify({
+    platform: `${process.platform}-${process.arch}`,
+    files: Object.fromEntries(files.map((file) => [file, hashOf(file)])),
+  });
 }
 
-export function stampMatches(step, print) {
+function readStamp(step) {
   try {
-    return readFileSync(path.join(stampFolder, step), 'utf8') === print;
+    return readFileSync(path.join(stampFolder, step), 'utf8');
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+export const stampMatches = (step, print) => readStamp(step) === print;
+
+/**
+ * Has a file changed whose modification time is not newer than the stamp? Copies that keep times do that, and so does an edit during
+ * a build; a tool that goes by time then mixes old objects with new ones. True when there is no stamp to compare with.
+ */
+export function changedBehindClock(step, print) {
+  const before = readStamp(step);
+  if (before === undefined) return true;
+  const stampMs = statSync(path.join(stampFolder, step)).mtimeMs;
+  const known = JSON.parse(before).files;
+  const changed = Object.entries(JSON.parse(print).files).filter(([file, hash]) => known[file] !== hash);
+  return changed.some(([file]) => statSync(path.join(root, file)).mtimeMs <= stampMs);
 }
 
 export function writeStamp(step, print) {

@@ -44,6 +44,8 @@ export class Server {
   #listening = 0;
   #engine: GuardedEngine | undefined;
   #exiting = false;
+  /** Loading is over and its result is accepted: a server that is about to fail for it must not look ready first. */
+  #isLoaded = false;
   #readyFileIsDue: boolean;
   #fail: (error: unknown) => void = () => {};
   /** Rejects when something broke that the server cannot go on without; never resolves. */
@@ -60,7 +62,7 @@ export class Server {
       intervalMs: options.healthIntervalMs,
       rules: { strictReadiness: options.strictReadiness, maxBlockedMs: HEALTH_MAX_AGE_MS },
       facts: () => ({
-        loading: this.#models.progress(),
+        loading: { ...this.#models.progress(), over: this.#isLoaded },
         models: this.#models.models(),
         frontEnds: { listening: this.#listening, expected: FRONT_END_THREADS },
         exiting: this.#exiting,
@@ -152,6 +154,8 @@ export class Server {
       const reasons = failed.map(({ name, reason }) => `model "${name}": ${reason}`);
       throw new ServerError('ERR_MODEL_LOAD', `--exit-on-error: ${reasons.join('; ')}`);
     }
+    this.#isLoaded = true;
+    this.#monitor.update();
   }
 
   #onHealthChange({ live, ready, started, checks }: HealthSnapshot): void {
@@ -188,6 +192,7 @@ function frontEndOptions(options: Options): FrontEndOptions {
     httpPort: options.allowHttp ? options.httpPort : null,
     grpcPort: options.allowGrpc ? options.grpcPort : null,
     maxRequestBytes: options.maxRequestBytes,
+    maxReceivingBytes: options.maxReceivingBytes / FRONT_END_THREADS,
     maxConnections: options.maxConnections,
     maxConcurrentStreams: options.grpcMaxConcurrentStreams,
     headersTimeoutMs: options.httpHeadersTimeoutMs,

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -42,6 +43,12 @@ std::vector<serving::ApiTensor> ReadTensors(ObjectReader& spec, const char* name
   return tensors;
 }
 
+// ONNX Runtime's static destructors race with a running Run. Exit handlers run in reverse order of registration, so one that is registered
+// when its library has been loaded comes first. A cleanup hook would not do: Node runs none for the main environment on process.exit().
+void StopAtExit(int code, void*) {
+  if (!ProcessState::Get().Stop(kLoadWaitMs)) _exit(code);
+}
+
 serving::CatalogModel ReadModel(Napi::Env env, ObjectReader& item) {
   serving::CatalogModel model;
   model.default_version = item.Whole("defaultVersion", 0, kMaxWhole);
@@ -77,13 +84,7 @@ Napi::Value StartEngine(const Napi::CallbackInfo& info) {
     ThrowStatus(env, status);
     return env.Undefined();
   }
-  // The environment that started the engine ends it, also on process.exit(): ONNX Runtime's static destructors race with a running Run.
-  napi_add_env_cleanup_hook(
-      env,
-      [](void*) {
-        if (!ProcessState::Get().Stop(kLoadWaitMs)) _exit(0);
-      },
-      nullptr);
+  on_exit(StopAtExit, nullptr);
   return env.Undefined();
 }
 

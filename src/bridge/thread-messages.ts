@@ -8,6 +8,8 @@ export interface FrontEndOptions {
   readonly httpPort: number | null;
   readonly grpcPort: number | null;
   readonly maxRequestBytes: number;
+  /** HTTP bodies being taken in by this thread at one time; 0 = unbounded. */
+  readonly maxReceivingBytes: number;
   readonly maxConnections: number;
   /** Streams of one HTTP/2 connection at one time. */
   readonly maxConcurrentStreams: number;

@@ -57,15 +57,29 @@ export function loadOptions(
   const file = configPath === '' ? new Map<OptionName, Given>() : readConfigFile(configPath, readFile, faults);
 
   const values = new Map<OptionName, OptionValue>();
+  const defaulted = new Set<OptionName>();
   for (const [name, row] of OPTION_ROWS) {
     const given = flags.get(name) ?? variables.get(name) ?? file.get(name);
+    if (given === undefined) defaulted.add(name);
     const parsed = given === undefined ? { value: row.default } : parseOption(row, given.texts);
     if ('value' in parsed) values.set(name, parsed.value);
     else faults.push(`${given?.source}: "${given?.texts.join(':')}" is not ${parsed.expected}`);
   }
+  growByteLimits(values, defaulted);
   if (faults.length === 0) faults.push(...faultsBetween(Object.fromEntries(values) as unknown as Options));
   if (faults.length > 0) throw new OptionsError(faults);
   return { options: Object.fromEntries(values) as unknown as Options, warnings };
+}
+
+/** Limits on bytes that have room for the largest request, or no request of that size could ever run. */
+const BYTE_LIMITS = ['maxInFlightBytes', 'maxReceivingBytes', 'maxQueueBytes'] as const satisfies readonly OptionName[];
+
+/** Nobody who raises --max-request-bytes should have to know the limits that he left at their defaults. */
+function growByteLimits(values: Map<OptionName, OptionValue>, defaulted: ReadonlySet<OptionName>): void {
+  const largest = Number(values.get('maxRequestBytes'));
+  for (const name of BYTE_LIMITS) {
+    if (defaulted.has(name) && Number(values.get(name)) < largest) values.set(name, largest);
+  }
 }
 
 function readFlags(args: readonly string[], faults: string[]): GivenByName {
@@ -180,10 +194,9 @@ function faultsBetween(options: Options): string[] {
   if (options.modelName !== '' && options.modelRepository.length !== 1) {
     faults.push(`--model-name: needs exactly one --model-repository, found ${options.modelRepository.length}`);
   }
-  for (const [flag, bytes] of [
-    ['--max-in-flight-bytes', options.maxInFlightBytes],
-    ['--max-queue-bytes', options.maxQueueBytes],
-  ] as const) {
+  for (const name of BYTE_LIMITS) {
+    const bytes = options[name];
+    const flag = `--${ROW_BY_NAME.get(name)?.flag ?? name}`;
     if (bytes !== 0 && bytes < options.maxRequestBytes) {
       faults.push(
         `${flag}: ${bytes} is less than --max-request-bytes (${options.maxRequestBytes}), so the largest request could never run`,

@@ -103,6 +103,14 @@ export const OPTIONS = {
     description: 'input bytes of those requests',
     triton: null,
   },
+  maxReceivingBytes: {
+    flag: 'max-receiving-bytes',
+    type: 'bytes',
+    default: 1024 * MIB,
+    zero: 'no limit',
+    description: 'bytes of all HTTP bodies that are being received or decompressed; more are refused as unavailable',
+    triton: null,
+  },
   maxQueueSize: {
     flag: 'max-queue-size',
     type: 'count',

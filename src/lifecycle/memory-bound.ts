@@ -3,7 +3,7 @@ import type { Options } from '../config/options.js';
 
 /** Bytes; null = no limit is set. Weights, model workspaces and outputs of models come on top. */
 export interface MemoryBound {
-  /** Bodies that are being received over HTTP: every connection with the largest body. */
+  /** Bodies that are being received over HTTP: every connection with the largest body, within --max-receiving-bytes. */
   readonly receivingHttpBytes: number;
   /** The same over gRPC: every stream of every connection. */
   readonly receivingGrpcBytes: number;
@@ -15,7 +15,7 @@ export function memoryBound(options: Options): MemoryBound {
   const receiving = options.maxConnections * options.maxRequestBytes;
   const accepted = [options.maxInFlightBytes, options.maxInFlightRequests * options.maxRequestBytes].filter((bytes) => bytes > 0);
   return {
-    receivingHttpBytes: options.allowHttp ? receiving : 0,
+    receivingHttpBytes: options.allowHttp ? Math.min(receiving, options.maxReceivingBytes || Infinity) : 0,
     receivingGrpcBytes: options.allowGrpc ? receiving * options.grpcMaxConcurrentStreams : 0,
     acceptedBytes: accepted.length === 0 ? null : Math.min(...accepted),
   };

@@ -52,6 +52,10 @@ describe('a process that leaves while a model file is read', () => {
     expect(await runScenario('load-at-exit.mjs', ['process.exit before the load ends'], QUICKLY)).toMatchObject({ ...SILENT, code: 7 });
   });
 
+  it('keeps its code even when nobody asks before it leaves', async () => {
+    expect(await runScenario('load-at-exit.mjs', ['process.exit without any care'], QUICKLY)).toMatchObject({ code: 7, signal: null, stderr: '' });
+  });
+
   it('survives a load that outlives its worker', async () => {
     expect(await runScenario('load-at-exit.mjs', ['the load ends after its worker'], QUICKLY)).toMatchObject({ ...SILENT, code: 0 });
   });

@@ -8,6 +8,10 @@ describe('worker threads that share one engine', () => {
     expect(await runScenario('two-workers.mjs')).toMatchObject(WELL);
   });
 
+  it('keep the engine when the one that started it ends, though no other thread has loaded the addon', async () => {
+    expect(await runScenario('engine-in-worker.mjs')).toMatchObject(WELL);
+  });
+
   it('may end in any way with requests in flight, and come and go', { timeout: 70_000 }, async () => {
     expect(await runScenario('worker-ends.mjs', [], { withinMs: 60_000 })).toMatchObject(WELL);
   });

@@ -1,6 +1,7 @@
 /** The native engine in this very process, with fixture models in its catalog. One engine a process, hence one test file each. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
@@ -16,6 +17,7 @@ import {
 } from '../../src/bridge/addon.js';
 import { findOrtLibrary } from '../../src/config/ort-library.js';
 import { fixtureModels } from './server-process.js';
+import { slowInputs } from './slow-model.js';
 import { binaryRequest, type BinaryMessage, type TestTensor } from './tensors.js';
 
 export function startEngine(options: Partial<NativeEngineOptions> = {}): void {
@@ -96,14 +98,8 @@ export class TestSink {
   }
 }
 
-/** A request for the fixture `slow`: about 0.1 ms an iteration; it can be stopped between two. */
-export function slowRequest(iterations: number): BinaryMessage {
-  const count = Buffer.from(BigInt64Array.of(BigInt(iterations)).buffer);
-  return binaryRequest([
-    { name: 'iterations', datatype: 'INT64', shape: [1], raw: count },
-    { name: 'x', datatype: 'FP32', shape: [1, 64, 64], raw: Buffer.alloc(64 * 64 * 4) },
-  ]);
-}
+/** A request for the fixture `slow`. An iteration takes about 0.1 ms, and the run can be stopped between two. */
+export const slowMessage = (iterations: number): BinaryMessage => binaryRequest(slowInputs(BigInt(iterations)));
 
 /** Longer than any test waits. */
 export const ENDLESS = 100_000_000;
@@ -113,11 +109,14 @@ const gc = runInNewContext('gc') as () => void;
 
 /** Collects garbage until `done`, with the finalisers that run between; false when it has not come after 50 rounds. */
 export async function collectUntil(done: () => boolean): Promise<boolean> {
-  for (let round = 0; round < 50 && !done(); round++) {
+  for (let round = 0; round < 50; round++) {
+    // Looking at a WeakRef keeps its object for the rest of that turn, so collecting needs a turn of its own.
+    await sleep(1);
     gc();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(1);
+    if (done()) return true;
   }
-  return done();
+  return false;
 }
 
 /** Threads of this process that run models. */

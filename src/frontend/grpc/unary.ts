@@ -95,7 +95,9 @@ export function simpleCall(
 
 function decode(definition: MethodDefinition<object, object>, bytes: Buffer): Readonly<Record<string, unknown>> {
   try {
-    return definition.requestDeserialize(bytes) as Readonly<Record<string, unknown>>;
+    // Of a Buffer protobufjs takes a text that is cut off for a shorter one; of a plain array it refuses it.
+    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) as Buffer;
+    return definition.requestDeserialize(plain) as Readonly<Record<string, unknown>>;
   } catch (cause) {
     throw new ServerError('ERR_REQUEST_PROTOBUF', 'the message is not a valid protobuf of its type', { cause });
   }

@@ -1,6 +1,7 @@
 /** gzip and deflate (zlib format), both ways. Work is done on libuv's threads, in pieces, never in one block. */
 import { constants, createDeflate, createGunzip, createGzip, createInflate } from 'node:zlib';
-import { ServerError } from '../../errors.js';
+import { ServerError, asServerError } from '../../errors.js';
+import type { Allotment } from './byte-budget.js';
 
 export type Encoding = 'identity' | 'gzip' | 'deflate';
 
@@ -34,20 +35,30 @@ function qualityOf(parameters: readonly string[]): number {
 
 /**
  * The decompressed body in pieces, `maxBytes` at most in all: what goes beyond is never taken into memory.
- * Throws ERR_REQUEST_TOO_LARGE, and ERR_REQUEST_COMPRESSED for corrupt and truncated data.
+ * Each piece is charged to `allotment`.
+ * Throws ERR_REQUEST_TOO_LARGE, ERR_IN_FLIGHT_FULL, and ERR_REQUEST_COMPRESSED for corrupt and truncated data.
  */
-export function decompress(chunks: readonly Buffer[], encoding: 'gzip' | 'deflate', maxBytes: number): Promise<Buffer[]> {
+export function decompress(
+  chunks: readonly Buffer[],
+  encoding: 'gzip' | 'deflate',
+  maxBytes: number,
+  allotment: Allotment,
+): Promise<Buffer[]> {
   return new Promise((resolve, reject) => {
     const stream = encoding === 'gzip' ? createGunzip({ chunkSize: PIECE_BYTES }) : createInflate({ chunkSize: PIECE_BYTES });
     const pieces: Buffer[] = [];
     let bytes = 0;
     stream.on('data', (piece: Buffer) => {
       bytes += piece.length;
-      if (bytes > maxBytes) {
-        stream.destroy();
-        reject(new ServerError('ERR_REQUEST_TOO_LARGE', `the decompressed body is larger than the limit of ${maxBytes} bytes`));
-      } else {
+      try {
+        if (bytes > maxBytes) {
+          throw new ServerError('ERR_REQUEST_TOO_LARGE', `the decompressed body is larger than the limit of ${maxBytes} bytes`);
+        }
+        allotment.take(piece.length);
         pieces.push(piece);
+      } catch (thrown) {
+        stream.destroy();
+        reject(asServerError(thrown));
       }
     });
     stream.on('end', () => resolve(pieces));

@@ -6,6 +6,7 @@ import type { FrontEndOptions } from '../../bridge/thread-messages.js';
 import type { HealthWatch } from '../health-watch.js';
 import { listen } from '../listen.js';
 import type { RequestLog } from '../request-log.js';
+import { ByteBudget } from './byte-budget.js';
 import { clientErrorAnswer, rawErrorResponse } from './client-error.js';
 import { Exchange } from './exchange.js';
 import { InferRoute } from './infer.js';
@@ -34,6 +35,7 @@ export class HttpListener {
     this.#health = health;
     this.#log = log;
     this.#inferRoute = new InferRoute(inference, {
+      budget: new ByteBudget(options.maxReceivingBytes),
       maxRequestBytes: options.maxRequestBytes,
       stallTimeoutMs: options.requestTimeoutMs,
     });
@@ -52,6 +54,8 @@ export class HttpListener {
       keepAlive: true,
     });
     this.#server.maxConnections = options.maxConnections;
+    // Headers beyond a count would be left out in silence; their bytes are bounded anyway.
+    this.#server.maxHeadersCount = 0;
     this.#server.on('connection', (socket) => this.#accept(socket));
     this.#server.on('request', (request, response) => this.#handle(request, response));
     this.#server.on('clientError', (error, socket) => this.#answerClientError(error, socket as Socket));
@@ -60,6 +64,8 @@ export class HttpListener {
       if (Number(request.headers['content-length'] ?? 0) <= options.maxRequestBytes) response.writeContinue();
       this.#handle(request, response);
     });
+    // An expectation that we do not know is not an error; node:http would answer it with a body of its own form.
+    this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response));
   }
 
   /** Resolves with the port. Throws ERR_PORT_BUSY, ERR_CONFIG_OPTION. */

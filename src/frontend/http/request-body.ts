@@ -1,6 +1,7 @@
 /** Taking in a request body: bounded in bytes and in pieces, and never joined into one buffer. */
 import type { IncomingMessage } from 'node:http';
-import { ServerError } from '../../errors.js';
+import { ServerError, asServerError } from '../../errors.js';
+import type { Allotment } from './byte-budget.js';
 
 /** Non-empty chunks of one chunked body (protocol.md 1.4): each costs far more memory than its bytes. */
 export const MAX_CHUNKS = 65_536;
@@ -65,11 +66,13 @@ export interface BodyBounds {
   readonly contentLength: number;
   readonly chunked: boolean;
   readonly maxBytes: number;
+  /** Charged with each fragment; the caller closes it. */
+  readonly allotment: Allotment;
 }
 
 /**
  * Resolves with the fragments as received. A body that is declared too large is refused before a byte of it is read, a chunked one as soon
- * as it passes a limit. Throws ERR_REQUEST_TOO_LARGE, and ERR_REQUEST_CANCELLED when the client leaves first.
+ * as it passes a limit. Throws ERR_REQUEST_TOO_LARGE, ERR_IN_FLIGHT_FULL, and ERR_REQUEST_CANCELLED when the client leaves first.
  */
 export function readBody(request: IncomingMessage, bounds: BodyBounds): Promise<Buffer[]> {
   return new Promise((resolve, reject) => {
@@ -83,6 +86,12 @@ export function readBody(request: IncomingMessage, bounds: BodyBounds): Promise<
       reject(error);
     };
     const onData = (fragment: Buffer): void => {
+      try {
+        bounds.allotment.take(fragment.length);
+      } catch (thrown) {
+        stop(asServerError(thrown));
+        return;
+      }
       list.add(fragment);
       if (list.bytes > bounds.maxBytes) {
         stop(new ServerError('ERR_REQUEST_TOO_LARGE', `the body is larger than the limit of ${bounds.maxBytes} bytes`));

@@ -1,7 +1,7 @@
 /** Every bad request, one table after the other. */
 import type { BadCase } from './bad-case.js';
 import { compressionCases } from './compression-cases.js';
-import { grpcBrokenFrameCases, grpcFrameCases } from './grpc-frame-cases.js';
+import { grpcFrameCases } from './grpc-frame-cases.js';
 import { grpcMessageCases } from './grpc-message-cases.js';
 import { httpFramingCases } from './http-framing-cases.js';
 import { httpHeaderCases } from './http-header-cases.js';
@@ -23,7 +23,7 @@ export const tables: Readonly<Record<string, readonly BadCase[]>> = {
   'tensor sizes': tensorSizeCases,
   'tensor types': tensorTypeCases,
   'gRPC messages': grpcMessageCases,
-  'gRPC frames': [...grpcFrameCases, ...grpcBrokenFrameCases],
+  'gRPC frames': grpcFrameCases,
 };
 
 export const corpus: readonly BadCase[] = Object.values(tables).flat();

@@ -39,9 +39,18 @@ const jsonLength = (value: string, message: RegExp | undefined = undefined, body
 /** Their numbers are in order, but there are no such bytes, or the JSON is not there. */
 const tooLong = new RegExp(`^${JSON_LENGTH}: found \\d+, expected 0 to ${GOOD.length}, the bytes of the body$`);
 
+/** The whole body is the one input. */
+const rawRequest = (name: string, model: string, message: RegExp): BadCase => ({
+  row: 'H4',
+  name: `a raw request ${name}`,
+  send: { via: 'http', path: inferPath(model), headers: [[JSON_LENGTH, '0']], body: '12345' },
+  status: 400,
+  message,
+});
+
 const jsonLengths: readonly BadCase[] = [
-  ...['-1', '', '+5', '0x10', '1e3', '5 5', '5,5', '1.5', '٣', 'NaN', 'Infinity', 'true', '0b1', '5;q=1', '9'.repeat(5000)].map((value) =>
-    jsonLength(value),
+  ...['-1', '', '+5', '0x10', '1e3', '5 5', '5,5', '1.5', '\u00b3', 'NaN', 'Infinity', 'true', '0b1', '5;q=1', '9'.repeat(5000)].map(
+    (value) => jsonLength(value),
   ),
   ...['99999999999999999999', '9223372036854775808', '9223372036854775807', '18446744073709551616', '9007199254740993'].map((value) =>
     jsonLength(value),
@@ -71,18 +80,16 @@ const jsonLengths: readonly BadCase[] = [
     /is given twice: '5' and '6'$/,
   ),
   withHeaders('H4', 'a JSON length and no body', [[JSON_LENGTH, '5']], /found 5, expected 0 to 0/, 400, ''),
-  withHeaders(
-    'H4',
-    'a raw request for a model with two inputs',
-    [[JSON_LENGTH, '0']],
-    /^body: a raw binary request needs a model with exactly 1 input/,
+  rawRequest('for a model with two inputs', 'add_sub', /^body: a raw binary request needs a model with exactly 1 input/),
+  rawRequest('for a model with dims that vary', 'two_in_one_out', /^body: a raw binary request needs a model with exactly 1 input/),
+  rawRequest(
+    'of another size than the model has',
+    'identity_fixed',
+    /^body: found 5 bytes, expected 24|^inputs?.*: found 5 bytes, expected 24/,
   ),
-  withHeaders('H4', 'an empty raw request', [[JSON_LENGTH, '0']], /^body: found 0 bytes/, 400, ''),
-].map((one) =>
-  one.name === 'a raw request for a model with two inputs'
-    ? { ...one, send: { ...one.send, path: inferPath('add_sub') } as BadCase['send'] }
-    : one,
-);
+  rawRequest('of a size that no row has', 'identity_fp32', /^body: found 5 bytes, expected a multiple of 4/),
+  rawRequest('for strings of any count', 'identity_string', /^body: a raw binary request needs a BYTES input of one element/),
+];
 
 const unreadable = /^Content-Encoding is '.*'; expected gzip, deflate or identity$/;
 const encodings: readonly BadCase[] = [

@@ -27,7 +27,7 @@ export function delimited(field: number, ...content: (string | Buffer)[]): Buffe
 }
 
 export function packed(field: number, values: readonly (bigint | number)[]): Buffer {
-  return delimited(field, ...values.map(varint));
+  return delimited(field, Buffer.concat(values.map(varint)));
 }
 
 export function float32s(...values: number[]): Buffer {

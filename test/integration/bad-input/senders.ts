@@ -155,7 +155,7 @@ function answerOf(socket: Socket, bytes: Buffer, isHead: boolean): Promise<HttpA
   });
 }
 
-/** Undefined while it is not whole. Interim answers (1xx) are skipped. Every answer of this server has a Content-Length. */
+/** Undefined while it is not whole. Interim answers (1xx) are skipped. */
 function readAnswer(bytes: Buffer, isHead: boolean): HttpAnswer | undefined {
   const end = bytes.indexOf(HEAD_END);
   if (end < 0) return undefined;
@@ -163,11 +163,12 @@ function readAnswer(bytes: Buffer, isHead: boolean): HttpAnswer | undefined {
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]);
   const rest = bytes.subarray(end + HEAD_END.length);
   if (status < 200) return readAnswer(rest, isHead);
-  const length = isHead ? 0 : Number(/^content-length: (\d+)$/im.exec(head)?.[1]);
+  // node:http's own refusals have neither a body nor a length; it closes the connection after them.
+  const length = isHead ? 0 : Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? 0);
   if (!(rest.length >= length)) return undefined;
   const body = rest.toString('utf8', 0, length);
   const keep = !/^connection: close$/im.test(head) && rest.length === length;
-  return { outcome: { status, message: isHead || status === 200 ? '' : errorText(body), text: `${head}\n${body}` }, keep };
+  return { outcome: { status, message: length === 0 || status === 200 ? '' : errorText(body), text: `${head}\n${body}` }, keep };
 }
 
 /** The text of `{"error":"..."}`. Throws for any other document. */

@@ -46,7 +46,7 @@ export function inAllForms(tensor: BadTensor): readonly BadCase[] {
     `{"inputs":[{"name":${JSON.stringify(input)},"shape":[${shape.join(',')}],"datatype":${JSON.stringify(datatype)},${rest}}]}`;
   const path = inferPath(model);
 
-  if (data !== undefined) add('json', () => ({ via: 'http', path, body: json(`"data":${data}`) }), status.http);
+  if (data !== undefined) add('json', () => ({ via: 'http', path, body: Buffer.from(json(`"data":${data}`)) }), status.http);
   if (bytes !== undefined) {
     const head = Buffer.from(json(`"parameters":{"binary_data_size":${bytes.length}}`));
     const headers = [['Inference-Header-Content-Length', String(head.length)]] as const;

@@ -19,6 +19,7 @@ const endLoadLater = (seconds) => spawn('sh', ['-c', `sleep ${seconds}; : > "${p
 startEngine();
 
 const WAYS = {
+  'process.exit without any care': () => process.exit(7),
   /** What the server does: see src/lifecycle/guarded-engine.ts. */
   'process.exit before the load ends': () => {
     process.on('exit', (code) => {

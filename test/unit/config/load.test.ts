@@ -76,7 +76,7 @@ describe('values', () => {
     ['8Mi', 8 * MIB],
     ['2147483647', 2 ** 31 - 1],
   ])('reads %s as bytes', (text, bytes) => {
-    expect(load([`--max-request-bytes=${text}`, '--max-in-flight-bytes=0', '--max-queue-bytes=0']).options.maxRequestBytes).toBe(bytes);
+    expect(load([`--max-request-bytes=${text}`]).options.maxRequestBytes).toBe(bytes);
   });
 
   it.each(['2GiB', '0', '-1', '64MB', '1e6', '', '0.3KiB', '99999999999999999999'])('refuses "%s" as the largest request', (text) => {
@@ -138,6 +138,11 @@ describe('faults', () => {
       '--model-name: needs exactly one --model-repository, found 2',
     ]);
     expect(faultsOf(['--max-in-flight-bytes=1MiB'])).toHaveLength(1);
+  });
+
+  it('raises limits that were left at their defaults to the largest request', () => {
+    const { options } = load(['--max-request-bytes=2000MiB', '--max-queue-bytes=0']);
+    expect(options).toMatchObject({ maxInFlightBytes: 2000 * MIB, maxReceivingBytes: 2000 * MIB, maxQueueBytes: 0 });
   });
 });
 

@@ -1,8 +1,10 @@
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { ByteBudget, type Allotment } from '../../../src/frontend/http/byte-budget.js';
 import { chooseEncoding, compress, decompress } from '../../../src/frontend/http/compression.js';
 
 const MIB = 1024 * 1024;
+const unbounded = (): Allotment => new ByteBudget(0).open();
 
 describe('Accept-Encoding', () => {
   it.each([
@@ -30,17 +32,29 @@ describe('compressed requests', () => {
 
   it('reads gzip, gzip of several members, and zlib, in whatever pieces they come', async () => {
     const cut = (data: Buffer): Buffer[] => [data.subarray(0, 1), data.subarray(1, 7), data.subarray(7)];
-    expect(Buffer.concat(await decompress(cut(gzipSync(text)), 'gzip', MIB))).toEqual(text);
+    expect(Buffer.concat(await decompress(cut(gzipSync(text)), 'gzip', MIB, unbounded()))).toEqual(text);
     const members = Buffer.concat([gzipSync(text.subarray(0, 50)), gzipSync(text.subarray(50))]);
-    expect(Buffer.concat(await decompress(cut(members), 'gzip', MIB))).toEqual(text);
-    expect(Buffer.concat(await decompress(cut(deflateSync(text)), 'deflate', MIB))).toEqual(text);
+    expect(Buffer.concat(await decompress(cut(members), 'gzip', MIB, unbounded()))).toEqual(text);
+    expect(Buffer.concat(await decompress(cut(deflateSync(text)), 'deflate', MIB, unbounded()))).toEqual(text);
   });
 
   it('stops at the limit of the decompressed size', async () => {
     const bomb = gzipSync(Buffer.alloc(64 * MIB));
-    await expect(decompress([bomb], 'gzip', MIB)).rejects.toMatchObject({ code: 'ERR_REQUEST_TOO_LARGE' });
-    expect(Buffer.concat(await decompress([gzipSync(Buffer.alloc(MIB))], 'gzip', MIB))).toHaveLength(MIB);
-    await expect(decompress([gzipSync(Buffer.alloc(MIB + 1))], 'gzip', MIB)).rejects.toMatchObject({ code: 'ERR_REQUEST_TOO_LARGE' });
+    await expect(decompress([bomb], 'gzip', MIB, unbounded())).rejects.toMatchObject({ code: 'ERR_REQUEST_TOO_LARGE' });
+    expect(Buffer.concat(await decompress([gzipSync(Buffer.alloc(MIB))], 'gzip', MIB, unbounded()))).toHaveLength(MIB);
+    await expect(decompress([gzipSync(Buffer.alloc(MIB + 1))], 'gzip', MIB, unbounded())).rejects.toMatchObject({
+      code: 'ERR_REQUEST_TOO_LARGE',
+    });
+  });
+
+  it('stops when the budget of all bodies is used up', async () => {
+    const budget = new ByteBudget(MIB);
+    const allotment = budget.open();
+    await expect(decompress([gzipSync(Buffer.alloc(2 * MIB))], 'gzip', 8 * MIB, allotment)).rejects.toMatchObject({
+      code: 'ERR_IN_FLIGHT_FULL',
+    });
+    allotment.close();
+    expect(budget.held).toBe(0);
   });
 
   it.each([
@@ -49,7 +63,7 @@ describe('compressed requests', () => {
     ['no gzip at all', Buffer.from('{"inputs":[]}')],
     ['empty', Buffer.alloc(0)],
   ])('refuses data that are %s', async (_, data) => {
-    await expect(decompress([data], 'gzip', MIB)).rejects.toMatchObject({ code: 'ERR_REQUEST_COMPRESSED' });
+    await expect(decompress([data], 'gzip', MIB, unbounded())).rejects.toMatchObject({ code: 'ERR_REQUEST_COMPRESSED' });
   });
 });
 

@@ -60,6 +60,7 @@ export const frontEndOptions: FrontEndOptions = {
   httpPort: 0,
   grpcPort: 0,
   maxRequestBytes: 1_000_000,
+  maxReceivingBytes: 0,
   maxConnections: 100,
   maxConcurrentStreams: 100,
   headersTimeoutMs: 2000,

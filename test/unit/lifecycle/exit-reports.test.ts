@@ -63,5 +63,6 @@ it('bounds request memory by the limits, and says when there is none', () => {
     receivingGrpcBytes: 0,
     acceptedBytes: 50,
   });
+  expect(bound(...small, '--max-receiving-bytes=20').receivingHttpBytes).toBe(20);
   expect(bound('--max-in-flight-bytes=0', '--max-in-flight-requests=0').acceptedBytes).toBeNull();
 });

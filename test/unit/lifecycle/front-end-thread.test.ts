@@ -8,6 +8,7 @@ const options: FrontEndOptions = {
   httpPort: 0,
   grpcPort: null,
   maxRequestBytes: 1,
+  maxReceivingBytes: 0,
   maxConnections: 1,
   maxConcurrentStreams: 1,
   headersTimeoutMs: 1,

@@ -1,0 +1,55 @@
+/**
+ * Bounds the bytes of all bodies that a front-end thread is taking in at one time. A body counts as it arrives, not as it is declared, so
+ * a client that declares much and sends nothing holds nothing; once the engine has accepted the request, its own bounds apply.
+ */
+import { ServerError } from '../../errors.js';
+
+export class ByteBudget {
+  readonly #limit: number;
+  #held = 0;
+
+  /** `limit` in bytes; 0 = unbounded. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  open(): Allotment {
+    return new Allotment(
+      (bytes) => {
+        if (this.#limit > 0 && this.#held + bytes > this.#limit) {
+          throw new ServerError('ERR_IN_FLIGHT_FULL', `the server is taking in ${this.#limit} bytes of requests already; try again later`);
+        }
+        this.#held += bytes;
+      },
+      (bytes) => (this.#held -= bytes),
+    );
+  }
+}
+
+/** What one request holds of a budget. */
+export class Allotment {
+  readonly #grow: (bytes: number) => void;
+  readonly #shrink: (bytes: number) => void;
+  #bytes = 0;
+
+  constructor(grow: (bytes: number) => void, shrink: (bytes: number) => void) {
+    this.#grow = grow;
+    this.#shrink = shrink;
+  }
+
+  /** Throws ERR_IN_FLIGHT_FULL, and takes nothing then. */
+  take(bytes: number): void {
+    this.#grow(bytes);
+    this.#bytes += bytes;
+  }
+
+  /** Gives everything back. May be repeated. */
+  close(): void {
+    this.#shrink(this.#bytes);
+    this.#bytes = 0;
+  }
+}

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GrpcClient, HttpClient } from '../../support/clients.js';
+import { fixtureModels, repositoryRoot, ServerProcess, shippedModels } from '../../support/server-process.js';
+import { fp32 } from '../../support/tensors.js';
+import { SMALL_LIMIT, type BadCase } from './bad-case.js';
+import { corpus, tables } from './corpus.js';
+import { LivenessWatch } from './liveness-watch.js';
+import { peakGrowth, repeatedGrowth } from './resident-memory.js';
+import { Senders, type Outcome } from './senders.js';
+
+const MIB = 1024 * 1024;
+const isBomb = (one: BadCase): boolean => one.heavy?.startsWith('inflates') === true;
+
+/** What a reply must never hold: pointers, places of this machine, positions in source, internal names. */
+const INTERNALS: readonly RegExp[] = [
+  /0x[0-9a-f]{6,}/i,
+  /(^|[\s'"(=])\/(home|work|root|usr|tmp|opt|lib|proc|dev|build)\//m,
+  /node_modules|node:internal|\bdist\//,
+  /\bat (Object|new|async|process|Module)\b/,
+  /\.(js|ts|cc|cpp|h):\d+/,
+  /std::|onnxruntime::|penstock::|napi_/,
+  /Stacktrace|Traceback|\bshm\b/,
+];
+
+let normal: ServerProcess;
+let small: ServerProcess;
+let toNormal: Senders;
+let toSmall: Senders;
+let liveness: LivenessWatch;
+
+const send = (one: BadCase): Promise<Outcome> => (one.small === true ? toSmall : toNormal).send(one);
+
+function check(one: BadCase, outcome: Outcome): void {
+  expect({ status: outcome.status, message: outcome.message }).toEqual({
+    status: one.status,
+    message: expect.stringMatching(one.message) as string,
+  });
+  expect(outcome.text).not.toContain(repositoryRoot);
+  for (const internal of INTERNALS) expect(outcome.text).not.toMatch(internal);
+}
+
+async function goodRequestsAreAnswered(server: ServerProcess): Promise<void> {
+  const http = new HttpClient(server.httpUrl);
+  const grpc = new GrpcClient(server.grpcAddress);
+  try {
+    const tensor = fp32('INPUT0', [2, 3], [1, -2, 3.5, 0, 1e30, -0.25]);
+    const inputs = [{ name: 'INPUT0', datatype: 'FP32', shape: [2, 3], data: [1, -2, 3.5, 0, 1e30, -0.25] }];
+    const json = await http.inferJson('identity_fp32', { inputs });
+    expect(Buffer.from(Float32Array.from(json.outputs[0]?.data as number[]).buffer)).toEqual(tensor.raw);
+    const expected = [{ name: 'OUTPUT0', datatype: 'FP32', shape: [2, 3], raw: tensor.raw }];
+    expect(await http.inferBinary('identity_fp32', [tensor])).toMatchObject(expected);
+    expect(await grpc.inferRaw('identity_fp32', [tensor])).toMatchObject(expected);
+  } finally {
+    grpc.close();
+    await http.close();
+  }
+}
+
+beforeAll(async () => {
+  const repositories = [fixtureModels, shippedModels];
+  [normal, small] = await Promise.all([
+    ServerProcess.start({ repositories }),
+    ServerProcess.start({ repositories, flags: ['--max-request-bytes', String(SMALL_LIMIT)] }),
+  ]);
+  toNormal = new Senders(normal.ports);
+  toSmall = new Senders(small.ports);
+  liveness = new LivenessWatch([normal.httpUrl, normal.managementUrl, small.httpUrl]);
+});
+
+afterAll(async () => {
+  await liveness?.stop();
+  toNormal?.close();
+  toSmall?.close();
+  await Promise.all([normal?.stop(), small?.stop()]);
+});
+
+describe.each(Object.entries(tables))('%s', (_table, cases) => {
+  it.each(cases.map((one) => [`${one.row}: ${one.name}`, one] as const))('refuses %s', async (_name, one) => check(one, await send(one)));
+});
+
+describe('a server that has refused all of that', () => {
+  it('has at least 300 different requests behind it', () => {
+    expect(new Set(corpus.map((one) => `${one.row} ${one.name}`)).size).toBe(corpus.length);
+    expect(corpus.length).toBeGreaterThanOrEqual(300);
+  });
+
+  it('answers good requests of each encoding', async () => {
+    await goodRequestsAreAnswered(normal);
+    await goodRequestsAreAnswered(small);
+  });
+
+  it('takes less than 200 MiB for any bomb', { timeout: 60_000 }, async () => {
+    for (const bomb of corpus.filter(isBomb)) {
+      const server = bomb.small === true ? small : normal;
+      const growth = await peakGrowth(server, async () => check(bomb, await send(bomb)));
+      expect(growth, bomb.name).toBeLessThan(200 * MIB);
+    }
+  });
+
+  it('grows by no more than 8 MiB while every request is sent a hundred times', { timeout: 120_000 }, async () => {
+    const light = corpus.filter((one) => one.heavy === undefined);
+    const growth = await repeatedGrowth([normal, small], light, async (one) => check(one, await send(one)));
+    expect(Math.max(...growth) / MIB).toBeLessThanOrEqual(8);
+  });
+
+  it('has been live all the time', async () => {
+    await sleep(300);
+    expect(liveness.failures).toEqual([]);
+    expect(liveness.answers).toBeGreaterThan(20);
+    expect(liveness.slowestMs).toBeLessThan(1000);
+  });
+
+  it('has logged no fault but failed runs of models', () => {
+    const faults = [...normal.lines, ...small.lines].map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(faults.filter((line) => line['level'] === 'error' && line['code'] !== 'ERR_MODEL_RUN')).toEqual([]);
+    expect(faults.filter((line) => line['level'] === 'fatal')).toEqual([]);
+    expect([normal.child.exitCode, small.child.exitCode]).toEqual([null, null]);
+  });
+
+  it('still answers good requests', async () => {
+    await goodRequestsAreAnswered(normal);
+    await goodRequestsAreAnswered(small);
+  });
+});

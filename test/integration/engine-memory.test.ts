@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addon } from '../../src/bridge/addon.js';
+import { collectUntil, ENDLESS, serveFixtures, slowMessage, TestSink } from '../support/engine.js';
+import { binaryRequest, fp32, type BinaryMessage } from '../support/tensors.js';
+
+/** Floats of a row: a range of 64 KiB. */
+const WIDTH = 16384;
+let sink: TestSink;
+
+const wide = (value: number): BinaryMessage => binaryRequest([fp32('INPUT0', [1, WIDTH], new Float32Array(WIDTH).fill(value))]);
+
+beforeAll(async () => {
+  await serveFixtures(['identity_fp32', 'slow', 'two_in_one_out', 'big_out']);
+  sink = new TestSink();
+});
+
+afterAll(() => addon.stopEngine());
+
+describe('an output range', () => {
+  it('is freed by release, which leaves an empty buffer behind', async () => {
+    const { tails, ranges } = await sink.submit('identity_fp32', wide(1)).done;
+    const [tail] = tails;
+    const view = tail?.subarray(4, 8);
+    expect(tail?.length).toBe(WIDTH * 4);
+    expect(addon.gauges()).toMatchObject({ ranges: 1, rangeBytes: WIDTH * 4 });
+    sink.native.release(ranges);
+    expect([tail?.length, view?.length]).toEqual([0, 0]);
+    expect(addon.gauges()).toMatchObject({ ranges: 0, rangeBytes: 0 });
+  });
+
+  it('is freed once, however often and by whatever names it is released', async () => {
+    const first = await sink.submit('identity_fp32', wide(1)).done;
+    const second = await sink.submit('identity_fp32', wide(2)).done;
+    sink.native.release([...first.ranges, ...first.ranges, 0, 1e15]);
+    sink.native.release(first.ranges);
+    new TestSink().native.release(second.ranges);
+    expect(addon.gauges().ranges).toBe(1);
+    expect(second.tails[0]?.readFloatLE(WIDTH * 4 - 4)).toBe(2);
+    sink.native.release(second.ranges);
+  });
+
+  it('cannot be moved away from under its release', async () => {
+    const { tails, ranges } = await sink.submit('identity_fp32', wide(3)).done;
+    const buffer = tails[0]?.buffer as ArrayBuffer;
+    expect(() => structuredClone(buffer, { transfer: [buffer] })).toThrow();
+    sink.native.release(ranges);
+  });
+
+  it('outlives its sink and is then freed with its buffer by the garbage collector', async () => {
+    const own = new TestSink();
+    let reply: Awaited<ReturnType<TestSink['infer']>> | undefined = await own.submit('identity_fp32', wide(4)).done;
+    own.native.close();
+    expect(reply.tails[0]?.readFloatLE(0)).toBe(4);
+    expect(addon.gauges().ranges).toBe(1);
+    reply = undefined;
+    expect(await collectUntil(() => addon.gauges().ranges === 0)).toBe(true);
+    expect(addon.gauges().rangeBytes).toBe(0);
+  });
+
+  it('that nobody releases is freed by the garbage collector', async () => {
+    for (let i = 0; i < 50; i++) await sink.submit('identity_fp32', wide(i)).done;
+    expect(await collectUntil(() => addon.gauges().ranges === 0)).toBe(true);
+    expect(addon.gauges()).toMatchObject({ rangeBytes: 0, blockBytes: 0 });
+  });
+
+  it('that is large costs no copy: the bytes appear where they were computed', async () => {
+    const count = 64 << 20;
+    const request = binaryRequest([{ name: 'n', datatype: 'INT64', shape: [1], raw: Buffer.from(BigInt64Array.of(BigInt(count / 4)).buffer) }]);
+    const { tails, ranges } = await sink.submit('big_out', request).done;
+    const before = process.memoryUsage.rss();
+    expect(tails.reduce((sum, { length }) => sum + length, 0)).toBe(count);
+    sink.native.release(ranges);
+    expect(before - process.memoryUsage.rss()).toBeGreaterThan(count / 2);
+  });
+});
+
+describe('a borrowed request body', () => {
+  /** Submits a body that nothing else refers to, and says when it is gone. */
+  function submitOwned(own: TestSink, message: BinaryMessage, model = 'identity_fp32'): { gone: () => boolean; token: number; done: Promise<unknown> } {
+    const body = new Uint8Array(message.body);
+    const watched = new WeakRef(body.buffer);
+    const { token, done } = own.submit(model, { body: Buffer.from(body.buffer), jsonBytes: message.jsonBytes });
+    return { gone: () => watched.deref() === undefined, token, done };
+  }
+
+  it('is let go when its request has been answered', async () => {
+    const { gone, done } = submitOwned(sink, wide(1));
+    await done;
+    expect(await collectUntil(gone)).toBe(true);
+  });
+
+  it('is kept while its request waits, and let go when that is cancelled', async () => {
+    const running = sink.submit('slow', slowMessage(ENDLESS));
+    const waiting = submitOwned(sink, slowMessage(ENDLESS), 'slow');
+    expect(await collectUntil(waiting.gone)).toBe(false);
+    sink.native.cancel(waiting.token);
+    await waiting.done;
+    expect(await collectUntil(waiting.gone)).toBe(true);
+    sink.native.cancel(running.token);
+    await running.done;
+  });
+
+  it('is let go when its request is refused, without another request', async () => {
+    const { gone, done } = submitOwned(sink, wide(1), 'unknown');
+    expect(await done).toMatchObject({ status: 300 });
+    expect(await collectUntil(gone)).toBe(true);
+  });
+
+  it('is let go when its sink is closed with the request in the queue', async () => {
+    const running = sink.submit('slow', slowMessage(ENDLESS));
+    const own = new TestSink();
+    const { gone } = submitOwned(own, slowMessage(ENDLESS), 'slow');
+    own.native.close();
+    expect(await collectUntil(gone)).toBe(true);
+    sink.native.cancel(running.token);
+    await running.done;
+  });
+
+  it('is copied once', async () => {
+    const before = addon.statistics('two_in_one_out', '')[0];
+    await sink.infer('two_in_one_out', [fp32('INPUT0', [1, 3], [1, 2, 3]), fp32('INPUT1', [1, 1], [4])]);
+    const after = addon.statistics('two_in_one_out', '')[0];
+    expect((after?.bytesReceived ?? 0) - (before?.bytesReceived ?? 0)).toBe(16);
+    expect((after?.bytesCopied ?? 0) - (before?.bytesCopied ?? 0)).toBe(16);
+  });
+});

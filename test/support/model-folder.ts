@@ -1,0 +1,26 @@
+/** Model repositories made for one test out of the shipped models and the fixtures. */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync, copyFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { repositoryRoot } from './server-process.js';
+
+/** What a file holds: a text, or the path of the file to copy, from the root of the source tree. */
+export type FileContent = string | { readonly copyOf: string };
+
+export const DIGITS_1 = { copyOf: 'models/digits/1/model.onnx' } as const;
+export const DIGITS_2 = { copyOf: 'models/digits/2/model.onnx' } as const;
+export const IDENTITY = { copyOf: 'test/fixtures/models/identity_fp32/1/model.onnx' } as const;
+
+/** A new folder with these files; it is removed when the test has ended. */
+export function modelFolder(files: Readonly<Record<string, FileContent>>): string {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'penstock-repository-')));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  for (const [path, content] of Object.entries(files)) {
+    const full = join(root, path);
+    mkdirSync(dirname(full), { recursive: true });
+    if (typeof content === 'string') writeFileSync(full, content);
+    else copyFileSync(join(repositoryRoot, content.copyOf), full);
+  }
+  return root;
+}
