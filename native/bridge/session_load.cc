@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -50,6 +51,14 @@ void Settle(napi_env raw_env, napi_value, void*, void* data) {
   load.deferred.Reject(error.Value());
 }
 
+// [any thread] Hands the outcome to the environment, when it is still there.
+void Deliver(const SharedLoad& load) {
+  const std::lock_guard<std::mutex> lock(load->mutex);
+  if (load->settle == nullptr) return;
+  auto* holder = new SharedLoad(load);
+  if (napi_call_threadsafe_function(load->settle, holder, napi_tsfn_nonblocking) != napi_ok) delete holder;
+}
+
 void Run(const SharedLoad& load, serving::Engine* engine, const session::SessionOptions& options) {
   pthread_setname_np(pthread_self(), "penstock-load");
   Result<std::shared_ptr<session::Session>> opened = session::OpenOrtSession(options);
@@ -58,10 +67,7 @@ void Run(const SharedLoad& load, serving::Engine* engine, const session::Session
   } else {
     load->status = opened.status();
   }
-  const std::lock_guard<std::mutex> lock(load->mutex);
-  if (load->settle == nullptr) return;
-  auto* holder = new SharedLoad(load);
-  if (napi_call_threadsafe_function(load->settle, holder, napi_tsfn_nonblocking) != napi_ok) delete holder;
+  Deliver(load);
 }
 
 }  // namespace
@@ -76,11 +82,17 @@ Napi::Promise LoadSession(Napi::Env env, serving::Engine* engine, session::Sessi
   // After the function's own hook, so that it runs before it.
   napi_add_env_cleanup_hook(env, OnCleanup, load.get());
   ProcessState::Get().LoadBegins();
-  std::thread([load, engine, options = std::move(options)]() mutable {
-    Run(load, engine, options);
-    load.reset();
+  try {
+    std::thread([load, engine, options = std::move(options)]() mutable {
+      Run(load, engine, options);
+      load.reset();
+      ProcessState::Get().LoadEnds();
+    }).detach();
+  } catch (const std::system_error&) {
     ProcessState::Get().LoadEnds();
-  }).detach();
+    load->status = Status(StatusCode::kMemory, "the machine has no thread left to load a model with");
+    Deliver(load);
+  }
   return promise;
 }
 

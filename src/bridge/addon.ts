@@ -155,7 +155,10 @@ export interface NativeCompletion {
   readonly head: Buffer | null;
   /** HTTP: true when `tails` hold binary outputs, so that Inference-Header-Content-Length is head.length. */
   readonly binary: boolean;
-  /** HTTP: binary outputs in order, uncopied: ranges of native memory until given back with `release`. */
+  /**
+   * HTTP: binary outputs in order, uncopied where large: ranges of native memory until given back with `release`. An output beyond
+   * 1 GiB comes as several.
+   */
   readonly tails: readonly Buffer[];
   /** Names of the ranges behind `tails`, for `release`. */
   readonly ranges: readonly number[];
@@ -199,7 +202,10 @@ export interface NativeAddon {
   dataTypes(): readonly (readonly [number, string, number])[];
   /** [sync] Upper bounds of every latency histogram. */
   latencyBoundsSeconds(): readonly number[];
-  /** [sync] Loads ONNX Runtime and creates the engine of the process. Throws when it is running already. */
+  /**
+   * [sync] Loads ONNX Runtime and creates the engine of the process, which lives until `stopEngine` or the end of the process, however
+   * that comes. Throws when it is running already.
+   */
   startEngine(options: NativeEngineOptions): void;
   /** [sync] "1.29.0"; empty before startEngine. */
   ortVersion(): string;

@@ -94,7 +94,11 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
   ],
   [
     'createVersion of a version with the prototype of a session',
-    () => native['createVersion']?.(Object.setPrototypeOf(native['createVersion']?.(session, spec), Object.getPrototypeOf(session) as object), spec),
+    () =>
+      native['createVersion']?.(
+        Object.setPrototypeOf(native['createVersion']?.(session, spec), Object.getPrototypeOf(session) as object),
+        spec,
+      ),
     'expected a session handle',
   ],
   [
@@ -105,7 +109,11 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
   ['createVersion of a proxy', () => native['createVersion']?.(new Proxy(session, {}), spec), 'expected a session handle'],
   ['createVersion without options', () => native['createVersion']?.(session), 'createVersion: expected an object'],
   ['createVersion with inputs that are no array', () => createVersion({ inputs: {} }), 'createVersion.inputs: expected an array'],
-  ['createVersion with a hole among its inputs', () => createVersion({ inputs: new Array(1) }), 'createVersion.inputs[0]: expected an object'],
+  [
+    'createVersion with a hole among its inputs',
+    () => createVersion({ inputs: new Array(1) }),
+    'createVersion.inputs[0]: expected an object',
+  ],
   [
     'createVersion with an input of no type',
     () => createVersion({ inputs: [{ ...tensor('INPUT0'), dataType: 0 }] }),
@@ -122,7 +130,11 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
     `createVersion.outputs[0].dims[0]: expected ${WHOLE} -1`,
   ],
   ['createVersion with NaN lanes', () => createVersion({ lanes: NaN }), `createVersion.lanes: expected ${WHOLE} 1 to 1024`],
-  ['createVersion beyond exact numbers', () => createVersion({ maxQueueBytes: 2 ** 53 }), `createVersion.maxQueueBytes: expected ${WHOLE} 0`],
+  [
+    'createVersion beyond exact numbers',
+    () => createVersion({ maxQueueBytes: 2 ** 53 }),
+    `createVersion.maxQueueBytes: expected ${WHOLE} 0`,
+  ],
   ['publishCatalog of nothing', () => native['publishCatalog']?.(), 'publishCatalog: expected an array'],
   ['publishCatalog with a hole', () => native['publishCatalog']?.(new Array(1)), 'publishCatalog[0]: expected an object'],
   ['publishCatalog without a name', () => native['publishCatalog']?.([{}]), 'publishCatalog[0].name: expected a string'],
@@ -149,7 +161,11 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
   ['openSink of an object', () => native['openSink']?.({}), 'openSink.onCompletions: expected a function'],
   ['submitHttp of nothing', () => submitHttp(), `submitHttp.token: expected ${WHOLE} 0`],
   ['submitHttp with a negative token', () => submitHttp(-1, 'm', '', [body], -1, 0), `submitHttp.token: expected ${WHOLE} 0`],
-  ['submitHttp with a token that is a symbol', () => submitHttp(Symbol('t'), 'm', '', [body], -1, 0), `submitHttp.token: expected ${WHOLE} 0`],
+  [
+    'submitHttp with a token that is a symbol',
+    () => submitHttp(Symbol('t'), 'm', '', [body], -1, 0),
+    `submitHttp.token: expected ${WHOLE} 0`,
+  ],
   ['submitHttp without a model', () => submitHttp(1, undefined, '', [body], -1, 0), 'submitHttp.model: expected a string'],
   ['submitHttp with a version that is a number', () => submitHttp(1, 'm', 1, [body], -1, 0), 'submitHttp.version: expected a string'],
   ['submitHttp with a header length below -1', () => submitHttp(1, 'm', '', [body], -2, 0), `submitHttp.jsonBytes: expected ${WHOLE} -1`],
@@ -159,7 +175,11 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
   ['submitHttp of a string', () => withChunks(['{}']), 'submitHttp.chunks[0]: expected a Uint8Array'],
   ['submitHttp of an ArrayBuffer', () => withChunks([body, new ArrayBuffer(8)]), 'submitHttp.chunks[1]: expected a Uint8Array'],
   ['submitHttp of a SharedArrayBuffer', () => withChunks([new SharedArrayBuffer(8)]), 'submitHttp.chunks[0]: expected a Uint8Array'],
-  ['submitHttp of a sparse array', () => withChunks(Object.assign(new Array(4_000_000_000), [body])), 'submitHttp.chunks[1]: expected a Uint8Array'],
+  [
+    'submitHttp of a sparse array',
+    () => withChunks(Object.assign(new Array(4_000_000_000), [body])),
+    'submitHttp.chunks[1]: expected a Uint8Array',
+  ],
   ['submitGrpc of nothing', () => loose['submitGrpc']?.(1, undefined, 0), 'submitGrpc.message: expected a Uint8Array'],
   ['submitGrpc of an array', () => loose['submitGrpc']?.(1, [1, 2], 0), 'submitGrpc.message: expected a Uint8Array'],
   ['cancel of text', () => loose['cancel']?.('1'), `cancel.token: expected ${WHOLE} 0`],
@@ -177,7 +197,10 @@ const GETTERS: readonly (readonly [string, () => unknown])[] = [
   ['an input of a version', () => createVersion({ inputs: [Object.defineProperty({}, 'name', { get: boom })] })],
   ['the dims of an input', () => createVersion({ inputs: [{ ...tensor('INPUT0'), dims: withGetter(0, boom) }] })],
   ['a model of the catalog', () => native['publishCatalog']?.(withGetter(0, boom))],
-  ['a handle in the catalog', () => native['publishCatalog']?.([{ ...model, versions: [Object.defineProperty({ ...row }, 'handle', { get: boom })] }])],
+  [
+    'a handle in the catalog',
+    () => native['publishCatalog']?.([{ ...model, versions: [Object.defineProperty({ ...row }, 'handle', { get: boom })] }]),
+  ],
   ['the names of ranges', () => loose['release']?.(withGetter(0, boom))],
 ];
 

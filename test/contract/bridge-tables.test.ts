@@ -59,7 +59,8 @@ describe('the compiled addon', () => {
     const session = await openFixture('identity_fp32');
     const version = await createFixture('identity_fp32');
     const sink = new TestSink().native;
-    const methods = (handle: object): string[] => Object.getOwnPropertyNames(Object.getPrototypeOf(handle)).filter((name) => name !== 'constructor');
+    const methods = (handle: object): string[] =>
+      Object.getOwnPropertyNames(Object.getPrototypeOf(handle)).filter((name) => name !== 'constructor');
     expect(methods(session)).toEqual(declaredMethods('NativeSession'));
     expect(methods(version)).toEqual(declaredMethods('NativeVersion'));
     expect(methods(sink)).toEqual(declaredMethods('NativeSink'));
@@ -83,7 +84,8 @@ describe('the compiled addon', () => {
       ['NativeDuration', statistics?.success],
       ['NativeHistogram', statistics?.queueSeconds],
     ];
-    for (const [name, record] of records) expect([name, ...Object.keys(record ?? {}).sort()]).toEqual([name, ...declaredFields(name).sort()]);
+    for (const [name, record] of records)
+      expect([name, ...Object.keys(record ?? {}).sort()]).toEqual([name, ...declaredFields(name).sort()]);
     expect(statistics?.queueSeconds.buckets).toHaveLength(addon.latencyBoundsSeconds().length + 1);
   });
 });

@@ -92,7 +92,10 @@ describe('limits', () => {
     const running = sink.submit('slow', endless);
     await until(() => queued() === 0);
     const waiting = [1, 2, 3].map(() => sink.submit('slow', endless));
-    expect(await sink.submit('slow', endless).done).toMatchObject({ status: 400, message: expect.stringContaining('maximum queue size') as string });
+    expect(await sink.submit('slow', endless).done).toMatchObject({
+      status: 400,
+      message: expect.stringContaining('maximum queue size') as string,
+    });
 
     addon.publishCatalog([catalogModel('slow', await createFixture('slow', { lanes: 1 }))]);
     const others = [1, 2].map(() => sink.submit('slow', endless));

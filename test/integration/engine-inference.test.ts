@@ -97,7 +97,12 @@ describe('models of other forms', () => {
   });
 
   it('that fail while running say so, and the next request is well', async () => {
-    const index = (value: bigint): TestTensor => ({ name: 'INPUT0', datatype: 'INT64', shape: [1, 1], raw: Buffer.from(BigInt64Array.of(value).buffer) });
+    const index = (value: bigint): TestTensor => ({
+      name: 'INPUT0',
+      datatype: 'INT64',
+      shape: [1, 1],
+      raw: Buffer.from(BigInt64Array.of(value).buffer),
+    });
     expect(await sink.infer('fails_at_run', [index(9n)])).toMatchObject({ status: 304, head: null, tails: [], ranges: [] });
     expect(await sink.infer('fails_at_run', [index(2n)])).toMatchObject({ status: 0 });
   });

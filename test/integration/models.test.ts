@@ -1,5 +1,6 @@
 import { existsSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { HttpClient } from '../support/clients.js';
 import { penstock } from '../support/command.js';
@@ -48,7 +49,7 @@ describe('a model that cannot be loaded', () => {
     const { http: port } = await listeningPorts(server);
     const http = new HttpClient(`http://127.0.0.1:${port}`);
     onTestFinished(() => http.close());
-    while ((await http.get('/startup')).status !== 200);
+    while ((await http.get('/startup')).status !== 200) await sleep(20);
     const ready = await http.get('/ready');
     expect(ready.status).toBe(503);
     expect(JSON.parse(ready.body.toString('utf8'))).toMatchObject({
@@ -57,7 +58,7 @@ describe('a model that cannot be loaded', () => {
         {
           name: 'models-ready',
           ok: false,
-          reason: `model "not_onnx" is not ready: ${LOAD_FAULT}; model "truncated" is not ready: ${LOAD_FAULT}`,
+          reason: `model "not_onnx" is not ready: version 1: ${LOAD_FAULT}; model "truncated" is not ready: version 1: ${LOAD_FAULT}`,
         },
         { name: 'not-exiting', ok: true },
         { name: 'front-ends-listening', ok: true },
@@ -75,7 +76,7 @@ describe('a model that cannot be loaded', () => {
     const { code, stderr } = await penstock(['serve', '--host', '127.0.0.1', ...ports, ...flags]);
     expect(code).toBe(73);
     const last = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '') as object;
-    expect(last).toMatchObject({ level: 'fatal', code: 'ERR_MODEL_LOAD', msg: `--exit-on-error: model "bad": ${LOAD_FAULT}` });
+    expect(last).toMatchObject({ level: 'fatal', code: 'ERR_MODEL_LOAD', msg: `--exit-on-error: model "bad": version 1: ${LOAD_FAULT}` });
     expect(stderr).not.toContain('"ready":true');
     expect(existsSync(readyFile)).toBe(false);
   });

@@ -53,7 +53,11 @@ describe('a process that leaves while a model file is read', () => {
   });
 
   it('keeps its code even when nobody asks before it leaves', async () => {
-    expect(await runScenario('load-at-exit.mjs', ['process.exit without any care'], QUICKLY)).toMatchObject({ code: 7, signal: null, stderr: '' });
+    expect(await runScenario('load-at-exit.mjs', ['process.exit without any care'], QUICKLY)).toMatchObject({
+      code: 7,
+      signal: null,
+      stderr: '',
+    });
   });
 
   it('survives a load that outlives its worker', async () => {

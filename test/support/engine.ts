@@ -107,9 +107,9 @@ export const ENDLESS = 100_000_000;
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
 
-/** Collects garbage until `done`, with the finalisers that run between; false when it has not come after 50 rounds. */
-export async function collectUntil(done: () => boolean): Promise<boolean> {
-  for (let round = 0; round < 50; round++) {
+/** Collects garbage until `done`, with the finalisers that run between; false when it has not come after so many rounds. */
+export async function collectUntil(done: () => boolean, rounds = 50): Promise<boolean> {
+  for (let round = 0; round < rounds; round++) {
     // Looking at a WeakRef keeps its object for the rest of that turn, so collecting needs a turn of its own.
     await sleep(1);
     gc();

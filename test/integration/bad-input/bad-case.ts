@@ -44,7 +44,7 @@ export interface BadCase {
   readonly message: RegExp;
   /** Goes to the server whose limit is SMALL_LIMIT instead of the default 64 MiB. */
   readonly small?: boolean;
-  /** Why this one is repeated `HEAVY_REPEATS` times only. */
+  /** Why this one is repeated a few times only, not a hundred. */
   readonly heavy?: string;
 }
 

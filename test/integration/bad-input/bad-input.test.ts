@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GrpcClient, HttpClient } from '../../support/clients.js';
 import { fixtureModels, repositoryRoot, ServerProcess, shippedModels } from '../../support/server-process.js';
@@ -40,6 +39,12 @@ function check(one: BadCase, outcome: Outcome): void {
   for (const internal of INTERNALS) expect(outcome.text).not.toMatch(internal);
 }
 
+/** The same without the cost of `expect`, which would take longer than the servers. */
+async function sendAgain(one: BadCase): Promise<void> {
+  const outcome = await send(one);
+  if (outcome.status !== one.status || !one.message.test(outcome.message)) check(one, outcome);
+}
+
 async function goodRequestsAreAnswered(server: ServerProcess): Promise<void> {
   const http = new HttpClient(server.httpUrl);
   const grpc = new GrpcClient(server.grpcAddress);
@@ -65,11 +70,10 @@ beforeAll(async () => {
   ]);
   toNormal = new Senders(normal.ports);
   toSmall = new Senders(small.ports);
-  liveness = new LivenessWatch([normal.httpUrl, normal.managementUrl, small.httpUrl]);
+  liveness = new LivenessWatch([normal.httpUrl, normal.managementUrl, small.httpUrl].map((url) => `${url}/livez`));
 });
 
 afterAll(async () => {
-  await liveness?.stop();
   toNormal?.close();
   toSmall?.close();
   await Promise.all([normal?.stop(), small?.stop()]);
@@ -94,21 +98,31 @@ describe('a server that has refused all of that', () => {
     for (const bomb of corpus.filter(isBomb)) {
       const server = bomb.small === true ? small : normal;
       const growth = await peakGrowth(server, async () => check(bomb, await send(bomb)));
+      console.log(bomb.name, growth / MIB);
       expect(growth, bomb.name).toBeLessThan(200 * MIB);
     }
   });
 
-  it('grows by no more than 8 MiB while every request is sent a hundred times', { timeout: 120_000 }, async () => {
+  it('grows by no more than 8 MiB while every request is sent a hundred times', { timeout: 240_000 }, async () => {
     const light = corpus.filter((one) => one.heavy === undefined);
-    const growth = await repeatedGrowth([normal, small], light, async (one) => check(one, await send(one)));
+    const [growth = Infinity] = await repeatedGrowth([normal], light, { warmUp: 50, rounds: 100, atOnce: 16 }, sendAgain);
+    console.log(growth / MIB);
+    expect(growth / MIB).toBeLessThanOrEqual(8);
+  });
+
+  it('grows by no more than 8 MiB while the heavy ones are sent again and again', { timeout: 240_000 }, async () => {
+    const heavy = corpus.filter((one) => one.heavy !== undefined);
+    const growth = await repeatedGrowth([normal, small], heavy, { warmUp: 3, rounds: 6, atOnce: 1 }, sendAgain);
+    console.log(growth.map((x) => x / MIB));
     expect(Math.max(...growth) / MIB).toBeLessThanOrEqual(8);
   });
 
   it('has been live all the time', async () => {
-    await sleep(300);
-    expect(liveness.failures).toEqual([]);
-    expect(liveness.answers).toBeGreaterThan(20);
-    expect(liveness.slowestMs).toBeLessThan(1000);
+    const { failures, answers, slowestMs } = await liveness.stop();
+    console.log(slowestMs, answers);
+    expect(failures).toEqual([]);
+    expect(answers).toBeGreaterThan(20);
+    for (const [url, ms] of Object.entries(slowestMs)) expect(ms, url).toBeLessThan(1000);
   });
 
   it('has logged no fault but failed runs of models', () => {

@@ -2,40 +2,37 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerProcess } from '../../support/server-process.js';
 
-/** Caches, arenas and compiled code fill up first. */
-const WARM_UP_ROUNDS = 20;
-const ROUNDS = 100;
-const AT_ONCE = 16;
 /** The lowest of a few readings: garbage that has not been collected yet is no growth. */
-const READINGS = 10;
+const READINGS = 5;
 
-/** Runs `action` on every item, `AT_ONCE` at a time. */
-async function eachAtOnce<Item>(items: readonly Item[], action: (item: Item) => Promise<void>): Promise<void> {
+/** Runs `action` on every item, `atOnce` at a time. */
+async function each<Item>(items: readonly Item[], atOnce: number, action: (item: Item) => Promise<void>): Promise<void> {
   const rest = items.values();
   const worker = async (): Promise<void> => {
     for (const item of rest) await action(item);
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-/** Bytes that each server grew by over a hundred rounds of all items. */
+/** Bytes that each server grew by over `rounds` of all items; heaps and arenas get `warmUp` rounds to fill up before. */
 export async function repeatedGrowth<Item>(
   servers: readonly ServerProcess[],
   items: readonly Item[],
+  { warmUp, rounds, atOnce }: { readonly warmUp: number; readonly rounds: number; readonly atOnce: number },
   action: (item: Item) => Promise<void>,
 ): Promise<number[]> {
   const lowest = servers.map(() => Infinity);
-  const rounds = async (count: number): Promise<number[]> => {
+  const repeat = async (count: number): Promise<number[]> => {
     lowest.fill(Infinity);
     for (let round = 0; round < count; round += 1) {
-      await eachAtOnce(items, action);
+      await each(items, atOnce, action);
       if (round >= count - READINGS)
         servers.forEach((server, index) => (lowest[index] = Math.min(lowest[index] ?? 0, server.residentBytes())));
     }
     return [...lowest];
   };
-  const before = await rounds(WARM_UP_ROUNDS);
-  const after = await rounds(ROUNDS);
+  const before = await repeat(warmUp);
+  const after = await repeat(rounds);
   return after.map((bytes, index) => bytes - (before[index] ?? 0));
 }
 

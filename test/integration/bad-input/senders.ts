@@ -79,7 +79,8 @@ export class Senders {
 
   #call(message: GrpcMessage): Promise<Outcome> {
     if (this.#session === undefined || this.#session.destroyed || this.#session.closed) {
-      this.#session = connectHttp2(`http://127.0.0.1:${this.#grpcPort}`);
+      // Messages that wait for the window of the server count as memory of the session.
+      this.#session = connectHttp2(`http://127.0.0.1:${this.#grpcPort}`, { maxSessionMemory: 1000 });
       this.#session.on('error', () => {});
     }
     const stream = this.#session.request({

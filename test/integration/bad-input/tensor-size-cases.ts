@@ -13,7 +13,7 @@ const sizes: readonly BadTensor[] = [
   })),
   ...['[]', '[1]', '[1,2,3]', '[[1,2],[3]]', `[${'1,'.repeat(999)}1]`].map((data): BadTensor => ({
     row: 'T3',
-    name: `${data.split(/\d/).length - 1} elements for 2`,
+    name: `elements ${data.slice(0, 16)} for 2`,
     data,
     contents: delimited(6, float32s(...Array<number>(data.split(/\d/).length - 1).fill(1))),
     message: {
