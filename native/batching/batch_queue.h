@@ -17,7 +17,7 @@ namespace penstock::batching {
 struct QueueItem {
   virtual ~QueueItem() = default;
   int64_t rows = 1;           // of the batch dimension
-  uint64_t bytes = 0;         // of input data held while queued
+  uint64_t bytes = 0;         // of memory held while queued: its inputs, and the message that they are part of
   int64_t enqueued_ns = 0;    // monotonic; set by Enqueue
   int64_t deadline_ns = 0;    // monotonic; 0 = none
 };

@@ -31,6 +31,14 @@ Napi::Object HistogramObject(Napi::Env env, const pipeline::Histogram& histogram
   return object;
 }
 
+Napi::Object LatenciesObject(Napi::Env env, const CounterSnapshot::Latencies& latencies) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("requestSeconds", HistogramObject(env, latencies.request_seconds));
+  object.Set("queueSeconds", HistogramObject(env, latencies.queue_seconds));
+  object.Set("computeSeconds", HistogramObject(env, latencies.compute_seconds));
+  return object;
+}
+
 Napi::Array BatchList(Napi::Env env, const CounterSnapshot& counters) {
   Napi::Array list = Napi::Array::New(env);
   for (const auto& [size, row] : counters.batches) {
@@ -48,9 +56,9 @@ Napi::Object StatisticsObject(Napi::Env env, const serving::ModelVersion& versio
   const CounterSnapshot counters = version.pipeline().counters().Snapshot();
   Napi::Array failures = Napi::Array::New(env, counters.failures.size());
   for (uint32_t i = 0; i < counters.failures.size(); ++i) failures.Set(i, JsNumber(env, counters.failures[i]));
-  Napi::Object request_seconds = Napi::Object::New(env);
-  request_seconds.Set("http", HistogramObject(env, counters.request_seconds[static_cast<size_t>(pipeline::Protocol::kHttp)]));
-  request_seconds.Set("grpc", HistogramObject(env, counters.request_seconds[static_cast<size_t>(pipeline::Protocol::kGrpc)]));
+  Napi::Object latencies = Napi::Object::New(env);
+  latencies.Set("http", LatenciesObject(env, counters.latencies[static_cast<size_t>(pipeline::Protocol::kHttp)]));
+  latencies.Set("grpc", LatenciesObject(env, counters.latencies[static_cast<size_t>(pipeline::Protocol::kGrpc)]));
   Napi::Object object = Napi::Object::New(env);
   object.Set("model", version.spec().model_name);
   object.Set("version", JsNumber(env, static_cast<uint64_t>(version.spec().version)));
@@ -65,9 +73,7 @@ Napi::Object StatisticsObject(Napi::Env env, const serving::ModelVersion& versio
   object.Set("computeOutput", DurationObject(env, counters.compute_output));
   object.Set("failures", failures);
   object.Set("batches", BatchList(env, counters));
-  object.Set("requestSeconds", request_seconds);
-  object.Set("queueSeconds", HistogramObject(env, counters.queue_seconds));
-  object.Set("computeSeconds", HistogramObject(env, counters.compute_seconds));
+  object.Set("latencies", latencies);
   object.Set("bytesReceived", JsNumber(env, counters.bytes_received));
   object.Set("bytesCopied", JsNumber(env, counters.bytes_copied));
   object.Set("queueLength", JsNumber(env, version.pipeline().queue_length()));

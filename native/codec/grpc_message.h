@@ -21,7 +21,7 @@ namespace penstock::codec {
 // kTensorName, kRequestTooLarge, kMemory.
 Result<serving::InferRequest> DecodeModelInferRequest(const memory::Slice& message, const CodecLimits& limits);
 
-// A response in two steps, so that the caller owns the buffer: MakeModelInferReply says the size, WriteTo fills exactly that many bytes.
+// A response in two steps, so that the caller owns the buffer: Make says the size, WriteTo fills exactly that many bytes.
 // The plan and the outcome must stay alive until WriteTo has returned. Answers always carry raw_output_contents.
 class ModelInferReply {
  public:

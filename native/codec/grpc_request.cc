@@ -267,6 +267,8 @@ Result<InferRequest> Decode(const memory::Slice& message, const CodecLimits& lim
   request.model_name = std::string(top.model_name);
   request.model_version = std::string(top.model_version);
   request.id = std::string(top.id);
+  // Raw contents are slices of the message, and a call keeps its message until it is answered.
+  request.message_bytes = message.size;
   PENSTOCK_RETURN_IF_ERROR(SortParameters(std::move(top.parameters), limits, &request));
   request.inputs.resize(top.inputs.size());
   for (size_t i = 0; i < top.inputs.size(); ++i) {

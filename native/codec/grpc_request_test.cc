@@ -112,6 +112,11 @@ TEST(GrpcRequest, KeepsRawContentsWhereTheyAre) {
   EXPECT_EQ(DataOf(inputs[2]), Wire().Plain<uint32_t>(3).Raw("one").bytes());
 }
 
+TEST(GrpcRequest, SaysHowLargeAMessageItKeepsInMemory) {
+  const Wire padded = Named().Message(5, Input("INT8", 1)).Text(7, "x").Text(100, std::string(5000, 'p'));
+  EXPECT_EQ(MustDecode(padded.bytes()).message_bytes, padded.bytes().size());
+}
+
 TEST(GrpcRequest, DecodesEveryTypeAtTheEndsOfItsRange) {
   const InferRequest request = MustDecode(FromHex(kEveryTypeRequest));
   const std::vector<std::string> expected = {

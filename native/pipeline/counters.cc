@@ -52,9 +52,10 @@ void Counters::RecordSuccess(const Job& job) {
   Add(&batch.compute_input, input);
   Add(&batch.compute_infer, infer);
   Add(&batch.compute_output, output);
-  values_.request_seconds[static_cast<size_t>(job.protocol)].Observe(Seconds(total));
-  values_.queue_seconds.Observe(Seconds(queued));
-  values_.compute_seconds.Observe(Seconds(SpanNs(timing.dequeued_ns, timing.completed_ns)));
+  CounterSnapshot::Latencies& latencies = values_.latencies[static_cast<size_t>(job.protocol)];
+  latencies.request_seconds.Observe(Seconds(total));
+  latencies.queue_seconds.Observe(Seconds(queued));
+  latencies.compute_seconds.Observe(Seconds(SpanNs(timing.dequeued_ns, timing.completed_ns)));
 }
 
 void Counters::RecordFailure(FailureReason reason, int64_t duration_ns) {

@@ -45,9 +45,13 @@ struct CounterSnapshot {
     Duration compute_input, compute_infer, compute_output;
   };
   std::map<int64_t, BatchRow> batches;  // by batch size; count = executions
-  // Of successes. Requests by protocol; compute is from dequeued to completed.
-  std::array<Histogram, kProtocolCount> request_seconds;
-  Histogram queue_seconds, compute_seconds;
+  // Of successes, by protocol.
+  struct Latencies {
+    Histogram request_seconds;  // accepted to completed
+    Histogram queue_seconds;    // accepted to dequeued
+    Histogram compute_seconds;  // dequeued to completed
+  };
+  std::array<Latencies, kProtocolCount> latencies;
   uint64_t bytes_received = 0;  // of input tensors
   uint64_t bytes_copied = 0;    // of input tensors, by the gather
 };

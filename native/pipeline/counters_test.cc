@@ -9,6 +9,7 @@ TEST(Counters, SplitASuccessIntoItsPhases) {
   Counters counters;
   Job job;
   job.rows = 3;
+  job.protocol = Protocol::kGrpc;
   job.timing = {1000, 1010, 1030, 1070, 1150};
   counters.RecordSuccess(job);
   const CounterSnapshot values = counters.Snapshot();
@@ -23,8 +24,11 @@ TEST(Counters, SplitASuccessIntoItsPhases) {
   ASSERT_EQ(values.batches.count(3), 1u);
   EXPECT_EQ(values.batches.at(3).compute_infer.count, 1u);
   EXPECT_EQ(values.batches.at(3).compute_infer.ns, 40u);
-  EXPECT_EQ(values.request_seconds[static_cast<size_t>(Protocol::kHttp)].count, 1u);
-  EXPECT_NEAR(values.compute_seconds.sum_seconds, 140e-9, 1e-12);
+  const CounterSnapshot::Latencies& grpc = values.latencies[static_cast<size_t>(Protocol::kGrpc)];
+  EXPECT_NEAR(grpc.request_seconds.sum_seconds, 150e-9, 1e-12);
+  EXPECT_NEAR(grpc.queue_seconds.sum_seconds, 10e-9, 1e-12);
+  EXPECT_NEAR(grpc.compute_seconds.sum_seconds, 140e-9, 1e-12);
+  EXPECT_EQ(values.latencies[static_cast<size_t>(Protocol::kHttp)].request_seconds.count, 0u) << "it came over gRPC";
 }
 
 TEST(Counters, CountFailuresByReasonAndLeaveSuccessAlone) {

@@ -136,6 +136,8 @@ Result<CheckedRequest> CheckRequest(const ModelVersion& version, InferRequest re
   checked.job = std::make_shared<pipeline::Job>();
   if (request.is_raw) PENSTOCK_RETURN_IF_ERROR(NameRawInput(version.spec(), &request));
   PENSTOCK_RETURN_IF_ERROR(PlaceInputs(version, &request, checked.job.get()));
+  // A tensor of four bytes in a message of megabytes keeps the megabytes: the limits on memory must see them.
+  checked.job->bytes = std::max(checked.job->bytes, request.message_bytes);
   PENSTOCK_RETURN_IF_ERROR(PlanOutputs(version, request, checked.job.get(), &checked.plan));
   checked.plan.model_name = version.spec().model_name;
   checked.plan.model_version = std::to_string(version.spec().version);

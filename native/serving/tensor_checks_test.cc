@@ -150,6 +150,14 @@ TEST_F(TensorChecks, AnEmptyTensorOfAVariableDimIsAccepted) {
   EXPECT_EQ(checked.value().job->bytes, 3u);
 }
 
+TEST_F(TensorChecks, ARequestCountsTheWholeMessageThatItsTensorsKeepInMemory) {
+  InferRequest request = Request({Image(), Mask()});
+  request.message_bytes = 1000;
+  EXPECT_EQ(CheckRequest(*version_, request).value().job->bytes, 1000u);
+  request.message_bytes = 18;
+  EXPECT_EQ(CheckRequest(*version_, request).value().job->bytes, 19u) << "never less than its tensors";
+}
+
 TEST_F(TensorChecks, BoolsOtherThanZeroAndOneAreNamedByTheirElement) {
   RequestTensor mask = Mask();
   mask.data = Pieces({std::string("\0\1", 2), "\2"});

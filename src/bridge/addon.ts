@@ -102,6 +102,15 @@ export interface NativeHistogram {
   readonly sumSeconds: number;
 }
 
+export interface NativeLatencies {
+  /** From acceptance to outcome. */
+  readonly requestSeconds: NativeHistogram;
+  /** Waiting for a lane. */
+  readonly queueSeconds: NativeHistogram;
+  /** In a lane: gather, run, outputs. */
+  readonly computeSeconds: NativeHistogram;
+}
+
 /** Counters of one version since it was loaded; all only grow. */
 export interface NativeStatistics {
   readonly model: string;
@@ -123,10 +132,8 @@ export interface NativeStatistics {
     readonly computeInfer: NativeDuration;
     readonly computeOutput: NativeDuration;
   }[];
-  /** Whole request from acceptance to outcome, by protocol. */
-  readonly requestSeconds: { readonly http: NativeHistogram; readonly grpc: NativeHistogram };
-  readonly queueSeconds: NativeHistogram;
-  readonly computeSeconds: NativeHistogram;
+  /** Of successes, by protocol. */
+  readonly latencies: { readonly http: NativeLatencies; readonly grpc: NativeLatencies };
   readonly bytesReceived: number;
   readonly bytesCopied: number;
   /** Now waiting, not yet running. */

@@ -1,6 +1,13 @@
 /** What the engine has counted, under Triton's names (`nv_*`, microseconds) and under our own (`penstock_*`, base units). */
 import type { Registry } from 'prom-client';
-import type { EngineReadings, NativeDuration, NativeGauges, NativeHistogram, NativeStatistics } from '../bridge/engine-readings.js';
+import type {
+  EngineReadings,
+  NativeDuration,
+  NativeGauges,
+  NativeHistogram,
+  NativeLatencies,
+  NativeStatistics,
+} from '../bridge/engine-readings.js';
 import {
   sampledCounter,
   sampledGauge,
@@ -40,10 +47,13 @@ const TRITON_COUNTERS: readonly (readonly [name: string, help: string, read: Rea
   ],
 ];
 
-const HISTOGRAMS: readonly (readonly [name: string, help: string, read: (of: NativeStatistics) => NativeHistogram])[] = [
+const HISTOGRAMS: readonly (readonly [name: string, help: string, read: (of: NativeLatencies) => NativeHistogram])[] = [
+  ['penstock_request_duration_seconds', 'Time from the acceptance of a request to its outcome', (of) => of.requestSeconds],
   ['penstock_queue_duration_seconds', 'Time that a request waited for its run', (of) => of.queueSeconds],
   ['penstock_compute_duration_seconds', 'Time that a request spent in the model', (of) => of.computeSeconds],
 ];
+
+const PROTOCOLS = ['http', 'grpc'] as const;
 
 const GAUGES: readonly (readonly [name: string, help: string, read: (gauges: NativeGauges) => number])[] = [
   ['penstock_in_flight_requests', 'Accepted requests that have no answer yet', (of) => of.inFlightRequests],
@@ -77,23 +87,11 @@ export function registerEngineMetrics(registry: Registry, read: () => EngineRead
     eachVersion((of) => of.queueLength),
   );
 
-  sampledHistogram(
-    registry,
-    {
-      name: 'penstock_request_duration_seconds',
-      help: 'Time from the acceptance of a request to its outcome',
-      labelNames: [...MODEL_LABELS, 'protocol'],
-    },
-    boundsSeconds,
-    () =>
-      readings().statistics.flatMap((of) => [
-        histogramSample({ ...labelsOf(of), protocol: 'http' }, of.requestSeconds.http),
-        histogramSample({ ...labelsOf(of), protocol: 'grpc' }, of.requestSeconds.grpc),
-      ]),
-  );
   for (const [name, help, histogram] of HISTOGRAMS) {
-    sampledHistogram(registry, { name, help, labelNames: MODEL_LABELS }, boundsSeconds, () =>
-      readings().statistics.map((of) => histogramSample(labelsOf(of), histogram(of))),
+    sampledHistogram(registry, { name, help, labelNames: [...MODEL_LABELS, 'protocol'] }, boundsSeconds, () =>
+      readings().statistics.flatMap((of) =>
+        PROTOCOLS.map((protocol) => histogramSample({ ...labelsOf(of), protocol }, histogram(of.latencies[protocol]))),
+      ),
     );
   }
 

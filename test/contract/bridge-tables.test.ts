@@ -82,10 +82,11 @@ describe('the compiled addon', () => {
       ['NativeGauges', addon.gauges()],
       ['NativeStatistics', statistics],
       ['NativeDuration', statistics?.success],
-      ['NativeHistogram', statistics?.queueSeconds],
+      ['NativeLatencies', statistics?.latencies.http],
+      ['NativeHistogram', statistics?.latencies.http.queueSeconds],
     ];
     for (const [name, record] of records)
       expect([name, ...Object.keys(record ?? {}).sort()]).toEqual([name, ...declaredFields(name).sort()]);
-    expect(statistics?.queueSeconds.buckets).toHaveLength(addon.latencyBoundsSeconds().length + 1);
+    expect(statistics?.latencies.grpc.queueSeconds.buckets).toHaveLength(addon.latencyBoundsSeconds().length + 1);
   });
 });

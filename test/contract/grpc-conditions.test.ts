@@ -1,6 +1,6 @@
 /** gRPC calls that do not just go through: deadlines, cancellation, limits, health that changes. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Metadata, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GrpcClient, HttpClient } from '../support/clients.js';
 import { fixtureModels, ServerProcess } from '../support/server-process.js';
@@ -139,7 +139,7 @@ describe('grpc.health.v1', () => {
     const stream = client.raw.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { service: '' }, new Metadata());
     const seen: { status: string; atMs: number }[] = [];
     const ended = new Promise((resolve) => stream.on('end', resolve));
-    (stream as ClientReadableStream<{ status: string }>).on('data', (message) => seen.push({ ...message, atMs: performance.now() }));
+    stream.on('data', (message: { status: string }) => seen.push({ ...message, atMs: performance.now() }));
     while (seen.length === 0) await sleep(5);
     const signalled = performance.now();
     server.child.kill('SIGTERM');

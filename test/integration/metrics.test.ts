@@ -80,10 +80,11 @@ describe('counters', () => {
     const executions = page.value('nv_inference_exec_count', labels);
     expect(executions).toBeGreaterThan(0);
     expect(executions).toBeLessThanOrEqual(HTTP + GRPC);
-    expect(page.value('penstock_request_duration_seconds_count', { ...labels, protocol: 'http' })).toBe(HTTP);
-    expect(page.value('penstock_request_duration_seconds_count', { ...labels, protocol: 'grpc' })).toBe(GRPC);
-    expect(page.value('penstock_queue_duration_seconds_count', labels)).toBe(HTTP + GRPC);
-    expect(page.value('penstock_compute_duration_seconds_count', labels)).toBe(HTTP + GRPC);
+    for (const phase of ['request', 'queue', 'compute']) {
+      const count = `penstock_${phase}_duration_seconds_count`;
+      expect([phase, page.value(count, { ...labels, protocol: 'http' })]).toEqual([phase, HTTP]);
+      expect([phase, page.value(count, { ...labels, protocol: 'grpc' })]).toEqual([phase, GRPC]);
+    }
   });
 
   it('count tensor bytes, and copy none of them more than once', () => {

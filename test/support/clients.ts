@@ -20,7 +20,7 @@ export class HttpClient {
   }
 
   async request(method: string, path: string, body?: Buffer | string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
-    const answer = await this.pool.request({ method: method as 'GET', path, body: body ?? null, headers });
+    const answer = await this.pool.request({ method, path, body: body ?? null, headers });
     return { status: answer.statusCode, headers: answer.headers, body: Buffer.from(await answer.body.arrayBuffer()) };
   }
 

@@ -79,6 +79,16 @@ afterAll(async () => {
   await Promise.all([normal?.stop(), small?.stop()]);
 });
 
+// First of all, while nothing has filled the server's heaps yet.
+describe('a compressed bomb', () => {
+  it.each(corpus.filter(isBomb).map((one) => [one.name, one] as const))('takes less than 200 MiB: %s', async (_name, bomb) => {
+    const server = bomb.small === true ? small : normal;
+    const growth = await peakGrowth(server, async () => check(bomb, await send(bomb)));
+    console.log(growth / MIB);
+    expect(growth).toBeLessThan(200 * MIB);
+  });
+});
+
 describe.each(Object.entries(tables))('%s', (_table, cases) => {
   it.each(cases.map((one) => [`${one.row}: ${one.name}`, one] as const))('refuses %s', async (_name, one) => check(one, await send(one)));
 });
@@ -94,18 +104,10 @@ describe('a server that has refused all of that', () => {
     await goodRequestsAreAnswered(small);
   });
 
-  it('takes less than 200 MiB for any bomb', { timeout: 60_000 }, async () => {
-    for (const bomb of corpus.filter(isBomb)) {
-      const server = bomb.small === true ? small : normal;
-      const growth = await peakGrowth(server, async () => check(bomb, await send(bomb)));
-      console.log(bomb.name, growth / MIB);
-      expect(growth, bomb.name).toBeLessThan(200 * MIB);
-    }
-  });
-
   it('grows by no more than 8 MiB while every request is sent a hundred times', { timeout: 240_000 }, async () => {
     const light = corpus.filter((one) => one.heavy === undefined);
     const [growth = Infinity] = await repeatedGrowth([normal], light, { warmUp: 50, rounds: 100, atOnce: 16 }, sendAgain);
+    console.log(growth / MIB);
     console.log(growth / MIB);
     expect(growth / MIB).toBeLessThanOrEqual(8);
   });
@@ -114,12 +116,12 @@ describe('a server that has refused all of that', () => {
     const heavy = corpus.filter((one) => one.heavy !== undefined);
     const growth = await repeatedGrowth([normal, small], heavy, { warmUp: 3, rounds: 6, atOnce: 1 }, sendAgain);
     console.log(growth.map((x) => x / MIB));
+    console.log(growth.map((x) => x/MIB));
     expect(Math.max(...growth) / MIB).toBeLessThanOrEqual(8);
   });
 
   it('has been live all the time', async () => {
     const { failures, answers, slowestMs } = await liveness.stop();
-    console.log(slowestMs, answers);
     expect(failures).toEqual([]);
     expect(answers).toBeGreaterThan(20);
     for (const [url, ms] of Object.entries(slowestMs)) expect(ms, url).toBeLessThan(1000);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerProcess } from '../../support/server-process.js';
 
 /** The lowest of a few readings: garbage that has not been collected yet is no growth. */
-const READINGS = 5;
+const READINGS = 10;
 
 /** Runs `action` on every item, `atOnce` at a time. */
 async function each<Item>(items: readonly Item[], atOnce: number, action: (item: Item) => Promise<void>): Promise<void> {

@@ -3,6 +3,7 @@ import type { NativeStatistics } from '../../../src/bridge/addon.js';
 import { statisticsDocument } from '../../../src/frontend/statistics-document.js';
 
 const histogram = { buckets: [], count: 0, sumSeconds: 0 };
+const latencies = { requestSeconds: histogram, queueSeconds: histogram, computeSeconds: histogram };
 const duration = (count: number) => ({ count, ns: count * 1000 });
 const counters: NativeStatistics = {
   model: 'm',
@@ -18,9 +19,7 @@ const counters: NativeStatistics = {
   computeOutput: duration(9),
   failures: [1, 0, 0, 0],
   batches: [{ batchSize: 3, computeInput: duration(1), computeInfer: duration(2), computeOutput: duration(3) }],
-  requestSeconds: { http: histogram, grpc: histogram },
-  queueSeconds: histogram,
-  computeSeconds: histogram,
+  latencies: { http: latencies, grpc: latencies },
   bytesReceived: 0,
   bytesCopied: 0,
   queueLength: 0,

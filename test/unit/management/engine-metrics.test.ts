@@ -1,9 +1,10 @@
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
-import type { NativeHistogram, NativeStatistics } from '../../../src/bridge/addon.js';
+import type { NativeHistogram, NativeLatencies, NativeStatistics } from '../../../src/bridge/addon.js';
 import { registerEngineMetrics } from '../../../src/management/engine-metrics.js';
 
 const histogram: NativeHistogram = { buckets: [1, 2, 0], count: 3, sumSeconds: 0.25 };
+const allEqual = (of: NativeHistogram): NativeLatencies => ({ requestSeconds: of, queueSeconds: of, computeSeconds: of });
 const statistics: NativeStatistics = {
   model: 'digits',
   version: 2,
@@ -18,9 +19,7 @@ const statistics: NativeStatistics = {
   computeOutput: { count: 7, ns: 5_000 },
   failures: [1, 2, 0, 3],
   batches: [],
-  requestSeconds: { http: histogram, grpc: { buckets: [0, 0, 0], count: 0, sumSeconds: 0 } },
-  queueSeconds: histogram,
-  computeSeconds: histogram,
+  latencies: { http: allEqual(histogram), grpc: allEqual({ buckets: [0, 0, 0], count: 0, sumSeconds: 0 }) },
   bytesReceived: 1000,
   bytesCopied: 999,
   queueLength: 5,
@@ -53,8 +52,8 @@ it("writes Triton's names in microseconds and ours in seconds and bytes, all fro
     `nv_inference_compute_output_duration_us{${labels}} 5`,
     `penstock_request_duration_seconds_bucket{le="0.01",${labels},protocol="http"} 3`,
     `penstock_request_duration_seconds_count{${labels},protocol="grpc"} 0`,
-    `penstock_queue_duration_seconds_sum{${labels}} 0.25`,
-    `penstock_compute_duration_seconds_bucket{le="+Inf",${labels}} 3`,
+    `penstock_queue_duration_seconds_sum{${labels},protocol="http"} 0.25`,
+    `penstock_compute_duration_seconds_bucket{le="+Inf",${labels},protocol="http"} 3`,
     `penstock_tensor_bytes_received_total{${labels}} 1000`,
     `penstock_tensor_bytes_copied_total{${labels},direction="input"} 999`,
     'penstock_in_flight_requests 1',
