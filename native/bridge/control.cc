@@ -20,8 +20,8 @@ namespace {
 constexpr int64_t kMaxWhole = 9007199254740991;  // 2^53 - 1
 constexpr int64_t kMaxThreads = 1024;
 constexpr int64_t kMaxInt32 = 2147483647;
-// A load that has not ended by then is left running and the process leaves by ExitNow.
-constexpr int64_t kLoadWaitMs = 3000;
+// A load or a run that has not ended by then is left behind, and the process leaves by ExitNow.
+constexpr int64_t kStopWaitMs = 3000;
 
 // The running engine, or null with a JavaScript error thrown.
 serving::Engine* EngineOrThrow(Napi::Env env) {
@@ -43,10 +43,11 @@ std::vector<serving::ApiTensor> ReadTensors(ObjectReader& spec, const char* name
   return tensors;
 }
 
-// ONNX Runtime's static destructors race with a running Run. Exit handlers run in reverse order of registration, so one that is registered
-// when its library has been loaded comes first. A cleanup hook would not do: Node runs none for the main environment on process.exit().
+// The last net under a process that ends without having called StopEngine (src/lifecycle does, on the JavaScript exit event): it comes
+// before the static destructors of libraries that were loaded earlier, but after those that ONNX Runtime registers while models load.
+// A cleanup hook would be no better: Node runs none for the main environment on process.exit().
 void StopAtExit(int code, void*) {
-  if (!ProcessState::Get().Stop(kLoadWaitMs)) _exit(code);
+  if (!ProcessState::Get().Stop(kStopWaitMs)) _exit(code);
 }
 
 serving::CatalogModel ReadModel(Napi::Env env, ObjectReader& item) {
@@ -91,7 +92,7 @@ Napi::Value StartEngine(const Napi::CallbackInfo& info) {
 Napi::Value OrtVersionText(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), session::OrtVersion()); }
 
 Napi::Value StopEngine(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), ProcessState::Get().Stop(kLoadWaitMs));
+  return Napi::Boolean::New(info.Env(), ProcessState::Get().Stop(kStopWaitMs));
 }
 
 Napi::Value ExitNow(const Napi::CallbackInfo& info) {

@@ -285,15 +285,16 @@ void JsSink::Release(uint64_t name) {
   const auto found = ranges_.find(name);
   if (found == ranges_.end()) return;
   Range* range = found->second;
-  ranges_.erase(found);
   Napi::HandleScope scope(env_);
   napi_value buffer = nullptr;
   if (napi_get_reference_value(env_, range->buffer, &buffer) == napi_ok && buffer != nullptr) {
     // Detached first: from here on JavaScript sees an empty buffer, never freed memory.
     napi_value array_buffer = nullptr;
     napi_get_typedarray_info(env_, buffer, nullptr, nullptr, nullptr, &array_buffer, nullptr);
-    napi_detach_arraybuffer(env_, array_buffer);
+    // One that cannot be detached keeps its memory until its finaliser.
+    if (napi_detach_arraybuffer(env_, array_buffer) != napi_ok) return;
   }
+  ranges_.erase(found);
   DropRange(range);
 }
 

@@ -1,10 +1,10 @@
 #include "bridge/process_state.h"
 
 #include <chrono>
+#include <future>
 #include <thread>
 #include <utility>
 
-#include "base/clock.h"
 #include "session/ort_environment.h"
 
 namespace penstock::bridge {
@@ -35,11 +35,20 @@ Status ProcessState::CheckServed(const std::string& model, const std::string& ve
   return running->CheckServed(model, version);
 }
 
-bool ProcessState::Stop(int64_t load_wait_ms) {
-  if (serving::Engine* running = engine()) running->Stop();
-  const int64_t until_ns = MonotonicNs() + load_wait_ms * 1'000'000;
+bool ProcessState::Stop(int64_t wait_ms) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
+  if (serving::Engine* running = engine()) {
+    // On a thread that may be left behind: ONNX Runtime looks at the terminate flag between two nodes, and one node can take for ever.
+    std::promise<void> stopped;
+    std::future<void> done = stopped.get_future();
+    std::thread([running, stopped = std::move(stopped)]() mutable {
+      running->Stop();
+      stopped.set_value();
+    }).detach();
+    if (done.wait_until(deadline) != std::future_status::ready) return false;
+  }
   while (loads_.load() > 0) {
-    if (MonotonicNs() >= until_ns) return false;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return true;

@@ -36,9 +36,10 @@ class ProcessState {
   // [main thread] Loads ONNX Runtime and creates the engine. kInternal when it is running already.
   Status Start(const EngineOptions& options);
 
-  // [main thread, blocks] Ends all work and joins every lane, then waits for model loads in progress, at most `load_wait_ms`.
-  // False when one still runs then: the process must leave by ExitNow, because ONNX Runtime's static destructors would race with it.
-  bool Stop(int64_t load_wait_ms);
+  // [main thread, blocks] Ends all work, joins every lane and waits for model loads in progress, at most `wait_ms` in all. False when a
+  // load, or a run that does not heed its termination, goes on then: the process must leave by ExitNow, because ONNX Runtime's static
+  // destructors would race with it. May be repeated.
+  bool Stop(int64_t wait_ms);
 
   // Null before Start.
   serving::Engine* engine() const { return engine_.load(std::memory_order_acquire); }

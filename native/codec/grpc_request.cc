@@ -271,8 +271,10 @@ Result<InferRequest> Decode(const memory::Slice& message, const CodecLimits& lim
   request.message_bytes = message.size;
   PENSTOCK_RETURN_IF_ERROR(SortParameters(std::move(top.parameters), limits, &request));
   request.inputs.resize(top.inputs.size());
+  CodecLimits left = limits;
   for (size_t i = 0; i < top.inputs.size(); ++i) {
-    PENSTOCK_RETURN_IF_ERROR(ReadInput(top.inputs[i], top.raw.empty() ? nullptr : &top.raw[i], limits, &request.inputs[i]));
+    PENSTOCK_RETURN_IF_ERROR(ReadInput(top.inputs[i], top.raw.empty() ? nullptr : &top.raw[i], left, &request.inputs[i]));
+    if (request.inputs[i].data_is_checked) left.max_tensor_bytes -= request.inputs[i].data.size();
   }
   request.outputs.resize(top.outputs.size());
   for (size_t i = 0; i < top.outputs.size(); ++i) {

@@ -62,6 +62,7 @@ class DocumentReader {
   Status ReadInputMember(const std::string& key, const std::string& path, InputState* input);
   Status ReadShape(const std::string& path, InputState* input);
   Status ReadInputData(const std::string& path, InputState* input);
+  Status ReadTensor(JsonReader* reader, const std::string& path, InputState* input);
   Status FinishInput(const std::string& path, InputState* input);
 
   Status ReadOutput(const std::string& path);
@@ -82,7 +83,7 @@ class DocumentReader {
   Status Skip() { return reader_.SkipValue() ? Status::Ok() : reader_.status(); }
 
   JsonReader reader_;
-  const CodecLimits& limits_;
+  CodecLimits limits_;  // max_tensor_bytes: what is left of it
   HttpDocument document_;
 };
 
@@ -234,9 +235,14 @@ Status DocumentReader::ReadInputData(const std::string& path, InputState* input)
     input->data = reader_;
     return Skip();
   }
-  auto data = ReadJsonTensor(&reader_, input->tensor.dtype, input->elements, path, limits_);
+  return ReadTensor(&reader_, path, input);
+}
+
+Status DocumentReader::ReadTensor(JsonReader* reader, const std::string& path, InputState* input) {
+  auto data = ReadJsonTensor(reader, input->tensor.dtype, input->elements, path, limits_);
   if (!data.ok()) return data.status();
   input->tensor.data = std::move(data).value();
+  limits_.max_tensor_bytes -= input->tensor.data.size();
   return Status::Ok();
 }
 
@@ -251,10 +257,7 @@ Status DocumentReader::FinishInput(const std::string& path, InputState* input) {
   input->tensor.data_is_checked = true;
   if (!has_data) return input->elements == 0 ? Status::Ok() : FieldError(StatusCode::kRequestField, path, "neither", one);
   if (!input->data) return Status::Ok();
-  auto data = ReadJsonTensor(&*input->data, input->tensor.dtype, input->elements, path, limits_);
-  if (!data.ok()) return data.status();
-  input->tensor.data = std::move(data).value();
-  return Status::Ok();
+  return ReadTensor(&*input->data, path, input);
 }
 
 Status DocumentReader::ReadOutput(const std::string& path) {

@@ -60,6 +60,22 @@ TEST(HttpHostile, HoldsATensorAgainstItsLimitBeforeItTakesMemory) {
   EXPECT_EQ(CodeOf(Tensor("BYTES", "[2]", R"(["1234","56789"])"), limits), StatusCode::kRequestTooLarge);
 }
 
+TEST(HttpHostile, HoldsAllTensorsOfARequestAgainstOneLimit) {
+  CodecLimits limits;
+  limits.max_tensor_bytes = 24;
+  const auto two = [](const char* first, const char* second) {
+    const auto input = [](const char* name, const std::string& rest) { return R"({"name":")" + std::string(name) + R"(",)" + rest + "}"; };
+    return R"({"inputs":[)" + input("a", first) + "," + input("b", second) + "]}";
+  };
+  const char* const early = R"("shape":[2],"datatype":"INT64","data":[1,2])";
+  const char* const late = R"("data":[1,2],"shape":[2],"datatype":"INT64")";
+  const char* const small = R"("shape":[1],"datatype":"INT64","data":[1])";
+  EXPECT_EQ(CodeOf(two(early, small), limits), StatusCode::kOk);
+  EXPECT_EQ(CodeOf(two(late, small), limits), StatusCode::kOk);
+  EXPECT_EQ(CodeOf(two(early, late), limits), StatusCode::kRequestTooLarge);
+  EXPECT_EQ(CodeOf(two(late, early), limits), StatusCode::kRequestTooLarge);
+}
+
 TEST(HttpHostile, CountsTheDepthOfDataFromTheDocument) {
   // The document, `inputs` and the input are three levels.
   const auto data = [](size_t depth) { return std::string(depth, '[') + "1" + std::string(depth, ']'); };

@@ -7,7 +7,7 @@
 namespace penstock::codec {
 
 struct CodecLimits {
-  uint64_t max_tensor_bytes = 64ull << 20;  // of one tensor after decoding; equals --max-request-bytes
+  uint64_t max_tensor_bytes = 64ull << 20;  // of all tensors of one request that are decoded into memory of ours; --max-request-bytes
   int max_depth = 100;                      // nesting of arrays and objects (JSON) or messages (protobuf)
   size_t max_tensors = 1024;                // inputs, and requested outputs
   size_t max_parameters = 1024;             // of one parameters object

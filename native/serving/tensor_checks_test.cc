@@ -263,6 +263,12 @@ TEST_F(RawRequest, NeedsAModelOfOneInput) {
   EXPECT_EQ(CheckRequest(*version, request).status().code(), StatusCode::kRequestField);
 }
 
+TEST_F(RawRequest, AStringCountsWithTheObjectThatTheModelRunMakesOfIt) {
+  const auto checked = Check(DataType::kBytes, {-1, 1}, 8, "hello");
+  ASSERT_TRUE(checked.ok()) << checked.status().message();
+  EXPECT_EQ(checked.value().job->bytes, 4 + 5 + sizeof(std::string));
+}
+
 TEST_F(RawRequest, ABytesBodyIsOneElement) {
   const auto checked = Check(DataType::kBytes, {-1, 1}, 8, "hello");
   ASSERT_TRUE(checked.ok()) << checked.status().message();

@@ -100,7 +100,10 @@ class OnnxSession final : public Session {
     std::vector<OrtHandle<OrtValue>> values;
     values.reserve(raw_outputs.size());
     for (OrtValue* raw : raw_outputs) values.emplace_back(raw, ort.ReleaseValue);
-    PENSTOCK_RETURN_IF_ERROR(TakeOrtStatus(ort, failure, StatusCode::kModelRun, "the model failed: "));
+    if (failure != nullptr) {
+      const StatusCode code = SaysOutOfMemory(ort, failure) ? StatusCode::kMemory : StatusCode::kModelRun;
+      return TakeOrtStatus(ort, failure, code, "the model failed: ");
+    }
 
     results->clear();
     for (OrtHandle<OrtValue>& value : values) {

@@ -103,6 +103,14 @@ std::string CleanOrtMessage(std::string message, const std::string& model_path) 
   return message;
 }
 
+bool SaysOutOfMemory(const OrtFunctions& ort, const OrtStatus* status) {
+  const std::string_view message = ort.GetErrorMessage(status);
+  for (const std::string_view text : {"Failed to allocate memory", "std::bad_alloc", "bad allocation"}) {
+    if (message.find(text) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
 Status TakeOrtStatus(const OrtFunctions& ort, OrtStatus* status, StatusCode code, const std::string& prefix,
                      const std::string& model_path) {
   if (status == nullptr) return Status::Ok();

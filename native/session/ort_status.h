@@ -16,6 +16,9 @@ constexpr size_t kOrtMessageLimit = 512;
 // texts with slashes are names that models give their nodes. Cut at kOrtMessageLimit, never inside a UTF-8 sequence.
 std::string CleanOrtMessage(std::string message, const std::string& model_path);
 
+// Whether a failed run says that memory ran out. ONNX Runtime gives such failures its general codes, so its text has to tell.
+bool SaysOutOfMemory(const OrtFunctions& ort, const OrtStatus* status);
+
 // Takes ownership of `status`. OK for null; otherwise `code` with the cleaned message after `prefix`.
 Status TakeOrtStatus(const OrtFunctions& ort, OrtStatus* status, StatusCode code, const std::string& prefix,
                      const std::string& model_path = {});

@@ -217,8 +217,9 @@ export interface NativeAddon {
   /** [sync] "1.29.0"; empty before startEngine. */
   ortVersion(): string;
   /**
-   * [blocks] Refuses new work, ends what runs, joins every lane. May be repeated. False when a model is still being loaded: the process
-   * must then leave by `exitNow`, because ONNX Runtime's static destructors would race with the load.
+   * [blocks] Refuses new work, ends what runs, joins every lane, for 3 s at most. May be repeated. False when a model is still being loaded
+   * or a run does not heed its termination: the process must then leave by `exitNow`, because ONNX Runtime's static destructors would
+   * race with it.
    */
   stopEngine(): boolean;
   /** [sync] Leaves the process at once: nothing is destroyed, no exit handler runs. */

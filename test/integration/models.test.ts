@@ -46,6 +46,7 @@ describe('a model that cannot be loaded', () => {
       flags: ['--strict-readiness', 'true'],
       waitForReady: false,
     });
+    onTestFinished(() => void server.stop());
     const { http: port } = await listeningPorts(server);
     const http = new HttpClient(`http://127.0.0.1:${port}`);
     onTestFinished(() => http.close());

@@ -48,6 +48,10 @@ export class ServerProcess {
       this.lines.push(...parts);
     });
     this.exited = once(child, 'exit').then(([code]) => code as number | null);
+    // A test run that ends early leaves no server behind.
+    const kill = (): void => void child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.removeListener('exit', kill));
   }
 
   static async start(options: StartOptions = {}): Promise<ServerProcess> {

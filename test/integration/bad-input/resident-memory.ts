@@ -2,8 +2,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerProcess } from '../../support/server-process.js';
 
-/** The lowest of a few readings: garbage that has not been collected yet is no growth. */
-const READINGS = 10;
+/** Each is taken behind a settling; the lowest counts. */
+const READINGS = 5;
+
+export interface Repetition<Item> {
+  /** Heaps and arenas get these rounds to fill up before the first reading. */
+  readonly warmUp: number;
+  readonly rounds: number;
+  readonly atOnce: number;
+  readonly action: (item: Item) => Promise<void>;
+  /** Makes the servers collect their garbage: V8 lets it grow by 20 MiB and more otherwise, which is no leak but hides one. */
+  readonly settle: () => Promise<void>;
+}
 
 /** Runs `action` on every item, `atOnce` at a time. */
 async function each<Item>(items: readonly Item[], atOnce: number, action: (item: Item) => Promise<void>): Promise<void> {
@@ -14,25 +24,24 @@ async function each<Item>(items: readonly Item[], atOnce: number, action: (item:
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-/** Bytes that each server grew by over `rounds` of all items; heaps and arenas get `warmUp` rounds to fill up before. */
+/** Bytes that each server grew by over `rounds` of all items. */
 export async function repeatedGrowth<Item>(
   servers: readonly ServerProcess[],
   items: readonly Item[],
-  { warmUp, rounds, atOnce }: { readonly warmUp: number; readonly rounds: number; readonly atOnce: number },
-  action: (item: Item) => Promise<void>,
+  { warmUp, rounds, atOnce, action, settle }: Repetition<Item>,
 ): Promise<number[]> {
-  const lowest = servers.map(() => Infinity);
-  const repeat = async (count: number): Promise<number[]> => {
-    lowest.fill(Infinity);
-    for (let round = 0; round < count; round += 1) {
-      await each(items, atOnce, action);
-      if (round >= count - READINGS)
-        servers.forEach((server, index) => (lowest[index] = Math.min(lowest[index] ?? 0, server.residentBytes())));
+  const settled = async (): Promise<number[]> => {
+    const lowest = servers.map(() => Infinity);
+    for (let reading = 0; reading < READINGS; reading += 1) {
+      await settle();
+      servers.forEach((server, index) => (lowest[index] = Math.min(lowest[index] ?? Infinity, server.residentBytes())));
     }
-    return [...lowest];
+    return lowest;
   };
-  const before = await repeat(warmUp);
-  const after = await repeat(rounds);
+  for (let round = 0; round < warmUp; round += 1) await each(items, atOnce, action);
+  const before = await settled();
+  for (let round = 0; round < rounds; round += 1) await each(items, atOnce, action);
+  const after = await settled();
   return after.map((bytes, index) => bytes - (before[index] ?? 0));
 }
 

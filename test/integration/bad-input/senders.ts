@@ -97,11 +97,11 @@ export class Senders {
         stream.destroy();
       }, ANSWER_WITHIN_MS);
       stream.on('error', () => {});
-      stream.on('response', (headers) => {
+      stream.on('response', (headers: IncomingHttpHeaders) => {
         said = { ...said, ...headers };
         if (message.unfinished === true && headers['grpc-status'] !== undefined) stream.close();
       });
-      stream.on('trailers', (headers) => {
+      stream.on('trailers', (headers: IncomingHttpHeaders) => {
         said = { ...said, ...headers };
         if (message.unfinished === true) stream.close();
       });
@@ -144,7 +144,7 @@ function answerOf(socket: Socket, bytes: Buffer, isHead: boolean): Promise<HttpA
       socket.destroy();
       reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms; so far: ${received.toString('latin1').slice(0, 200)}`));
     }, ANSWER_WITHIN_MS);
-    socket.on('data', (part) => {
+    socket.on('data', (part: Buffer) => {
       received = received.length === 0 ? part : Buffer.concat([received, part]);
       const answer = readAnswer(received, isHead);
       if (answer !== undefined) settle(answer);

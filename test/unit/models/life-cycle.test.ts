@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { NativeCatalogModel, NativeSession, NativeSignature, NativeVersion, NativeVersionSpec } from '../../../src/bridge/control.js';
 import { ServerError } from '../../../src/errors.js';
 import { ModelStore, type ModelControl, type ModelLog, type ModelStoreOptions } from '../../../src/models/life-cycle.js';
@@ -77,8 +77,9 @@ function setUp(files: Readonly<Record<string, string>>, more: Partial<ModelStore
   return { engine, lines, store: new ModelStore(engine, log, { ...options, ...more }) };
 }
 
-async function turn(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 20));
+/** Waits until `count` loads have begun; the files before them are read from a real disk. */
+async function begun(engine: FakeEngine, count: number): Promise<void> {
+  await vi.waitFor(() => expect(engine.gates).toHaveLength(count));
 }
 
 describe('loading all models', () => {
@@ -131,7 +132,7 @@ describe('loading all models', () => {
     const engine = new FakeEngine(true);
     const { store } = setUp({ 'a/1/model.onnx': '', 'b/1/model.onnx': '', 'c/1/model.onnx': '' }, {}, engine);
     const loading = store.loadAll();
-    await turn();
+    await begun(engine, 2);
     expect(engine.catalog).toEqual([
       ['a', 0, [[1, false]]],
       ['b', 0, [[1, false]]],
@@ -139,7 +140,7 @@ describe('loading all models', () => {
     ]);
     expect(store.models().map(({ versions }) => versions[0]?.state)).toEqual(['LOADING', 'LOADING', 'UNKNOWN']);
     engine.gates[1]?.();
-    await turn();
+    await begun(engine, 3);
     expect(engine.catalog).toEqual([
       ['a', 0, [[1, false]]],
       ['b', 1, [[1, true]]],
@@ -148,8 +149,6 @@ describe('loading all models', () => {
     expect(store.progress()).toEqual({ over: false, done: 1, total: 3 });
     expect(store.isLoadingOver()).toBe(false);
     for (const open of engine.gates) open();
-    await turn();
-    engine.gates[2]?.();
     await loading;
     expect(store.progress()).toEqual({ over: true, done: 3, total: 3 });
     expect(engine.mostAtOnce).toBe(2);
@@ -248,9 +247,9 @@ describe('closing', () => {
     const engine = new FakeEngine(true);
     const { store } = setUp({ 'a/1/model.onnx': '', 'b/1/model.onnx': '', 'c/1/model.onnx': '' }, { parallelLoads: 1 }, engine);
     const loading = store.loadAll();
-    await turn();
+    await begun(engine, 1);
     engine.gates[0]?.();
-    await turn();
+    await begun(engine, 2);
     expect(engine.openHandles).toBe(1);
     store.close();
     const published = engine.published.length;
