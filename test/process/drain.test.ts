@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { status, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BalancedLoad } from '../support/balanced-load.js';
+import { productModel } from '../support/big-model.js';
 import { GrpcClient, HttpClient } from '../support/clients.js';
 import { logLines } from '../support/log-lines.js';
+import { modelFolder } from '../support/model-folder.js';
 import { fixtureModels, ServerProcess, shippedModels } from '../support/server-process.js';
 import { slowInputs, slowRequest, untilInFlight } from '../support/slow-model.js';
-import { fp32, int32 } from '../support/tensors.js';
+import { fp32, int32, int64 } from '../support/tensors.js';
 
 const ENDLESS = 1_000_000_000n;
 
@@ -122,6 +124,21 @@ describe('a drain', () => {
     expect(ms).toBeGreaterThan(900);
     expect(ms).toBeLessThan(4000);
     expect(logLines(server).find(({ level }) => level === 'warn')?.msg).toBe('the exit timeout is over; requests in flight are cancelled');
+  });
+
+  it('is not held up by a run that nothing can interrupt', async () => {
+    const product = modelFolder({ 'product/1/model.onnx': productModel() });
+    const server = await ServerProcess.start({ repositories: [product], flags: ['--exit-timeout-secs', '0.2'] });
+    const http = new HttpClient(server.httpUrl);
+    onTestFinished(() => http.pool.destroy());
+    onTestFinished(() => void server.child.kill('SIGKILL'));
+    const SIDE = 9000n; // 1.5e12 steps: tens of seconds
+    void http.inferBinary('product', [int64('shape', [2], [SIDE, SIDE])]).catch(() => {});
+    await untilInFlight(server, 1);
+    await sleep(300); // Let it reach the product.
+    const { code, ms } = await exitAfter(server, 'SIGTERM');
+    expect(code).toBe(0);
+    expect(ms).toBeLessThan(6000);
   });
 
   it('is not held up by idle connections and open streams', async () => {

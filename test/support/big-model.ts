@@ -1,4 +1,4 @@
-/** An ONNX file written by hand that takes ONNX Runtime long to load: a chain of very many nodes. */
+/** ONNX files written by hand: one that takes long to load, and one whose run is a single node that takes long. */
 
 function varint(value: number): number[] {
   const bytes: number[] = [];
@@ -16,20 +16,34 @@ function whole(number: number, value: number): Buffer {
   return Buffer.from([...varint(number * 8), ...varint(value)]);
 }
 
-/** ValueInfoProto: FP32 [1]. */
-function vector(name: string): Buffer {
-  const shape = field(1, whole(1, 1));
-  const tensor = Buffer.concat([whole(1, 1), field(2, shape)]);
-  return Buffer.concat([field(1, name), field(2, field(1, tensor))]);
+const FLOAT = 1;
+const INT64 = 7;
+
+/** ValueInfoProto; null = a dimension that is not known. */
+function value(name: string, elementType: number, dims: readonly (number | null)[]): Buffer {
+  const shape = Buffer.concat(dims.map((dim) => field(1, dim === null ? '' : whole(1, dim))));
+  return Buffer.concat([field(1, name), field(2, field(1, Buffer.concat([whole(1, elementType), field(2, shape)])))]);
 }
 
-/** A chain of `nodes` Sin operators. */
+/** NodeProto. */
+function node(operator: string, inputs: readonly string[], output: string): Buffer {
+  return Buffer.concat([...inputs.map((input) => field(1, input)), field(2, output), field(4, operator)]);
+}
+
+/** ModelProto: IR version 8, opset 17. */
+function model(name: string, nodes: readonly Buffer[], input: Buffer, output: Buffer): Buffer {
+  const graph = Buffer.concat([...nodes.map((one) => field(1, one)), field(2, name), field(11, input), field(12, output)]);
+  return Buffer.concat([whole(1, 8), field(7, graph), field(8, Buffer.concat([field(1, ''), whole(2, 17)]))]);
+}
+
+/** `x` FP32 [1] through a chain of `nodes` Sin operators to `y`: slow to load. */
 export function chainModel(nodes: number): Buffer {
-  const chain = Array.from({ length: nodes }, (_, i) =>
-    field(1, Buffer.concat([field(1, i === 0 ? 'x' : `t${i}`), field(2, i === nodes - 1 ? 'y' : `t${i + 1}`), field(4, 'Sin')])),
-  );
-  const graph = Buffer.concat([...chain, field(2, 'chain'), field(11, vector('x')), field(12, vector('y'))]);
-  const IR_VERSION = 8;
-  const OPSET = 17;
-  return Buffer.concat([whole(1, IR_VERSION), field(7, graph), field(8, Buffer.concat([field(1, ''), whole(2, OPSET)]))]);
+  const chain = Array.from({ length: nodes }, (_, i) => node('Sin', [i === 0 ? 'x' : `t${i}`], i === nodes - 1 ? 'y' : `t${i + 1}`));
+  return model('chain', chain, value('x', FLOAT, [1]), value('y', FLOAT, [1]));
+}
+
+/** `shape` INT64 [2], both n, to `y` FP32 [n, n]: one matrix product of n^3 steps that nothing can interrupt. */
+export function productModel(): Buffer {
+  const nodes = [node('ConstantOfShape', ['shape'], 'a'), node('MatMul', ['a', 'a'], 'y')];
+  return model('product', nodes, value('shape', INT64, [2]), value('y', FLOAT, [null, null]));
 }

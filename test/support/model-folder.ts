@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { repositoryRoot } from './server-process.js';
 
-/** What a file holds: a text, or the path of the file to copy, from the root of the source tree. */
-export type FileContent = string | { readonly copyOf: string };
+/** What a file holds: a text, bytes, or the path of the file to copy, from the root of the source tree. */
+export type FileContent = string | Buffer | { readonly copyOf: string };
 
 export const DIGITS_1 = { copyOf: 'models/digits/1/model.onnx' } as const;
 export const DIGITS_2 = { copyOf: 'models/digits/2/model.onnx' } as const;
@@ -19,7 +19,7 @@ export function modelFolder(files: Readonly<Record<string, FileContent>>): strin
   for (const [path, content] of Object.entries(files)) {
     const full = join(root, path);
     mkdirSync(dirname(full), { recursive: true });
-    if (typeof content === 'string') writeFileSync(full, content);
+    if (typeof content === 'string' || Buffer.isBuffer(content)) writeFileSync(full, content);
     else copyFileSync(join(repositoryRoot, content.copyOf), full);
   }
   return root;
