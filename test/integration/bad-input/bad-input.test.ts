@@ -15,7 +15,7 @@ const isBomb = (one: BadCase): boolean => one.heavy?.startsWith('inflates') === 
 /** What a reply must never hold: pointers, places of this machine, positions in source, internal names. */
 const INTERNALS: readonly RegExp[] = [
   /0x[0-9a-f]{6,}/i,
-  /(^|[\s'"(=])\/(home|work|root|usr|tmp|opt|lib|proc|dev|build)\//m,
+  /(^|[\s'"(=])\/(home|root|usr|tmp|opt|lib|proc|dev|build)\//m,
   /node_modules|node:internal|\bdist\//,
   /\bat (Object|new|async|process|Module)\b/,
   /\.(js|ts|cc|cpp|h):\d+/,

@@ -225,11 +225,12 @@ const disagreements: readonly BadTensor[] = [
   },
 ];
 
-/** The shape of the answer is in the data of the question; only the run finds out, and fails: of these alone the status is 500. */
+/** The shape of the answer is in the data of the question; only the run finds out: these alone are 5xx, failed runs and no memory. */
 const OVERFLOW = /^the model failed: .*storage size overflowed/;
 const NEGATIVE = /^the model failed: .*shape\.Size\(\) must be >= 0/;
 const RUN = { http: 500, grpc: 13 } as const;
-const answerOf = (value: bigint, status: typeof RUN, message: RegExp): BadTensor => ({
+const MEMORY = { http: 503, grpc: 14 } as const;
+const answerOf = (value: bigint, status: NonNullable<BadTensor['status']>, message: RegExp): BadTensor => ({
   row: 'T7',
   name: `an answer of ${value} elements`,
   model: 'big_out',
@@ -244,8 +245,8 @@ const answerOf = (value: bigint, status: typeof RUN, message: RegExp): BadTensor
 });
 
 const outputs: readonly BadTensor[] = [
-  answerOf(p(40), RUN, /Failed to allocate memory/),
-  answerOf(p(50), RUN, /Failed to allocate memory/),
+  answerOf(p(40), MEMORY, /Failed to allocate memory/),
+  answerOf(p(50), MEMORY, /Failed to allocate memory/),
   answerOf(p(62), RUN, OVERFLOW),
   answerOf(p(63) - 1n, RUN, OVERFLOW),
   answerOf(-1n, RUN, NEGATIVE),
