@@ -9,7 +9,7 @@ const lock = path.join(root, 'build', 'lock');
 const POLL_MS = 300;
 const EXIT_CANNOT_WRITE = 70;
 
-/** Process id of a lock that is held, or undefined when its owner is gone. */
+/** Process id of a lock that is held; undefined when its owner is gone; 'released' when there is no lock any more. */
 function holder() {
   try {
     const pid = Number(readFileSync(lock, 'utf8'));
@@ -17,6 +17,7 @@ function holder() {
     process.kill(pid, 0);
     return pid;
   } catch (error) {
+    if (error.code === 'ENOENT') return 'released';
     return error.code === 'EPERM' ? 'of another user' : undefined;
   }
 }
@@ -39,6 +40,7 @@ function tryLock() {
 export async function withBuildLock(body) {
   for (let waits = 0; !tryLock(); waits++) {
     const pid = holder();
+    if (pid === 'released') continue;
     if (pid === undefined) {
       rmSync(lock, { force: true });
       continue;

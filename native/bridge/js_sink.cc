@@ -17,6 +17,20 @@ constexpr size_t kCopyUpToBytes = 4096;
 // An output beyond it comes as several ranges: a Buffer of Node 20 ends at 4 GiB.
 constexpr size_t kMaxRangeBytes = size_t{1} << 30;
 
+// Answers up to this size are not counted: what they can hold in all is bounded by the number of connections.
+constexpr uint64_t kUnchargedBytes = 64 * 1024;
+
+memory::Owner Charge(uint64_t bytes) {
+  serving::Engine* engine = ProcessState::Get().engine();
+  return bytes > kUnchargedBytes && engine != nullptr ? engine->ChargeAnswer(bytes) : nullptr;
+}
+
+uint64_t OutputBytes(const pipeline::Outcome& outcome) {
+  uint64_t bytes = 0;
+  for (const session::Tensor& output : outcome.outputs) bytes += output.bytes.size;
+  return bytes;
+}
+
 Napi::Value BufferCopy(Napi::Env env, const void* data, size_t size) {
   napi_value buffer = nullptr;
   if (napi_create_buffer_copy(env, size, data, nullptr, &buffer) != napi_ok) return Napi::Value();
@@ -49,9 +63,10 @@ JsSink::~JsSink() = default;
 void JsSink::OnCleanup(void* self) { static_cast<JsSink*>(self)->Close(); }
 
 void JsSink::Complete(uint64_t token, pipeline::Outcome outcome) {
+  memory::Owner charge = Charge(OutputBytes(outcome));
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_) return;
-  done_.push_back(Done{token, std::move(outcome)});
+  done_.push_back(Done{token, std::move(outcome), std::move(charge)});
   if (signalled_) return;
   signalled_ = true;
   // Under the lock, so that Close() cannot abort the function between the check and the call.
@@ -214,7 +229,9 @@ Status JsSink::FillReply(Napi::Env env, const Pending& pending, Done& done, Napi
     if (!reply.ok()) return reply.status();
     head = BufferCopy(env, reply.value().json.data(), reply.value().json.size());
     binary = reply.value().is_binary;
-    bool complete = !head.IsEmpty();
+    uint64_t bytes = reply.value().json.size();
+    for (const memory::Slice& tail : reply.value().tails) bytes += tail.size;
+    bool complete = !head.IsEmpty() && HoldCharge(env, head, bytes, names);
     for (const memory::Slice& tail : reply.value().tails) {
       for (size_t at = 0; complete && at < tail.size; at += kMaxRangeBytes) {
         complete = WrapRange(env, tail.Sub(at, std::min(kMaxRangeBytes, tail.size - at)), tails, names);
@@ -241,36 +258,54 @@ bool JsSink::WrapRange(Napi::Env env, memory::Slice slice, Napi::Array& tails, s
     tails.Set(tails.Length(), copy);
     return true;
   }
-  auto* range = new Range{weak_from_this(), next_range_++, std::move(slice), nullptr};
+  Range* range = NewRange(std::move(slice));
   const uint64_t name = range->name;
-  ranges_.emplace(name, range);
-  RangeCounters& counters = ProcessState::Get().ranges();
-  counters.ranges.fetch_add(1);
-  counters.bytes.fetch_add(range->slice.size);
   napi_value buffer = nullptr;
   // JavaScript only reads replies; the API has no pointer to const.
   const napi_status made = napi_create_external_buffer(
       env, range->slice.size, const_cast<uint8_t*>(range->slice.data),
-      [](napi_env env, void*, void* hint) {
-        auto* range = static_cast<Range*>(hint);
-        if (range->buffer != nullptr) napi_delete_reference(env, range->buffer);
-        if (const auto sink = range->sink.lock()) sink->ranges_.erase(range->name);
-        DropRange(range);
-        delete range;
-      },
+      FinishRange,
       range, &buffer);
   // This failure means that the memory was refused after it had been taken over: the finaliser has run.
   if (made == napi_generic_failure) return false;
   if (made != napi_ok) {
-    ranges_.erase(name);
-    DropRange(range);
-    delete range;
+    FinishRange(env, nullptr, range);
     return false;
   }
   napi_create_reference(env, buffer, 0, &range->buffer);
   tails.Set(tails.Length(), Napi::Value(env, buffer));
   names.push_back(name);
   return true;
+}
+
+bool JsSink::HoldCharge(Napi::Env env, Napi::Value head, uint64_t bytes, std::vector<uint64_t>& names) {
+  memory::Owner charge = Charge(bytes);
+  if (charge == nullptr) return true;
+  Range* range = NewRange(memory::Slice{nullptr, 0, memory::MemoryKind::kPageable, std::move(charge)});
+  const uint64_t name = range->name;
+  if (napi_add_finalizer(env, head, nullptr, FinishRange, range, nullptr) != napi_ok) {
+    FinishRange(env, nullptr, range);
+    return false;
+  }
+  names.push_back(name);
+  return true;
+}
+
+JsSink::Range* JsSink::NewRange(memory::Slice slice) {
+  auto* range = new Range{weak_from_this(), next_range_++, std::move(slice), nullptr};
+  ranges_.emplace(range->name, range);
+  RangeCounters& counters = ProcessState::Get().ranges();
+  counters.ranges.fetch_add(1);
+  counters.bytes.fetch_add(range->slice.size);
+  return range;
+}
+
+void JsSink::FinishRange(napi_env env, void*, void* hint) {
+  auto* range = static_cast<Range*>(hint);
+  if (range->buffer != nullptr) napi_delete_reference(env, range->buffer);
+  if (const auto sink = range->sink.lock()) sink->ranges_.erase(range->name);
+  DropRange(range);
+  delete range;
 }
 
 void JsSink::DropRange(Range* range) {
@@ -287,7 +322,7 @@ void JsSink::Release(uint64_t name) {
   Range* range = found->second;
   Napi::HandleScope scope(env_);
   napi_value buffer = nullptr;
-  if (napi_get_reference_value(env_, range->buffer, &buffer) == napi_ok && buffer != nullptr) {
+  if (range->buffer != nullptr && napi_get_reference_value(env_, range->buffer, &buffer) == napi_ok && buffer != nullptr) {
     // Detached first: from here on JavaScript sees an empty buffer, never freed memory.
     napi_value array_buffer = nullptr;
     napi_get_typedarray_info(env_, buffer, nullptr, nullptr, nullptr, &array_buffer, nullptr);

@@ -57,13 +57,15 @@ class JsSink : public pipeline::CompletionSink, public std::enable_shared_from_t
   struct Done {
     uint64_t token;
     pipeline::Outcome outcome;
+    memory::Owner charge;  // counts the outputs against the limit of bytes in flight; null for small ones
   };
-  // An output range that JavaScript looks at; freed by Release or by its buffer's finaliser, whichever is first.
+  // What JavaScript holds of an answer: an output range that it looks at, or the charge for a large answer (no bytes, no buffer to
+  // detach). Freed by Release or by the finaliser of its buffer, whichever is first.
   struct Range {
     std::weak_ptr<JsSink> sink;
     uint64_t name;
     memory::Slice slice;
-    napi_ref buffer;  // weak; for detaching
+    napi_ref buffer;  // weak; for detaching; null for a charge
   };
 
   explicit JsSink(Napi::Env env) : env_(env) {}
@@ -73,6 +75,10 @@ class JsSink : public pipeline::CompletionSink, public std::enable_shared_from_t
   Status FillReply(Napi::Env env, const Pending& pending, Done& done, Napi::Object& completion);
   // Adds a buffer to `tails` and, unless it is a copy, its name to `names`. False when there is no memory or the environment is ending.
   bool WrapRange(Napi::Env env, memory::Slice slice, Napi::Array& tails, std::vector<uint64_t>& names);
+  // Keeps a charge of `bytes` until the answer is released, or until `head` is collected. False when there is no memory.
+  bool HoldCharge(Napi::Env env, Napi::Value head, uint64_t bytes, std::vector<uint64_t>& names);
+  Range* NewRange(memory::Slice slice);
+  static void FinishRange(napi_env env, void* data, void* hint);
   static void DropRange(Range* range);
   void KeepAlive(bool alive);
   static void OnCleanup(void* self);

@@ -19,19 +19,27 @@ Result<std::shared_ptr<const void>> Admission::Admit(uint64_t bytes) {
     }
     uint64_t total = 0;
     if (!CheckedAdd(bytes_, bytes, &total) || (limits_.max_bytes != 0 && total > limits_.max_bytes)) {
-      return Status(StatusCode::kInFlightFull, std::to_string(bytes_) + " bytes of input are in flight, " + std::to_string(bytes) +
+      return Status(StatusCode::kInFlightFull, std::to_string(bytes_) + " bytes are in flight, " + std::to_string(bytes) +
                                                    " more would pass the limit of " + std::to_string(limits_.max_bytes) + "; retry later");
     }
     bytes_ = total;
     ++requests_;
   }
-  return std::shared_ptr<const void>(this, [this, bytes](const void*) { GiveBack(bytes); });
+  return std::shared_ptr<const void>(this, [this, bytes](const void*) { GiveBack(1, bytes); });
 }
 
-void Admission::GiveBack(uint64_t bytes) {
+std::shared_ptr<const void> Admission::Charge(uint64_t bytes) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    bytes_ += bytes;
+  }
+  return std::shared_ptr<const void>(this, [this, bytes](const void*) { GiveBack(0, bytes); });
+}
+
+void Admission::GiveBack(uint64_t requests, uint64_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
   bytes_ -= bytes;
-  --requests_;
+  requests_ -= requests;
 }
 
 uint64_t Admission::requests() const {

@@ -1,4 +1,4 @@
-// Process-wide bounds on accepted work: requests and input bytes in flight.
+// Process-wide bounds on accepted work: requests, and bytes of inputs and of large answers in flight.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,14 @@ class Admission {
   // Errors: kInFlightFull naming the limit; kRequestTooLarge for a request that alone passes max_bytes, so that nobody retries it.
   Result<std::shared_ptr<const void>> Admit(uint64_t bytes);
 
+  // Counts bytes that exist already, the outputs of a run, so that they keep new requests out. Never refused.
+  std::shared_ptr<const void> Charge(uint64_t bytes);
+
   uint64_t requests() const;
   uint64_t bytes() const;
 
  private:
-  void GiveBack(uint64_t bytes);
+  void GiveBack(uint64_t requests, uint64_t bytes);
 
   const AdmissionLimits limits_;
   mutable std::mutex mutex_;

@@ -35,6 +35,16 @@ TEST(Admission, ADroppedTicketGivesBackWhatItTook) {
   EXPECT_EQ(admission.bytes(), 0u);
 }
 
+TEST(Admission, AnswersThatAreStillHeldKeepNewRequestsOut) {
+  Admission admission({1, 100});
+  auto answer = admission.Charge(500);
+  EXPECT_EQ(admission.requests(), 0u);
+  EXPECT_EQ(admission.bytes(), 500u);
+  EXPECT_EQ(admission.Admit(1).status().code(), StatusCode::kInFlightFull);
+  answer.reset();
+  EXPECT_TRUE(admission.Admit(1).ok());
+}
+
 TEST(Admission, ARequestThatCanNeverFitIsNotAskedToRetry) {
   Admission admission({0, 100});
   EXPECT_EQ(admission.Admit(101).status().code(), StatusCode::kRequestTooLarge);

@@ -44,6 +44,9 @@ class Engine {
   // [any thread] A job that has ended, or that nobody holds any more, is left alone.
   void Cancel(const std::weak_ptr<pipeline::Job>& job);
 
+  // [any thread] Counts the bytes of an answer until the result is dropped.
+  std::shared_ptr<const void> ChargeAnswer(uint64_t bytes) { return admission_.Charge(bytes); }
+
   CatalogCell& catalog() { return catalog_; }
   Reaper& reaper() { return reaper_; }
   const Admission& admission() const { return admission_; }

@@ -142,6 +142,7 @@ export interface NativeStatistics {
 
 export interface NativeGauges {
   readonly inFlightRequests: number;
+  /** Of inputs, and of answers beyond 64 KiB until they are released. */
   readonly inFlightBytes: number;
   /** Tensor memory alive. */
   readonly blockBytes: number;
@@ -167,7 +168,7 @@ export interface NativeCompletion {
    * 1 GiB comes as several.
    */
   readonly tails: readonly Buffer[];
-  /** Names of the ranges behind `tails`, for `release`. */
+  /** What `release` takes: names of the ranges behind `tails`, and of the charge for a large answer. */
   readonly ranges: readonly number[];
 }
 

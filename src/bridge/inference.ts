@@ -63,18 +63,14 @@ export class Inference {
   /** Returns a token to cancel by. Throws `RefusedError` when the request is refused at once; the handler is not called then. */
   submitHttp(message: HttpInferMessage, handler: InferHandler): number {
     const token = this.#nextToken++;
-    this.#handlers.set(token, handler);
-    return this.#settle(
-      token,
-      this.#sink.submitHttp(token, message.model, message.version, message.chunks, message.jsonBytes, message.timeoutMs),
-    );
+    const { model, version, chunks, jsonBytes, timeoutMs } = message;
+    return this.#settle(token, handler, this.#sink.submitHttp(token, model, version, chunks, jsonBytes, timeoutMs));
   }
 
   /** As `submitHttp`, for one serialised ModelInferRequest. */
   submitGrpc(message: Uint8Array, timeoutMs: number, handler: InferHandler): number {
     const token = this.#nextToken++;
-    this.#handlers.set(token, handler);
-    return this.#settle(token, this.#sink.submitGrpc(token, message, timeoutMs));
+    return this.#settle(token, handler, this.#sink.submitGrpc(token, message, timeoutMs));
   }
 
   /** Ends a request early; its handler still gets ERR_REQUEST_CANCELLED, or the reply when it was faster. Unknown tokens are ignored. */
@@ -88,10 +84,11 @@ export class Inference {
     this.#sink.close();
   }
 
-  #settle(token: number, refusal: NativeRefusal | null): number {
-    if (refusal === null) return token;
-    this.#handlers.delete(token);
-    throw new RefusedError(refusal);
+  /** Completions are delivered by later turns of this thread, so the handler is never too late. */
+  #settle(token: number, handler: InferHandler, refusal: NativeRefusal | null): number {
+    if (refusal !== null) throw new RefusedError(refusal);
+    this.#handlers.set(token, handler);
+    return token;
   }
 
   #deliver(completions: readonly NativeCompletion[]): void {

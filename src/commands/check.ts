@@ -8,9 +8,10 @@ import { createLogger } from '../telemetry/log.js';
 
 /** Writes one line for each version to `write`. Resolves with the exit code: 73 when a model or version could not be served. */
 export async function check(args: readonly string[], write: (line: string) => void): Promise<number> {
-  const { options } = loadOptions(args);
+  const { options, warnings } = loadOptions(args);
   // Progress is of no interest here; warnings about configurations are.
   const log = createLogger({ level: options.logLevel === 'info' ? 'warn' : options.logLevel, name: 'check' });
+  for (const warning of warnings) log.warn(warning);
   const engine = new GuardedEngine(options);
   const models = createModelStore(options, log, () => {});
   await models.loadAll();

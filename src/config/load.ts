@@ -148,7 +148,14 @@ function readConfigFile(path: string, readFile: (path: string) => string, faults
   const document = parseDocument(text);
   for (const error of document.errors) faults.push(`${path}: ${error.message}`);
   if (document.errors.length > 0) return given;
-  const content: unknown = document.toJS() ?? {};
+  let content: unknown;
+  try {
+    content = document.toJS() ?? {};
+  } catch (thrown) {
+    // Aliases are followed only here: unknown ones, and too many of them.
+    faults.push(`${path}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    return given;
+  }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     faults.push(`${path}: expected option names with values, such as "http-port: 8000"`);
     return given;

@@ -1,11 +1,5 @@
-/** The table of options as text: for --help and for the README. */
+/** The table of options as text, for --help. */
 import { OPTION_ROWS, variableOf, type OptionRow } from './options.js';
-
-const UNITS: Readonly<Partial<Record<OptionRow['type'], string>>> = {
-  bytes: 'bytes, or with KiB, MiB, GiB',
-  milliseconds: 'ms',
-  seconds: 's',
-};
 
 const PLACEHOLDERS: Readonly<Record<OptionRow['type'], string>> = {
   text: 'TEXT',
@@ -31,17 +25,6 @@ export function optionsHelp(): string {
     ];
     return `  --${row.flag} ${placeholder}\n      ${row.description}\n      [${facts.filter((fact) => fact !== '').join('; ')}]`;
   }).join('\n');
-}
-
-/** A Markdown table; a test keeps the README equal to it. */
-export function optionsMarkdown(): string {
-  const lines = OPTION_ROWS.map(([, row]) => {
-    const meaning = [row.description, UNITS[row.type] ?? '', row.zero === undefined ? '' : `${zeroName(row)} = ${row.zero}`];
-    const triton = row.triton === null ? '' : `\`--${row.triton}\``;
-    const fallback = defaultText(row) === '' ? '' : `\`${defaultText(row)}\``;
-    return `| \`--${row.flag}\` | \`${variableOf(row)}\` | ${fallback} | ${meaning.filter((part) => part !== '').join('; ')} | ${triton} |`;
-  });
-  return ['| flag and YAML key | variable | default | meaning | Triton |', '| --- | --- | --- | --- | --- |', ...lines].join('\n');
 }
 
 function zeroName(row: OptionRow): string {

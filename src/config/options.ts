@@ -1,5 +1,5 @@
 /**
- * Every start option, once. Parsing, --help and the README's table are made from this table, so they cannot disagree.
+ * Every start option, once. Parsing and --help are made from this table, so they cannot disagree.
  *
  * An option is a flag (`--http-port`), an environment variable (`PENSTOCK_HTTP_PORT`) and a key of the YAML file (`http-port`).
  * The flag wins over the variable, the variable over the file, the file over the default.
@@ -100,7 +100,7 @@ export const OPTIONS = {
     type: 'bytes',
     default: 1024 * MIB,
     zero: 'no limit',
-    description: 'input bytes of those requests',
+    description: 'bytes of their inputs, and of large answers until they have been sent',
     triton: null,
   },
   maxReceivingBytes: {

@@ -29,10 +29,6 @@ const HIDDEN: ReadonlySet<ErrorCode> = new Set(['ERR_INTERNAL', 'ERR_CLOSED', 'E
 /** Overload passes within a second or so; a version that is not ready may take minutes. */
 const RETRY_SOON: ReadonlySet<ErrorCode> = new Set(['ERR_QUEUE_FULL', 'ERR_IN_FLIGHT_FULL']);
 
-export function statusOf(errorClass: ErrorClass): { readonly http: number; readonly grpc: number } {
-  return STATUS[errorClass];
-}
-
 /** Anything thrown, as a client may see it. What is not a `ServerError` is "internal error" and nothing more. */
 export function errorReply(thrown: unknown): ErrorReply {
   const error = asServerError(thrown);

@@ -57,7 +57,7 @@ const PROTOCOLS = ['http', 'grpc'] as const;
 
 const GAUGES: readonly (readonly [name: string, help: string, read: (gauges: NativeGauges) => number])[] = [
   ['penstock_in_flight_requests', 'Accepted requests that have no answer yet', (of) => of.inFlightRequests],
-  ['penstock_in_flight_bytes', 'Input bytes of those requests', (of) => of.inFlightBytes],
+  ['penstock_in_flight_bytes', 'Bytes of their inputs, and of large answers until they have been sent', (of) => of.inFlightBytes],
   ['penstock_tensor_memory_bytes', 'Memory of tensors that are alive', (of) => of.blockBytes],
   ['penstock_tensor_blocks', 'Blocks that this memory is made of', (of) => of.blocks],
   ['penstock_output_ranges', 'Outputs that are being sent', (of) => of.ranges],

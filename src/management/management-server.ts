@@ -1,9 +1,8 @@
 /** The management port: probes and metrics, answered by the main thread, which never does anything heavy. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { HealthSnapshot } from '../bridge/health-snapshot.js';
 import { probeAnswer } from '../bridge/probe-answers.js';
-import { ServerError } from '../errors.js';
+import { listen } from '../listen.js';
 import type { Logger } from '../telemetry/log.js';
 
 export interface ManagementOptions {
@@ -37,10 +36,7 @@ export class ManagementServer {
   /** The port that is listened on. Throws ERR_PORT_BUSY, ERR_CONFIG_OPTION. */
   listen(): Promise<number> {
     const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-      this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));
-    });
+    return listen(this.#server, host, port, '--metrics-port');
   }
 
   /** Closes at once. May be repeated. */
@@ -71,12 +67,4 @@ export class ManagementServer {
 function reply(response: ServerResponse, status: number, body: string, contentType = 'application/json'): void {
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body), 'cache-control': 'no-store' });
   response.end(body);
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): ServerError {
-  if (error.code === 'EADDRINUSE') {
-    return new ServerError('ERR_PORT_BUSY', `port ${port} is already in use; choose another with --metrics-port`, { cause: error });
-  }
-  const message = `cannot listen on port ${port} of ${host} (--host, --metrics-port): ${error.message}`;
-  return new ServerError('ERR_CONFIG_OPTION', message, { cause: error });
 }

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServerError } from '../errors.js';
 import { configError, shown } from './config-fault.js';
-import { realFileInside } from './inside-root.js';
+import { realFileInside, reasonOf } from './inside-root.js';
 import { EMPTY_CONFIG, readModelConfig, type ModelConfig } from './model-config.js';
 import { MAX_CONFIG_BYTES, parsePbtxt } from './pbtxt.js';
 import { CONFIG_FILENAMES, type ConfigFilename, type FoundModel } from './repository.js';
@@ -41,8 +41,11 @@ async function readText(model: FoundModel, filename: ConfigFilename): Promise<st
   const { size } = await stat(path);
   if (size > MAX_CONFIG_BYTES)
     throw new ServerError('ERR_MODEL_CONFIG', `${filename}: found ${size} bytes, expected at most ${MAX_CONFIG_BYTES}`);
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new ServerError('ERR_MODEL_LOAD', `${filename}: ${reasonOf(cause)}`, { cause });
+  });
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (thrown) {
     throw new ServerError('ERR_MODEL_CONFIG', `${filename}: found bytes that are not UTF-8; save the file as UTF-8`, { cause: thrown });
   }
@@ -53,9 +56,16 @@ function parseJson(text: string, filename: string): unknown {
     return JSON.parse(text) as unknown;
   } catch (thrown) {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
-    const offset = /at position (\d+)/.exec(message)?.[1];
-    const before = text.slice(0, offset === undefined ? text.length : Number(offset));
-    const place = `${filename}:${before.split('\n').length}:${before.length - before.lastIndexOf('\n')}`;
-    throw new ServerError('ERR_MODEL_CONFIG', `${place}: ${message.replace(/ in JSON at position.*$/s, '')}`, { cause: thrown });
+    throw new ServerError('ERR_MODEL_CONFIG', `${filename}${placeOf(message, text)}: ${message.replace(/ in JSON at position.*$/s, '')}`, {
+      cause: thrown,
+    });
   }
+}
+
+/** `:line:column`; empty where V8 quotes the text around the fault instead of saying where it is. */
+function placeOf(message: string, text: string): string {
+  const offset = message.includes('end of JSON') ? text.length : /at position (\d+)/.exec(message)?.[1];
+  if (offset === undefined) return '';
+  const before = text.slice(0, Number(offset));
+  return `:${before.split('\n').length}:${before.length - before.lastIndexOf('\n')}`;
 }

@@ -57,12 +57,7 @@ export class ModelStore {
     return this.#loading;
   }
 
-  /** True once `loadAll` has ended, well or badly. */
-  isLoadingOver(): boolean {
-    return this.#isOver;
-  }
-
-  /** `total`: versions that are to be served; `done`: those of them that are ready or have failed. */
+  /** `over`: `loadAll` has ended, well or badly. `total`: versions that are to be served; `done`: those of them that are ready or have failed. */
   progress(): { readonly over: boolean; readonly done: number; readonly total: number } {
     const versions = this.models().flatMap((model) => model.versions);
     const done = versions.filter(({ state }) => state === 'READY' || state === 'UNAVAILABLE').length;

@@ -27,7 +27,8 @@ const SERVICE_UNKNOWN: HealthResponse = { status: 'SERVICE_UNKNOWN' };
 
 export class HealthService {
   readonly #watch: HealthWatch;
-  readonly #streams = new Set<ServerWritableStream<HealthRequest, HealthResponse>>();
+  /** Open Watch calls, each with the call that ends its subscription. */
+  readonly #streams = new Map<ServerWritableStream<HealthRequest, HealthResponse>, () => void>();
   #closed = false;
 
   constructor(watch: HealthWatch) {
@@ -48,7 +49,8 @@ export class HealthService {
   /** Ends every Watch, so that their connections can end. May be repeated. */
   close(): void {
     this.#closed = true;
-    for (const stream of this.#streams) {
+    for (const [stream, stop] of this.#streams) {
+      stop(); // A change must not be written to a stream that has ended.
       stream.write({ status: 'NOT_SERVING' });
       stream.end();
     }
@@ -62,8 +64,8 @@ export class HealthService {
       call.end();
       return;
     }
-    this.#streams.add(call);
     const stop = known ? this.#watch.onChange((ready) => call.write(response(ready))) : (): void => {};
+    this.#streams.set(call, stop);
     // Changes are reported from this answer on, so both come from the same place.
     call.write(known ? response(this.#watch.ready) : SERVICE_UNKNOWN);
     call.once('cancelled', () => {

@@ -4,8 +4,8 @@ import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-j
 import { ReflectionService } from '@grpc/reflection';
 import type { Inference } from '../../bridge/inference.js';
 import type { FrontEndOptions } from '../../bridge/thread-messages.js';
+import { listen } from '../../listen.js';
 import type { HealthWatch } from '../health-watch.js';
-import { listen } from '../listen.js';
 import type { RequestLog } from '../request-log.js';
 import { loadDefinitions } from './definitions.js';
 import { HealthService } from './health.js';

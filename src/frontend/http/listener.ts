@@ -1,10 +1,10 @@
 /** The HTTP port of one front-end thread: connections, their limits and their end. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server as TcpServer, type Socket } from 'node:net';
 import type { Inference } from '../../bridge/inference.js';
 import type { FrontEndOptions } from '../../bridge/thread-messages.js';
+import { listen } from '../../listen.js';
 import type { HealthWatch } from '../health-watch.js';
-import { listen } from '../listen.js';
 import type { RequestLog } from '../request-log.js';
 import { ByteBudget } from './byte-budget.js';
 import { clientErrorAnswer, rawErrorResponse } from './client-error.js';
@@ -19,14 +19,20 @@ const TIMEOUT_CHECK_INTERVAL_MS = 1000;
 /** How long a connection that has not said anything yet may hold up the drain. */
 const SILENT_GRACE_MS = 250;
 
+interface Connection {
+  /** Those that have not ended. */
+  readonly exchanges: Set<Exchange>;
+  /** What the socket had read when the last request or answer ended: no more by now means that nothing is coming in. */
+  quietAtBytes: number;
+}
+
 export class HttpListener {
   readonly #options: FrontEndOptions;
   readonly #health: HealthWatch;
   readonly #log: RequestLog;
   readonly #inferRoute: InferRoute;
   readonly #server: Server;
-  /** Open connections with the exchanges that have not ended on them. */
-  readonly #connections = new Map<Socket, Set<Exchange>>();
+  readonly #connections = new Map<Socket, Connection>();
   readonly #isClosing = (): boolean => this.#draining || this.#health.exiting;
   #draining = false;
 
@@ -77,12 +83,13 @@ export class HttpListener {
   drain(): Promise<void> {
     this.#draining = true;
     return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeIdleConnections();
-      // node:http does not count a connection as idle that has not sent a byte yet; the request of a client that has just connected may
-      // be on its way, and is served.
+      // Not the close of node:http: it takes a connection for idle, and cuts it off, whose answer is written but has not left yet; and it
+      // stops looking for requests that take too long.
+      TcpServer.prototype.close.call(this.#server, () => resolve());
+      for (const [socket, connection] of this.#connections) if (socket.bytesRead > 0) closeWhenIdle(socket, connection);
+      // The request of a client that has just connected may be on its way, and is served.
       setTimeout(() => {
-        for (const socket of this.#connections.keys()) if (socket.bytesRead === 0) socket.destroy();
+        for (const [socket, connection] of this.#connections) closeWhenIdle(socket, connection);
       }, SILENT_GRACE_MS).unref();
     });
   }
@@ -95,7 +102,7 @@ export class HttpListener {
   }
 
   #accept(socket: Socket): void {
-    this.#connections.set(socket, new Set());
+    this.#connections.set(socket, { exchanges: new Set(), quietAtBytes: 0 });
     socket.once('close', () => this.#connections.delete(socket));
     // One listener per pipelined request is no leak.
     socket.setMaxListeners(0);
@@ -103,9 +110,22 @@ export class HttpListener {
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
     const exchange = new Exchange(request, response, this.#log, this.#isClosing);
-    const exchanges = this.#connections.get(request.socket);
-    exchanges?.add(exchange);
-    exchange.onEnd(() => exchanges?.delete(exchange));
+    const { socket } = request;
+    const connection = this.#connections.get(socket);
+    if (connection !== undefined) {
+      const onQuiet = (): void => {
+        connection.quietAtBytes = socket.bytesRead;
+        // An answer whose head went out before the drain began did not tell the client to go.
+        if (this.#draining) closeWhenIdle(socket, connection);
+      };
+      connection.exchanges.add(exchange);
+      exchange.onEnd(() => {
+        connection.exchanges.delete(exchange);
+        onQuiet();
+      });
+      // Some answers do not wait for the body.
+      request.once('end', onQuiet);
+    }
     try {
       const route = findRoute(request.method ?? '', request.url ?? '');
       if (route.kind === 'infer') void this.#inferRoute.handle(exchange, route);
@@ -118,7 +138,7 @@ export class HttpListener {
   #answerClientError(error: Error, socket: Socket): void {
     const answer = clientErrorAnswer(error);
     // An answer that is under way, or owed to an earlier request, must not be mixed with this one.
-    const owed = [...(this.#connections.get(socket) ?? [])];
+    const owed = [...(this.#connections.get(socket)?.exchanges ?? [])];
     const mayAnswer = owed.length === 0 || (owed.length === 1 && owed[0]?.isArriving === true);
     if (answer === undefined || !socket.writable || !mayAnswer) {
       socket.destroy();
@@ -127,4 +147,9 @@ export class HttpListener {
     socket.write(rawErrorResponse(answer));
     socket.destroySoon();
   }
+}
+
+/** Idle: every answer has left, and no part of another request has come. */
+function closeWhenIdle(socket: Socket, { exchanges, quietAtBytes }: Connection): void {
+  if (exchanges.size === 0 && socket.bytesRead === quietAtBytes) socket.destroySoon();
 }

@@ -18,16 +18,18 @@ export function sendInferReply(exchange: Exchange, reply: InferReply, encoding: 
     write(exchange, reply, plain, 'identity', stallTimeoutMs);
     return;
   }
-  compress(plain, encoding).then(
-    (compressed) => {
-      reply.release();
-      write(exchange, reply, compressed, encoding, stallTimeoutMs);
-    },
-    () => {
-      exchange.onEnd(() => reply.release());
-      write(exchange, reply, plain, 'identity', stallTimeoutMs);
-    },
-  );
+  compress(plain, encoding)
+    .then(
+      (compressed) => {
+        reply.release();
+        write(exchange, reply, compressed, encoding, stallTimeoutMs);
+      },
+      () => {
+        exchange.onEnd(() => reply.release());
+        write(exchange, reply, plain, 'identity', stallTimeoutMs);
+      },
+    )
+    .catch((thrown: unknown) => exchange.fail(thrown));
 }
 
 function write(exchange: Exchange, reply: InferReply, parts: readonly Buffer[], encoding: Encoding, stallTimeoutMs: number): void {

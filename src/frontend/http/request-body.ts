@@ -13,7 +13,7 @@ const BLOCK_BYTES = 64 * 1024;
 
 /** The fragments of one body in order. Holds little more memory than the bytes it was given, however small the fragments are. */
 export class FragmentList {
-  readonly #fragments: Buffer[] = [];
+  #fragments: Buffer[] = [];
   #block: Buffer | undefined;
   /** Bytes of the block that are taken, and where its unlisted part begins. */
   #used = 0;
@@ -48,10 +48,13 @@ export class FragmentList {
     this.#used += fragment.copy(this.#block, this.#used);
   }
 
-  /** The fragments; the list must not be added to afterwards. */
+  /** The fragments, which the list keeps no hold of: a request outlives its body. Nothing may be added afterwards. */
   take(): Buffer[] {
     this.#listBlock();
-    return this.#fragments;
+    const taken = this.#fragments;
+    this.#fragments = [];
+    this.#block = undefined;
+    return taken;
   }
 
   #listBlock(): void {
@@ -83,6 +86,7 @@ export function readBody(request: IncomingMessage, bounds: BodyBounds): Promise<
     const list = new FragmentList();
     const stop = (error: ServerError): void => {
       request.removeListener('data', onData);
+      list.take(); // Dropped now: the connection lingers, and nobody is charged for these bytes any more.
       reject(error);
     };
     const onData = (fragment: Buffer): void => {

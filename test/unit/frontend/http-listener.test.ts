@@ -280,6 +280,38 @@ describe('the end of a listener', () => {
     await drain;
   });
 
+  it('drains: lets a slow client take the rest of an answer that had begun', async () => {
+    const reply = countedReply(Buffer.from('{}'), [Buffer.alloc(32_000_000)]);
+    inference.onSubmit = ({ handler }) => handler.onReply(reply);
+    const socket = await rawConnection();
+    socket.write('POST /v2/models/m/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}');
+    await new Promise((resolve) => socket.once('readable', resolve));
+    const drain = listener.drain();
+    let bytes = 0;
+    for await (const chunk of socket) bytes += (chunk as Buffer).length;
+    expect(bytes).toBeGreaterThan(32_000_000);
+    expect(reply.released).toBe(1);
+    await drain;
+  });
+
+  it('drains: closes a connection whose last answer did not wait for the body', async () => {
+    const socket = await rawConnection();
+    socket.write('POST /v2/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc');
+    await new Promise((resolve) => socket.once('data', resolve));
+    socket.write('def');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await listener.drain();
+  });
+
+  it('drains: still gives up on a request that comes too slowly', async () => {
+    listener.destroy();
+    await start({ requestTimeoutMs: 300, headersTimeoutMs: 300 });
+    const socket = await rawConnection();
+    socket.write('GET /v2 HTTP/1.1\r\nHost:');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await listener.drain();
+  });
+
   it('serves the request of a client that had just connected when the drain began', async () => {
     const socket = await rawConnection();
     await new Promise((resolve) => setTimeout(resolve, 20));

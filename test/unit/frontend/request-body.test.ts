@@ -41,6 +41,13 @@ describe('the fragments of a body', () => {
     expect(taken.length).toBeLessThan(fragments.length / 50);
   });
 
+  it('are not held on to once they are taken', () => {
+    const list = new FragmentList();
+    for (const fragment of split(pattern(1000), () => 10)) list.add(fragment);
+    expect(list.take()).not.toEqual([]);
+    expect(list.take()).toEqual([]);
+  });
+
   it('do not count when they are empty', () => {
     const list = new FragmentList();
     list.add(Buffer.alloc(0));

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readConfigFile } from '../../../src/models/config-file.js';
@@ -189,10 +189,20 @@ describe('the configuration file of a model', () => {
     ['{"a": 1,\n }', 'config.json:2:2: '],
     ['{"a"', 'config.json:1:5: '],
     ['', 'config.json:1:1: '],
+    ['{\n"a": }', "config.json: Unexpected token '}'"],
   ])('is refused with its place where its JSON is malformed: %j', async (text, message) => {
     await expect(read({ 'm/1/model.onnx': '', 'm/config.json': text })).rejects.toThrow(
       expect.objectContaining({ code: 'ERR_MODEL_CONFIG', message: expect.stringContaining(message) as string }),
     );
+  });
+
+  it.skipIf(process.getuid?.() === 0)('is not called wrongly encoded when it may not be read', async () => {
+    const root = temporaryFolder({ 'm/1/model.onnx': '', 'm/config.pbtxt': '' });
+    chmodSync(join(root, 'm/config.pbtxt'), 0);
+    await expect(readConfigFile(await only(root))).rejects.toMatchObject({
+      code: 'ERR_MODEL_LOAD',
+      message: 'config.pbtxt: permission denied',
+    });
   });
 
   it('may begin with a byte order mark', async () => {

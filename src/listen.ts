@@ -1,6 +1,6 @@
 /** Opening a TCP port, with failures in words that an operator can act on. */
 import type { AddressInfo, Server } from 'node:net';
-import { ServerError } from '../errors.js';
+import { ServerError } from './errors.js';
 
 /** Resolves with the port that was opened. `flag` is the option that names the port. Throws ERR_PORT_BUSY, ERR_CONFIG_OPTION. */
 export function listen(server: Server, host: string, port: number, flag: string): Promise<number> {
@@ -14,7 +14,7 @@ export function listen(server: Server, host: string, port: number, flag: string)
   });
 }
 
-export function listenError(error: NodeJS.ErrnoException, host: string, port: number, flag: string): ServerError {
+function listenError(error: NodeJS.ErrnoException, host: string, port: number, flag: string): ServerError {
   switch (error.code) {
     case 'EADDRINUSE':
       return new ServerError('ERR_PORT_BUSY', `port ${port} is already in use; choose another with ${flag}`, { cause: error });
@@ -24,8 +24,12 @@ export function listenError(error: NodeJS.ErrnoException, host: string, port: nu
       });
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new ServerError('ERR_CONFIG_OPTION', `cannot listen on ${host}: it is not an address of this machine`, { cause: error });
+      return new ServerError('ERR_CONFIG_OPTION', `cannot listen on ${host} (--host): it is not an address of this machine`, {
+        cause: error,
+      });
     default:
-      return new ServerError('ERR_INTERNAL', `cannot listen on port ${port} (${flag}): ${error.message}`, { cause: error });
+      return new ServerError('ERR_CONFIG_OPTION', `cannot listen on port ${port} of ${host} (--host, ${flag}): ${error.message}`, {
+        cause: error,
+      });
   }
 }
