@@ -294,9 +294,7 @@ bool JsSink::HoldCharge(Napi::Env env, Napi::Value head, uint64_t bytes, std::ve
 JsSink::Range* JsSink::NewRange(memory::Slice slice) {
   auto* range = new Range{weak_from_this(), next_range_++, std::move(slice), nullptr};
   ranges_.emplace(range->name, range);
-  RangeCounters& counters = ProcessState::Get().ranges();
-  counters.ranges.fetch_add(1);
-  counters.bytes.fetch_add(range->slice.size);
+  ProcessState::Get().ranges().Count(range->slice.size, 1);
   return range;
 }
 
@@ -310,9 +308,7 @@ void JsSink::FinishRange(napi_env env, void*, void* hint) {
 
 void JsSink::DropRange(Range* range) {
   if (range->slice.owner == nullptr) return;
-  RangeCounters& counters = ProcessState::Get().ranges();
-  counters.ranges.fetch_sub(1);
-  counters.bytes.fetch_sub(range->slice.size);
+  ProcessState::Get().ranges().Count(range->slice.size, -1);
   range->slice = memory::Slice();
 }
 

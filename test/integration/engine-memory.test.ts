@@ -83,6 +83,22 @@ describe('an output range', () => {
   });
 });
 
+describe('a large answer', () => {
+  it('counts as bytes in flight until it is released', async () => {
+    const { ranges } = await sink.submit('identity_fp32', wide(1)).done;
+    expect(addon.gauges()).toMatchObject({ inFlightRequests: 0 });
+    expect(addon.gauges().inFlightBytes).toBeGreaterThan(WIDTH * 4);
+    sink.native.release(ranges);
+    expect(addon.gauges().inFlightBytes).toBe(0);
+  });
+
+  it('counts until it is collected when nobody releases it', async () => {
+    expect(await sink.submit('identity_fp32', wide(1)).done.then(({ status }) => status)).toBe(0);
+    expect(addon.gauges().inFlightBytes).toBeGreaterThan(0);
+    expect(await collectUntil(() => addon.gauges().inFlightBytes === 0)).toBe(true);
+  });
+});
+
 describe('an output beyond a gigabyte', () => {
   it('comes in several ranges, because a Buffer has an end', async () => {
     const count = 2 ** 30 + 4096 + 512;
