@@ -43,9 +43,13 @@ function deafClient(form: 'binary' | 'json'): Socket {
 }
 
 it.each(['binary', 'json'] as const)('%s answers that nobody reads keep new requests out until their clients are gone', async (form) => {
-  const clients = Array.from({ length: 5 }, () => deafClient(form));
+  const clients: Socket[] = [];
   try {
-    await until((bytes) => bytes >= 64 * MIB);
+    // One after the other: while an answer is written as JSON, the tensor that it is made of counts as well.
+    for (let count = 1; count <= 4; count++) {
+      clients.push(deafClient(form));
+      await until((bytes) => Math.abs(bytes - count * ANSWER_BYTES) < 64 * 1024);
+    }
     await expect(http.inferBinary('big_out', [int64('n', [1], [1n])])).rejects.toThrow(/HTTP 503: .*bytes are in flight/);
   } finally {
     for (const client of clients) client.destroy();
