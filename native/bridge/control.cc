@@ -17,7 +17,6 @@
 namespace penstock::bridge {
 namespace {
 
-constexpr int64_t kMaxWhole = 9007199254740991;  // 2^53 - 1
 constexpr int64_t kMaxThreads = 1024;
 constexpr int64_t kMaxInt32 = 2147483647;
 // A load or a run that has not ended by then is left behind, and the process leaves by ExitNow.

@@ -11,8 +11,8 @@
 namespace penstock::bridge {
 namespace {
 
-// Binary outputs up to this size are copied into JavaScript memory: cheaper than wrapping, finalising and giving back a range.
-// Chosen from bench/ figures of the reply path.
+// Binary outputs up to this size are copied into JavaScript memory: one copy of a page instead of
+// wrapping, finalising and giving back a range.
 constexpr size_t kCopyUpToBytes = 4096;
 // An output beyond it comes as several ranges: a Buffer of Node 20 ends at 4 GiB.
 constexpr size_t kMaxRangeBytes = size_t{1} << 30;
@@ -263,9 +263,7 @@ bool JsSink::WrapRange(Napi::Env env, memory::Slice slice, Napi::Array& tails, s
   napi_value buffer = nullptr;
   // JavaScript only reads replies; the API has no pointer to const.
   const napi_status made = napi_create_external_buffer(
-      env, range->slice.size, const_cast<uint8_t*>(range->slice.data),
-      FinishRange,
-      range, &buffer);
+      env, range->slice.size, const_cast<uint8_t*>(range->slice.data), FinishRange, range, &buffer);
   // This failure means that the memory was refused after it had been taken over: the finaliser has run.
   if (made == napi_generic_failure) return false;
   if (made != napi_ok) {
@@ -294,7 +292,7 @@ bool JsSink::HoldCharge(Napi::Env env, Napi::Value head, uint64_t bytes, std::ve
 JsSink::Range* JsSink::NewRange(memory::Slice slice) {
   auto* range = new Range{weak_from_this(), next_range_++, std::move(slice), nullptr};
   ranges_.emplace(range->name, range);
-  ProcessState::Get().ranges().Count(range->slice.size, 1);
+  if (range->slice.size > 0) ProcessState::Get().ranges().Add(range->slice.size);  // a charge is no range
   return range;
 }
 
@@ -308,7 +306,7 @@ void JsSink::FinishRange(napi_env env, void*, void* hint) {
 
 void JsSink::DropRange(Range* range) {
   if (range->slice.owner == nullptr) return;
-  ProcessState::Get().ranges().Count(range->slice.size, -1);
+  if (range->slice.size > 0) ProcessState::Get().ranges().Remove(range->slice.size);
   range->slice = memory::Slice();
 }
 

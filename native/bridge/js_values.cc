@@ -6,12 +6,10 @@
 namespace penstock::bridge {
 namespace {
 
-constexpr double kMaxExactWhole = 9007199254740991.0;  // 2^53 - 1
-
 bool ReadWhole(Napi::Value value, int64_t min, int64_t max, int64_t* out) {
   if (!value.IsNumber()) return false;
   const double number = value.As<Napi::Number>().DoubleValue();
-  if (!std::isfinite(number) || number != std::floor(number) || std::fabs(number) > kMaxExactWhole) return false;
+  if (!std::isfinite(number) || number != std::floor(number) || std::fabs(number) > static_cast<double>(kMaxWhole)) return false;
   const auto whole = static_cast<int64_t>(number);
   if (whole < min || whole > max) return false;
   *out = whole;

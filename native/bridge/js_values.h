@@ -11,6 +11,9 @@
 
 namespace penstock::bridge {
 
+// 2^53 - 1: up to here a JavaScript number carries every whole number exactly.
+constexpr int64_t kMaxWhole = 9007199254740991;
+
 // Throws a JavaScript error with the status number as `status`; the caller returns at once. An error that is thrown already stays.
 void ThrowStatus(Napi::Env env, const Status& status);
 

@@ -28,11 +28,13 @@ struct RangeCounters {
   std::atomic<uint64_t> ranges{0};
   std::atomic<uint64_t> bytes{0};
 
-  // One range more (`sign` 1) or less (-1). A charge has no bytes and is no range.
-  void Count(uint64_t size, int sign) {
-    if (size == 0) return;
-    ranges.fetch_add(static_cast<uint64_t>(sign));
-    bytes.fetch_add(sign > 0 ? size : ~size + 1);
+  void Add(uint64_t size) {
+    ranges.fetch_add(1);
+    bytes.fetch_add(size);
+  }
+  void Remove(uint64_t size) {
+    ranges.fetch_sub(1);
+    bytes.fetch_sub(size);
   }
 };
 

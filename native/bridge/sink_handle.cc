@@ -15,7 +15,6 @@
 namespace penstock::bridge {
 namespace {
 
-constexpr int64_t kMaxWhole = 9007199254740991;            // 2^53 - 1: what a JavaScript number carries exactly
 constexpr int64_t kMaxTimeoutMs = 1000ll * 60 * 60 * 24 * 365;  // a year: longer waits mean "none"
 
 int64_t DeadlineNs(int64_t timeout_ms) { return timeout_ms <= 0 ? 0 : MonotonicNs() + timeout_ms * 1'000'000; }

@@ -18,38 +18,40 @@ export class ByteBudget {
   }
 
   open(): Allotment {
-    return new Allotment(
-      (bytes) => {
-        if (this.#limit > 0 && this.#held + bytes > this.#limit) {
-          throw new ServerError('ERR_IN_FLIGHT_FULL', `the server is taking in ${this.#limit} bytes of requests already; try again later`);
-        }
-        this.#held += bytes;
-      },
-      (bytes) => (this.#held -= bytes),
-    );
+    return new Allotment(this);
+  }
+
+  /** Throws ERR_IN_FLIGHT_FULL, and takes nothing then. For an allotment, which gives back what it took. */
+  take(bytes: number): void {
+    if (this.#limit > 0 && this.#held + bytes > this.#limit) {
+      throw new ServerError('ERR_IN_FLIGHT_FULL', `the server is taking in ${this.#limit} bytes of requests already; try again later`);
+    }
+    this.#held += bytes;
+  }
+
+  giveBack(bytes: number): void {
+    this.#held -= bytes;
   }
 }
 
 /** What one request holds of a budget. */
 export class Allotment {
-  readonly #grow: (bytes: number) => void;
-  readonly #shrink: (bytes: number) => void;
+  readonly #budget: ByteBudget;
   #bytes = 0;
 
-  constructor(grow: (bytes: number) => void, shrink: (bytes: number) => void) {
-    this.#grow = grow;
-    this.#shrink = shrink;
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
   }
 
   /** Throws ERR_IN_FLIGHT_FULL, and takes nothing then. */
   take(bytes: number): void {
-    this.#grow(bytes);
+    this.#budget.take(bytes);
     this.#bytes += bytes;
   }
 
   /** Gives everything back. May be repeated. */
   close(): void {
-    this.#shrink(this.#bytes);
+    this.#budget.giveBack(this.#bytes);
     this.#bytes = 0;
   }
 }

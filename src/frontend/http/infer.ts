@@ -1,7 +1,7 @@
 /** POST /v2/models/M/infer: headers, body, the engine, reply. The body's meaning is the engine's business. */
 import type { Inference } from '../../bridge/inference.js';
-import { decompress } from './compression.js';
 import type { Allotment, ByteBudget } from './byte-budget.js';
+import { decompress } from './compression.js';
 import type { Exchange } from './exchange.js';
 import { readInferHeaders } from './infer-headers.js';
 import { sendInferReply } from './reply.js';
