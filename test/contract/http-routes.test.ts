@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HttpClient, type HttpAnswer } from '../support/clients.js';
+import { DIGITS_METADATA } from '../support/digits-metadata.js';
 import { fixtureModels, ServerProcess, shippedModels } from '../support/server-process.js';
 
 let server: ServerProcess;
@@ -51,17 +52,6 @@ describe('probes', () => {
 });
 
 describe('documents', () => {
-  const digits = {
-    name: 'digits',
-    versions: ['1', '2'],
-    platform: 'onnxruntime_onnx',
-    inputs: [{ name: 'image', datatype: 'FP32', shape: [-1, 1, 8, 8] }],
-    outputs: [
-      { name: 'probabilities', datatype: 'FP32', shape: [-1, 10] },
-      { name: 'label', datatype: 'INT64', shape: [-1] },
-    ],
-  };
-
   it('of the server name what works', async () => {
     expect(await json('/v2')).toEqual({
       name: 'penstock',
@@ -71,8 +61,8 @@ describe('documents', () => {
   });
 
   it('of a model name its ready versions, of a version just that one', async () => {
-    expect(await json('/v2/models/digits')).toEqual(digits);
-    expect(await json('/v2/models/digits/versions/1')).toEqual({ ...digits, versions: ['1'] });
+    expect(await json('/v2/models/digits')).toEqual(DIGITS_METADATA);
+    expect(await json('/v2/models/digits/versions/1')).toEqual({ ...DIGITS_METADATA, versions: ['1'] });
   });
 
   it('of a model without a configuration come from its file', async () => {

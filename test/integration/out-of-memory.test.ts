@@ -1,38 +1,31 @@
 /** A run that asks for more memory than there is fails alone, as "try again or ask for less", and the server goes on. */
-import * as grpc from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { GrpcClient, HttpClient } from '../support/clients.js';
+import { FORMS, ProtocolClients, type Inference } from '../support/protocols.js';
 import { fixtureModels, ServerProcess } from '../support/server-process.js';
-import { int64 } from '../support/tensors.js';
+import { fp32, int64 } from '../support/tensors.js';
 
 let server: ServerProcess;
-let http: HttpClient;
-let rpc: GrpcClient;
+let clients: ProtocolClients;
 
 beforeAll(async () => {
   server = await ServerProcess.start({ repositories: [fixtureModels] });
-  http = new HttpClient(server.httpUrl);
-  rpc = new GrpcClient(server.grpcAddress);
+  clients = new ProtocolClients(server);
 });
 
 afterAll(async () => {
-  await http.close();
-  rpc.close();
+  await clients.close();
   await server.stop();
 });
 
-const asking = (elements: bigint) => [int64('n', [1], [elements])];
-const TOO_MANY = 2n ** 50n;
+const asking = (elements: bigint): Inference => ({ model: 'big_out', inputs: [int64('n', [1], [elements])] });
 
-it('is 503 over HTTP and UNAVAILABLE over gRPC', async () => {
-  const request = { inputs: [{ name: 'n', datatype: 'INT64', shape: [1], data: [Number(TOO_MANY)] }] };
-  const answer = await http.request('POST', '/v2/models/big_out/infer', JSON.stringify(request));
-  expect(answer.status).toBe(503);
-  expect(JSON.parse(answer.body.toString('utf8'))).toEqual({ error: expect.stringContaining('memory') as string });
-  await expect(rpc.inferRaw('big_out', asking(TOO_MANY))).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
+it.each(FORMS)('is 503 over HTTP and UNAVAILABLE over gRPC: %s', async (form) => {
+  const refusal = await clients.refusal(form, asking(2n ** 50n));
+  expect(refusal.status).toBe(form.startsWith('HTTP') ? 503 : status.UNAVAILABLE);
+  expect(refusal.text).toContain('memory');
 });
 
-it('leaves the model serving', async () => {
-  const [ones] = await http.inferBinary('big_out', asking(3n));
-  expect(ones?.raw).toEqual(Buffer.from(Float32Array.of(1, 1, 1).buffer));
+it.each(FORMS)('leaves the model serving: %s', async (form) => {
+  expect((await clients.infer(form, asking(3n))).outputs).toEqual([fp32('ones', [3], [1, 1, 1])]);
 });

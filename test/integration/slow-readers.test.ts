@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { HttpClient } from '../support/clients.js';
+import { MetricsPage } from '../support/prometheus.js';
 import { fixtureModels, ServerProcess } from '../support/server-process.js';
 import { int64 } from '../support/tensors.js';
 
@@ -22,12 +23,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-async function inFlightBytes(): Promise<number> {
-  const page = await (await fetch(`${server.managementUrl}/metrics`)).text();
-  return Number(/^penstock_in_flight_bytes (\d+)$/m.exec(page)?.[1]);
-}
-
 async function until(condition: (bytes: number) => boolean): Promise<void> {
+  const inFlightBytes = async (): Promise<number> => (await MetricsPage.of(server.managementUrl)).value('penstock_in_flight_bytes');
   await expect.poll(async () => condition(await inFlightBytes()), { timeout: 10_000 }).toBe(true);
 }
 

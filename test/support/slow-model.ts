@@ -1,6 +1,7 @@
 /** Requests to the model `slow`, which runs as long as it is told to, and how many requests a server holds. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GrpcInferRequest } from './clients.js';
+import { MetricsPage } from './prometheus.js';
 import type { ServerProcess } from './server-process.js';
 import { fp32, int64, type TestTensor } from './tensors.js';
 
@@ -22,8 +23,7 @@ export function slowRequest(iterations: bigint): GrpcInferRequest {
 export async function untilInFlight(server: ServerProcess, count: number, withinMs = 5000): Promise<void> {
   const deadline = performance.now() + withinMs;
   for (;;) {
-    const page = await (await fetch(`${server.managementUrl}/metrics`)).text();
-    const found = Number(/^penstock_in_flight_requests (\d+)$/m.exec(page)?.[1]);
+    const found = (await MetricsPage.of(server.managementUrl)).value('penstock_in_flight_requests');
     if (found === count) return;
     if (performance.now() > deadline) throw new Error(`the server holds ${found} requests, not ${count}, after ${withinMs} ms`);
     await sleep(20);
