@@ -4,7 +4,7 @@ import { importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 /** The parts of src/ and, for each, what it may import besides itself. Requests go down this list; nothing imports from above its own. */
-const LEAVES = ['telemetry', 'config', 'listen.ts', 'errors.ts'];
+const LEAVES = ['telemetry', 'config', 'errors.ts'];
 const CONTROL = ['models', 'health', 'rollout', 'planning', 'management'];
 const BELOW_SERVER = ['lifecycle', 'frontend', ...CONTROL, 'bridge', ...LEAVES];
 const mayImport = {
@@ -17,7 +17,6 @@ const mayImport = {
   bridge: LEAVES,
   telemetry: ['errors.ts'],
   config: ['errors.ts'],
-  'listen.ts': ['errors.ts'],
   'errors.ts': [],
 };
 const parts = Object.keys(mayImport);
@@ -33,6 +32,19 @@ const zones = Object.entries(mayImport).map(([part, below]) => ({
 const ENVIRONMENT = { object: 'process', property: 'env', message: 'Only src/config reads the environment.' };
 const EXIT = { object: 'process', property: 'exit', message: 'Only src/main.ts ends the process.' };
 const JOIN = { object: 'Buffer', property: 'concat', message: 'Bytes of messages are not joined here: hand the chunks on as they are.' };
+/** A request's way from the socket to the engine and back: its bytes are copied once, by the native gather. */
+const INFER_PATH = [
+  'src/frontend/http/{exchange,infer,reply,request-body}.ts',
+  'src/frontend/grpc/{infer,unary}.ts',
+  'src/bridge/inference.ts',
+];
+const COPIES = [
+  "CallExpression[callee.object.name='Buffer'][callee.property.name=/^(concat|copyBytesFrom)$/]",
+  // With an encoding it makes bytes of a text: a small answer, whose copies the engine counts.
+  "CallExpression[callee.object.name='Buffer'][callee.property.name='from'][arguments.length=1]",
+  "CallExpression[callee.property.name='copy']",
+  "CallExpression[callee.object.name='Uint8Array']",
+].map((selector) => ({ selector, message: 'Bytes of messages are not copied here: hand the chunks on as they are.' }));
 /** `import { env } from 'node:process'` would go round the rules above. */
 const PROCESS_MODULES = ['process', 'node:process'].map((name) => ({ name, message: 'Use the global `process`.' }));
 
@@ -89,6 +101,7 @@ export default tseslint.config(
   { files: ['src/bridge/addon.ts'], rules: { '@typescript-eslint/no-explicit-any': 'off' } },
   restrict(['src/**/*.ts'], [ENVIRONMENT, EXIT]),
   restrict(['src/frontend/**/*.ts', 'src/bridge/**/*.ts'], [ENVIRONMENT, EXIT, JOIN]),
+  { files: INFER_PATH, rules: { 'no-restricted-syntax': ['error', ...COPIES] } },
   restrict(['src/config/**/*.ts'], [EXIT]),
   restrict(['src/main.ts'], [ENVIRONMENT]),
 );

@@ -37,6 +37,11 @@ export const ERRORS = {
   ERR_REQUEST_TIMEOUT: { number: 401, class: 'unavailable', meaning: 'the request waited longer than its timeout' },
   ERR_REQUEST_CANCELLED: { number: 402, class: 'cancelled', meaning: 'the client cancelled the request' },
   ERR_IN_FLIGHT_FULL: { number: 403, class: 'unavailable', meaning: 'the server holds as much work as it may; try again later' },
+  ERR_DEADLINE_UNREACHABLE: {
+    number: 404,
+    class: 'unavailable',
+    meaning: 'too much work is waiting for the request to be answered in time; try again later',
+  },
   ERR_SERVER_EXITING: { number: 500, class: 'unavailable', meaning: 'the server is shutting down' },
   ERR_INTERNAL: { number: 501, class: 'internal', meaning: 'a fault of the server' },
   ERR_NOT_SUPPORTED: { number: 502, class: 'unsupported', meaning: 'a part of the protocol that this server does not offer' },
@@ -54,11 +59,14 @@ export type ErrorCode = keyof typeof ERRORS;
 /** The only error type that leaves a function on purpose. Callers match on `code`, never on text. */
 export class ServerError extends Error {
   readonly code: ErrorCode;
+  /** Milliseconds after which a retry makes sense, as far as is known; 0 = nothing is known. */
+  readonly retryAfterMs: number;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; retryAfterMs?: number }) {
     super(message, options);
     this.name = 'ServerError';
     this.code = code;
+    this.retryAfterMs = options?.retryAfterMs ?? 0;
   }
 
   get class(): ErrorClass {

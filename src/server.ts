@@ -1,6 +1,7 @@
 /** Composition root of the main thread: builds every object once; start, drain, destroy. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createVersion, openSession, ortVersion, publishCatalog } from './bridge/control.js';
+import { openListener, type NativeListener, type NativePortName } from './bridge/ports.js';
 import { engineReadings, inFlightRequests, latencyBoundsSeconds } from './bridge/engine-readings.js';
 import { HEALTH_MAX_AGE_MS, currentHealth, publishHealth, type HealthSnapshot } from './bridge/health-snapshot.js';
 import type { FrontEndOptions } from './bridge/thread-messages.js';
@@ -9,8 +10,9 @@ import { VERSION } from './config/version.js';
 import { ServerError } from './errors.js';
 import { HealthMonitor } from './health/health-monitor.js';
 import { FrontEndThread } from './lifecycle/front-end-thread.js';
+import { FrontEnds, frontEndCount } from './lifecycle/front-ends.js';
 import { GuardedEngine } from './lifecycle/guarded-engine.js';
-import { memoryBound } from './lifecycle/memory-bound.js';
+import { memoryBound, receivingBytesPerThread } from './lifecycle/memory-bound.js';
 import { clearReadyFile, writeReadyFile, type ServerPorts } from './lifecycle/ready-file.js';
 import { registerEngineMetrics } from './management/engine-metrics.js';
 import { ManagementServer } from './management/management-server.js';
@@ -18,10 +20,9 @@ import { ModelStore } from './models/life-cycle.js';
 import type { Logger } from './telemetry/log.js';
 import { createRegistry } from './telemetry/process-metrics.js';
 
-/** One for now: several need one owner of each port that hands accepted connections out. */
-const FRONT_END_THREADS = 1;
+const FRONT_END_SCRIPT = new URL('./frontend/thread.js', import.meta.url);
 
-/** Triton's default for ONNX models on the CPU: while one run computes, the next one gathers. */
+/** Triton's default for ONNX models on the CPU: while one run computes, the next one gathers. One where two are not measured to pay. */
 const DEFAULT_LANES = 2;
 
 /** Model files read at one time. Reading is mostly waiting for the disk, but each needs memory of its own while it is optimised. */
@@ -38,10 +39,10 @@ export class Server {
   readonly #log: Logger;
   readonly #monitor: HealthMonitor;
   readonly #models: ModelStore;
-  readonly #frontEnds: FrontEndThread[] = [];
+  readonly #frontEnds: FrontEnds;
+  readonly #listeners: NativeListener[] = [];
   #management: ManagementServer | undefined;
   #ports: ServerPorts = { http: null, grpc: null, management: null };
-  #listening = 0;
   #engine: GuardedEngine | undefined;
   #exiting = false;
   /** Loading is over and its result is accepted: a server that is about to fail for it must not look ready first. */
@@ -57,6 +58,15 @@ export class Server {
     this.#readyFileIsDue = options.readyFile !== '';
     this.failed = new Promise((_, reject) => (this.#fail = reject));
     this.failed.catch(() => {}); // Whoever has stopped listening to it is on the way out already.
+    const threads = frontEndCount(options);
+    this.#frontEnds = new FrontEnds({
+      count: threads,
+      startThread: (thread, onLost) => new FrontEndThread(FRONT_END_SCRIPT, frontEndOptions(options, thread, threads), onLost),
+      log,
+      onChange: () => this.#monitor.update(),
+      onGivenUp: (error) => this.#fail(error),
+      now: () => performance.now(),
+    });
     this.#models = createModelStore(options, log, () => this.#monitor.update());
     this.#monitor = new HealthMonitor({
       intervalMs: options.healthIntervalMs,
@@ -64,7 +74,7 @@ export class Server {
       facts: () => ({
         loading: { ...this.#models.progress(), over: this.#isLoaded },
         models: this.#models.models(),
-        frontEnds: { listening: this.#listening, expected: FRONT_END_THREADS },
+        frontEnds: { listening: this.#frontEnds.listening, expected: threads },
         exiting: this.#exiting,
       }),
       publish: publishHealth,
@@ -81,9 +91,11 @@ export class Server {
     if (this.#options.readyFile !== '') clearReadyFile(this.#options.readyFile);
     const engine = new GuardedEngine(this.#options);
     this.#engine = engine;
-    const facts = { version: VERSION, ort_version: ortVersion(), node_version: process.version, cpu_threads: engine.cpuThreads };
+    const threads = frontEndCount(this.#options);
+    const cpu = { cpu_threads: engine.cpuThreads, front_end_threads: threads };
+    const facts = { version: VERSION, ort_version: ortVersion(), node_version: process.version, ...cpu };
     this.#log.info(
-      { ...facts, worst_case: memoryBound(this.#options) },
+      { ...facts, worst_case: memoryBound(this.#options, threads) },
       'starting; worst_case is the request memory that the limits allow',
     );
     this.#monitor.start();
@@ -93,7 +105,7 @@ export class Server {
   }
 
   /**
-   * Not ready at once; serves on for the drain delay, which `hurry` cuts short; then closes the listeners and lets accepted requests end,
+   * Not ready at once; serves on for the drain delay, which `hurry` cuts short; then closes the ports and lets accepted requests end,
    * at most for the exit timeout. Resolves when the engine is stopped.
    */
   async drain(hurry: AbortSignal): Promise<void> {
@@ -105,7 +117,8 @@ export class Server {
     this.#log.info({ delay_ms: delayMs, timeout_ms: timeoutMs }, 'draining: not ready any more, still serving');
     await sleep(delayMs, undefined, { signal: hurry }).catch(() => this.#log.info('the drain delay was cut short'));
 
-    const drained = Promise.all(this.#frontEnds.map((thread) => thread.drain()));
+    for (const listener of this.#listeners) listener.close();
+    const drained = this.#frontEnds.drain();
     if (!(await endsWithin(drained, loaded ? timeoutMs : Math.min(timeoutMs, LOADING_EXIT_MS)))) {
       this.#log.warn({ in_flight_requests: inFlightRequests() }, 'the exit timeout is over; requests in flight are cancelled');
       this.#engine?.stop();
@@ -118,7 +131,8 @@ export class Server {
   /** Ends everything now. May be repeated. */
   async destroy(): Promise<void> {
     this.#exiting = true;
-    await Promise.all(this.#frontEnds.map((thread) => thread.destroy()));
+    for (const listener of this.#listeners) listener.close();
+    await this.#frontEnds.destroy();
     this.#models.close();
     this.#monitor.stop();
     this.#engine?.stop();
@@ -135,15 +149,13 @@ export class Server {
   }
 
   async #startFrontEnds(): Promise<void> {
-    const script = new URL('./frontend/thread.js', import.meta.url);
-    const onLost = (error: ServerError): void => this.#fail(error);
-    for (let i = 0; i < FRONT_END_THREADS; i++) this.#frontEnds.push(new FrontEndThread(script, frontEndOptions(this.#options), onLost));
-    for (const thread of this.#frontEnds) {
-      const { http, grpc } = await thread.listening;
-      this.#ports = { ...this.#ports, http, grpc };
-      this.#listening++;
+    const { host, httpPort, grpcPort, maxConnections } = this.#options;
+    for (const name of portNames(this.#options)) {
+      const listener = openListener({ name, host, port: name === 'http' ? httpPort : grpcPort, maxConnections });
+      this.#listeners.push(listener);
+      this.#ports = { ...this.#ports, [name]: listener.port };
     }
-    this.#monitor.update();
+    await this.#frontEnds.start();
     this.#log.info({ ports: this.#ports }, 'listening');
   }
 
@@ -186,14 +198,17 @@ export function createModelStore(options: Options, log: Logger, onChange: () => 
   });
 }
 
-function frontEndOptions(options: Options): FrontEndOptions {
+function portNames({ allowHttp, allowGrpc }: Options): NativePortName[] {
+  return [...(allowHttp ? (['http'] as const) : []), ...(allowGrpc ? (['grpc'] as const) : [])];
+}
+
+/** `thread`: the number of one of `threads`. */
+function frontEndOptions(options: Options, thread: number, threads: number): FrontEndOptions {
   return {
-    host: options.host,
-    httpPort: options.allowHttp ? options.httpPort : null,
-    grpcPort: options.allowGrpc ? options.grpcPort : null,
+    thread,
+    ports: portNames(options),
     maxRequestBytes: options.maxRequestBytes,
-    maxReceivingBytes: options.maxReceivingBytes / FRONT_END_THREADS,
-    maxConnections: options.maxConnections,
+    maxReceivingBytes: receivingBytesPerThread(options, threads),
     maxConcurrentStreams: options.grpcMaxConcurrentStreams,
     headersTimeoutMs: options.httpHeadersTimeoutMs,
     requestTimeoutMs: options.httpRequestTimeoutMs,

@@ -38,6 +38,7 @@ namespace penstock {
   X(401, kRequestTimeout, "ERR_REQUEST_TIMEOUT")            \
   X(402, kRequestCancelled, "ERR_REQUEST_CANCELLED")        \
   X(403, kInFlightFull, "ERR_IN_FLIGHT_FULL")               \
+  X(404, kDeadlineUnreachable, "ERR_DEADLINE_UNREACHABLE")  \
   X(500, kServerExiting, "ERR_SERVER_EXITING")              \
   X(501, kInternal, "ERR_INTERNAL")                         \
   X(502, kNotSupported, "ERR_NOT_SUPPORTED")                \
@@ -68,9 +69,17 @@ class [[nodiscard]] Status {
   StatusCode code() const { return code_; }
   const std::string& message() const { return message_; }
 
+  // Of a refusal that passes: milliseconds after which a retry makes sense, before any jitter. 0 = nothing is known.
+  int64_t retry_after_ms() const { return retry_after_ms_; }
+  Status WithRetryAfter(int64_t ms) && {
+    retry_after_ms_ = ms;
+    return std::move(*this);
+  }
+
  private:
   StatusCode code_ = StatusCode::kOk;
   std::string message_;
+  int64_t retry_after_ms_ = 0;
 };
 
 // A value, or the status that says why there is none. `value()` may be called only when `ok()`.

@@ -4,6 +4,8 @@
 #include "bridge/control.h"
 #include "bridge/environment.h"
 #include "bridge/handles.h"
+#include "bridge/js_sink.h"
+#include "bridge/listener.h"
 #include "bridge/queries.h"
 #include "bridge/sink_handle.h"
 
@@ -15,6 +17,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   environment->session_class = Napi::Persistent(SessionHandle::Define(env));
   environment->version_class = Napi::Persistent(VersionHandle::Define(env));
   environment->sink_class = Napi::Persistent(SinkHandle::Define(env));
+  environment->listener_class = Napi::Persistent(ListenerHandle::Define(env));
+  environment->connections_class = Napi::Persistent(ConnectionsHandle::Define(env));
+  environment->completion_maker = Napi::Persistent(JsSink::CompletionMaker(env));
   env.SetInstanceData(environment);
 
   exports.Set("statusCodes", Napi::Function::New<StatusCodes>(env));
@@ -33,6 +38,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("publishHealth", Napi::Function::New<PublishHealth>(env));
   exports.Set("health", Napi::Function::New<Health>(env));
   exports.Set("openSink", Napi::Function::New<SinkHandle::Open>(env));
+  exports.Set("openListener", Napi::Function::New<ListenerHandle::Open>(env));
+  exports.Set("takeConnections", Napi::Function::New<ConnectionsHandle::Take>(env));
+  exports.Set("connectionCounts", Napi::Function::New<ConnectionCounts>(env));
   return exports;
 }
 

@@ -10,15 +10,17 @@
 #include "base/clock.h"
 #include "bridge/handles.h"
 #include "bridge/js_values.h"
+#include "bridge/model_load.h"
 #include "bridge/process_state.h"
-#include "bridge/session_load.h"
+#include "bridge/version_spec.h"
 #include "session/ort_environment.h"
 
 namespace penstock::bridge {
 namespace {
 
 constexpr int64_t kMaxThreads = 1024;
-constexpr int64_t kMaxInt32 = 2147483647;
+constexpr int64_t kMaxCpus = 65536;
+constexpr int64_t kMaxSpinUs = 10'000;
 // A load or a run that has not ended by then is left behind, and the process leaves by ExitNow.
 constexpr int64_t kStopWaitMs = 3000;
 
@@ -27,19 +29,6 @@ serving::Engine* EngineOrThrow(Napi::Env env) {
   serving::Engine* engine = ProcessState::Get().engine();
   if (engine == nullptr) ThrowStatus(env, Status(StatusCode::kInternal, "the engine has not been started"));
   return engine;
-}
-
-std::vector<serving::ApiTensor> ReadTensors(ObjectReader& spec, const char* name) {
-  std::vector<serving::ApiTensor> tensors;
-  for (ObjectReader& item : spec.List(name)) {
-    serving::ApiTensor tensor;
-    tensor.name = item.Text("name");
-    tensor.dtype = static_cast<DataType>(item.Whole("dataType", 1, kDataTypeCount - 1));
-    tensor.dims = item.WholeList("dims", -1, kMaxWhole);
-    spec.Adopt(item);
-    tensors.push_back(std::move(tensor));
-  }
-  return tensors;
 }
 
 // The last net under a process that ends without having called StopEngine (src/lifecycle does, on the JavaScript exit event): it comes
@@ -78,6 +67,8 @@ Napi::Value StartEngine(const Napi::CallbackInfo& info) {
   engine.max_request_bytes = static_cast<uint64_t>(options.Whole("maxRequestBytes", 1, kMaxWhole));
   engine.max_in_flight_requests = static_cast<uint64_t>(options.Whole("maxInFlightRequests", 0, kMaxWhole));
   engine.max_in_flight_bytes = static_cast<uint64_t>(options.Whole("maxInFlightBytes", 0, kMaxWhole));
+  engine.lane_spin.max_ns = options.Whole("laneSpinUs", 0, kMaxSpinUs) * 1000;
+  engine.lane_spin.cpus = static_cast<int>(options.Whole("cpus", 1, kMaxCpus));
   Status status = options.status();
   if (status.ok()) status = ProcessState::Get().Start(engine);
   if (!status.ok()) {
@@ -122,25 +113,14 @@ Napi::Value CreateVersion(const Napi::CallbackInfo& info) {
   const std::shared_ptr<session::Session> session = SessionHandle::Held(env, info[0]);
   if (session == nullptr) return env.Undefined();
   ObjectReader options(info[1], "createVersion");
-  serving::VersionSpec spec;
-  spec.model_name = options.Text("modelName");
-  spec.version = options.Whole("version", 1, kMaxWhole);
-  spec.max_batch_size = options.Whole("maxBatchSize", 0, kMaxInt32);
-  spec.inputs = ReadTensors(options, "inputs");
-  spec.outputs = ReadTensors(options, "outputs");
-  spec.pipeline.lanes = static_cast<int>(options.Whole("lanes", 1, kMaxThreads));
-  spec.pipeline.queue.max_items = static_cast<size_t>(options.Whole("maxQueueSize", 0, kMaxWhole));
-  spec.pipeline.queue.max_bytes = static_cast<uint64_t>(options.Whole("maxQueueBytes", 0, kMaxWhole));
+  serving::VersionSpec spec = ReadVersionSpec(options);
   if (!options.status().ok()) {
     ThrowStatus(env, options.status());
     return env.Undefined();
   }
-  Result<std::shared_ptr<serving::ModelVersion>> version = serving::ModelVersion::Create(session, std::move(spec));
-  if (!version.ok()) {
-    ThrowStatus(env, version.status());
-    return env.Undefined();
-  }
-  return VersionHandle::Make(env, engine->reaper().Adopt(std::move(version).value()));
+  spec.pipeline.spin = ProcessState::Get().lane_spin();
+  spec.warm_up = true;
+  return LoadVersion(env, engine, session, std::move(spec));
 }
 
 Napi::Value PublishCatalog(const Napi::CallbackInfo& info) {

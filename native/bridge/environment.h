@@ -9,6 +9,9 @@ struct Environment {
   Napi::FunctionReference session_class;
   Napi::FunctionReference version_class;
   Napi::FunctionReference sink_class;
+  Napi::FunctionReference listener_class;
+  Napi::FunctionReference connections_class;
+  Napi::FunctionReference completion_maker;
 };
 
 }  // namespace penstock::bridge

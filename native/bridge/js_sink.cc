@@ -1,8 +1,10 @@
 #include "bridge/js_sink.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "bridge/environment.h"
 #include "bridge/js_values.h"
 #include "bridge/process_state.h"
 #include "codec/grpc_message.h"
@@ -14,11 +16,19 @@ namespace {
 // Binary outputs up to this size are copied into JavaScript memory: one copy of a page instead of
 // wrapping, finalising and giving back a range.
 constexpr size_t kCopyUpToBytes = 4096;
+// Whole answers up to this size become a text: a Buffer's own memory costs the collector more than the copies.
+constexpr size_t kTextUpToBytes = 4096;
 // An output beyond it comes as several ranges: a Buffer of Node 20 ends at 4 GiB.
 constexpr size_t kMaxRangeBytes = size_t{1} << 30;
 
-// Answers up to this size are not counted: what they can hold in all is bounded by the number of connections.
+// What answers copy into JavaScript is not counted up to this size: what it can hold in all is bounded by the number of connections.
 constexpr uint64_t kUnchargedBytes = 64 * 1024;
+
+// Into the message here, and from there into the frame that grpc-js makes of it.
+constexpr uint64_t kCopiesInGrpcReply = 2;
+// Behind the rest of the answer, into the text, and out of it into what is written to the socket or handed to grpc-js.
+constexpr uint64_t kCopiesInHttpText = 3;
+constexpr uint64_t kCopiesInGrpcText = 4;
 
 memory::Owner Charge(uint64_t bytes) {
   serving::Engine* engine = ProcessState::Get().engine();
@@ -37,7 +47,23 @@ Napi::Value BufferCopy(Napi::Env env, const void* data, size_t size) {
   return Napi::Value(env, buffer);
 }
 
+Status NoMemoryForReply() { return Status(StatusCode::kMemory, "not enough memory for the reply"); }
+
+// One character for each byte. Empty when there is no memory.
+Napi::Value TextOf(Napi::Env env, const std::string& bytes) {
+  napi_value text = nullptr;
+  if (napi_create_string_latin1(env, bytes.data(), bytes.size(), &text) != napi_ok) return Napi::Value();
+  return Napi::Value(env, text);
+}
+
 }  // namespace
+
+Napi::Function JsSink::CompletionMaker(Napi::Env env) {
+  constexpr char kSource[] =
+      "(token, status, message, requestId, head, jsonBytes, tails, ranges) =>"
+      " ({ token, status, message, requestId, head, jsonBytes, tails, ranges })";
+  return env.RunScript(kSource).As<Napi::Function>();
+}
 
 std::shared_ptr<JsSink> JsSink::Open(Napi::Env env, Napi::Function on_completions) {
   std::shared_ptr<JsSink> sink(new JsSink(env));
@@ -63,10 +89,9 @@ JsSink::~JsSink() = default;
 void JsSink::OnCleanup(void* self) { static_cast<JsSink*>(self)->Close(); }
 
 void JsSink::Complete(uint64_t token, pipeline::Outcome outcome) {
-  memory::Owner charge = Charge(OutputBytes(outcome));
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_) return;
-  done_.push_back(Done{token, std::move(outcome), std::move(charge)});
+  done_.push_back(Done{token, std::move(outcome)});
   if (signalled_) return;
   signalled_ = true;
   // Under the lock, so that Close() cannot abort the function between the check and the call.
@@ -176,7 +201,9 @@ void JsSink::Drain(Napi::Env env, Napi::Function callback) {
   Napi::Array completions = Napi::Array::New(env, done.size());
   for (uint32_t i = 0; i < done.size(); ++i) {
     Napi::HandleScope item(env);
-    completions.Set(i, MakeCompletion(env, done[i]));
+    const Napi::Value completion = MakeCompletion(env, done[i]);
+    if (completion.IsEmpty()) return;  // the environment is ending
+    completions.Set(i, completion);
   }
   done.clear();
   if (pending_.empty()) KeepAlive(false);
@@ -184,78 +211,108 @@ void JsSink::Drain(Napi::Env env, Napi::Function callback) {
   if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
 }
 
-Napi::Object JsSink::MakeCompletion(Napi::Env env, Done& done) {
-  Napi::Object completion = Napi::Object::New(env);
-  completion.Set("token", Napi::Number::New(env, static_cast<double>(done.token)));
+Napi::Value JsSink::MakeCompletion(Napi::Env env, Done& done) {
+  Reply reply;
   Status status = done.outcome.status;
   std::string request_id;
   const auto found = pending_.find(done.token);
   if (found != pending_.end()) {
-    request_id = found->second.accepted.plan.id;
-    if (status.ok()) status = FillReply(env, found->second, done, completion);
+    if (status.ok()) status = FillReply(env, found->second, done, &reply);
+    request_id = std::move(found->second.accepted.plan.id);
     if (env.IsExceptionPending()) env.GetAndClearPendingException();
     pending_.erase(found);
   } else if (status.ok()) {
     status = Status(StatusCode::kInternal, "an outcome arrived for a request that nobody submitted");
   }
-  if (!status.ok()) {
-    completion.Set("head", env.Null());
-    completion.Set("binary", false);
-    completion.Set("tails", Napi::Array::New(env));
-    completion.Set("ranges", Napi::Array::New(env));
-  }
-  completion.Set("status", Napi::Number::New(env, static_cast<int32_t>(status.code())));
-  completion.Set("message", status.message());
-  completion.Set("requestId", request_id);
-  return completion;
+  if (!status.ok()) reply = Reply();
+  Napi::Array tails = Napi::Array::New(env, reply.tails.size());
+  for (uint32_t i = 0; i < reply.tails.size(); ++i) tails.Set(i, reply.tails[i]);
+  Napi::Array ranges = Napi::Array::New(env, reply.ranges.size());
+  for (uint32_t i = 0; i < reply.ranges.size(); ++i) ranges.Set(i, JsNumber(env, reply.ranges[i]));
+  const napi_value parts[] = {  // in the order of CompletionMaker's parameters
+      JsNumber(env, done.token),
+      Napi::Number::New(env, static_cast<int32_t>(status.code())),
+      Napi::String::New(env, status.message()),
+      Napi::String::New(env, request_id),
+      reply.head.IsEmpty() ? env.Null() : reply.head,
+      Napi::Number::New(env, static_cast<double>(reply.json_bytes)),
+      tails,
+      ranges,
+  };
+  const Napi::Function maker = env.GetInstanceData<Environment>()->completion_maker.Value();
+  napi_value completion = nullptr;
+  if (napi_call_function(env, env.Undefined(), maker, std::size(parts), parts, &completion) != napi_ok) return Napi::Value();
+  return Napi::Value(env, completion);
 }
 
-Status JsSink::FillReply(Napi::Env env, const Pending& pending, Done& done, Napi::Object& completion) {
-  const Status no_memory(StatusCode::kMemory, "not enough memory for the reply");
-  Napi::Array tails = Napi::Array::New(env);
-  std::vector<uint64_t> names;
-  Napi::Value head;
-  bool binary = false;
-  if (pending.protocol == pipeline::Protocol::kGrpc) {
-    Result<codec::ModelInferReply> reply = codec::ModelInferReply::Make(pending.accepted.plan, done.outcome);
-    if (!reply.ok()) return reply.status();
-    void* data = nullptr;
-    napi_value buffer = nullptr;
-    if (napi_create_buffer(env, reply.value().size(), &data, &buffer) != napi_ok) return no_memory;
-    reply.value().WriteTo(static_cast<uint8_t*>(data));
-    head = Napi::Value(env, buffer);
-  } else {
-    Result<codec::HttpReply> reply = codec::EncodeHttpReply(pending.accepted.plan, done.outcome);
-    if (!reply.ok()) return reply.status();
-    head = BufferCopy(env, reply.value().json.data(), reply.value().json.size());
-    binary = reply.value().is_binary;
-    uint64_t bytes = reply.value().json.size();
-    for (const memory::Slice& tail : reply.value().tails) bytes += tail.size;
-    bool complete = !head.IsEmpty() && HoldCharge(env, head, bytes, names);
-    for (const memory::Slice& tail : reply.value().tails) {
-      for (size_t at = 0; complete && at < tail.size; at += kMaxRangeBytes) {
-        complete = WrapRange(env, tail.Sub(at, std::min(kMaxRangeBytes, tail.size - at)), tails, names);
-      }
-    }
-    if (!complete) {
-      for (const uint64_t name : names) Release(name);
-      return no_memory;
-    }
-  }
-  Napi::Array ranges = Napi::Array::New(env, names.size());
-  for (uint32_t i = 0; i < names.size(); ++i) ranges.Set(i, JsNumber(env, names[i]));
-  completion.Set("head", head);
-  completion.Set("binary", binary);
-  completion.Set("tails", tails);
-  completion.Set("ranges", ranges);
+Status JsSink::FillReply(Napi::Env env, const Pending& pending, Done& done, Reply* reply) {
+  const uint64_t handed_out = OutputBytes(done.outcome);
+  uint64_t copied = 0;
+  PENSTOCK_RETURN_IF_ERROR(pending.protocol == pipeline::Protocol::kGrpc ? FillGrpcReply(env, pending, done, reply, &copied)
+                                                                         : FillHttpReply(env, pending, done, reply, &copied));
+  // Outputs that were written as JSON count as handed out: text is no copy.
+  if (const auto room = pending.accepted.pipeline.lock()) room->counters().RecordOutput(handed_out, copied);
   return Status::Ok();
 }
 
-bool JsSink::WrapRange(Napi::Env env, memory::Slice slice, Napi::Array& tails, std::vector<uint64_t>& names) {
+Status JsSink::FillGrpcReply(Napi::Env env, const Pending& pending, const Done& done, Reply* reply, uint64_t* copied) {
+  Result<codec::ModelInferReply> made = codec::ModelInferReply::Make(pending.accepted.plan, done.outcome);
+  if (!made.ok()) return made.status();
+  const size_t size = made.value().size();
+  if (size <= kTextUpToBytes) {
+    std::string message(size, '\0');
+    made.value().WriteTo(reinterpret_cast<uint8_t*>(message.data()));
+    reply->head = TextOf(env, message);
+    if (reply->head.IsEmpty()) return NoMemoryForReply();
+    *copied = OutputBytes(done.outcome) * kCopiesInGrpcText;
+    return Status::Ok();
+  }
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  if (napi_create_buffer(env, size, &data, &buffer) != napi_ok) return NoMemoryForReply();
+  made.value().WriteTo(static_cast<uint8_t*>(data));
+  reply->head = Napi::Value(env, buffer);
+  *copied = OutputBytes(done.outcome) * kCopiesInGrpcReply;
+  return Status::Ok();
+}
+
+Status JsSink::FillHttpReply(Napi::Env env, const Pending& pending, const Done& done, Reply* reply, uint64_t* copied) {
+  Result<codec::HttpReply> made = codec::EncodeHttpReply(pending.accepted.plan, done.outcome);
+  if (!made.ok()) return made.status();
+  std::string& json = made.value().json;
+  const std::vector<memory::Slice>& tails = made.value().tails;
+  if (made.value().is_binary) reply->json_bytes = static_cast<int64_t>(json.size());
+  uint64_t tail_bytes = 0;
+  for (const memory::Slice& tail : tails) tail_bytes += tail.size;
+  const uint64_t bytes = json.size() + tail_bytes;
+  if (bytes <= kTextUpToBytes) {
+    for (const memory::Slice& tail : tails) json.append(reinterpret_cast<const char*>(tail.data), tail.size);
+    reply->head = TextOf(env, json);
+    if (reply->head.IsEmpty()) return NoMemoryForReply();
+    *copied = tail_bytes * kCopiesInHttpText;
+    return Status::Ok();
+  }
+  // Ranges are counted already, by what keeps them (pipeline::BatchRunOptions::charge).
+  uint64_t own_bytes = json.size();
+  for (const memory::Slice& tail : tails) own_bytes += tail.size <= kCopyUpToBytes ? tail.size : 0;
+  reply->head = BufferCopy(env, json.data(), json.size());
+  bool complete = !reply->head.IsEmpty() && HoldCharge(env, reply->head, own_bytes, reply->ranges);
+  for (const memory::Slice& tail : tails) {
+    for (size_t at = 0; complete && at < tail.size; at += kMaxRangeBytes) {
+      complete = WrapRange(env, tail.Sub(at, std::min(kMaxRangeBytes, tail.size - at)), reply, copied);
+    }
+  }
+  if (complete) return Status::Ok();
+  for (const uint64_t name : reply->ranges) Release(name);
+  return NoMemoryForReply();
+}
+
+bool JsSink::WrapRange(Napi::Env env, memory::Slice slice, Reply* reply, uint64_t* copied) {
   if (slice.size <= kCopyUpToBytes) {
     const Napi::Value copy = BufferCopy(env, slice.data, slice.size);
     if (copy.IsEmpty()) return false;
-    tails.Set(tails.Length(), copy);
+    reply->tails.push_back(copy);
+    *copied += slice.size;
     return true;
   }
   Range* range = NewRange(std::move(slice));
@@ -271,8 +328,8 @@ bool JsSink::WrapRange(Napi::Env env, memory::Slice slice, Napi::Array& tails, s
     return false;
   }
   napi_create_reference(env, buffer, 0, &range->buffer);
-  tails.Set(tails.Length(), Napi::Value(env, buffer));
-  names.push_back(name);
+  reply->tails.push_back(Napi::Value(env, buffer));
+  reply->ranges.push_back(name);
   return true;
 }
 

@@ -1,6 +1,7 @@
 #include "bridge/js_values.h"
 
 #include <cmath>
+#include <sstream>
 #include <utility>
 
 namespace penstock::bridge {
@@ -22,11 +23,14 @@ std::string RangeText(int64_t min, int64_t max) {
 
 }  // namespace
 
-void ThrowStatus(Napi::Env env, const Status& status) {
-  if (env.IsExceptionPending()) return;
+Napi::Error StatusError(Napi::Env env, const Status& status) {
   Napi::Error error = Napi::Error::New(env, status.message());
   error.Set("status", Napi::Number::New(env, static_cast<int32_t>(status.code())));
-  error.ThrowAsJavaScriptException();
+  return error;
+}
+
+void ThrowStatus(Napi::Env env, const Status& status) {
+  if (!env.IsExceptionPending()) StatusError(env, status).ThrowAsJavaScriptException();
 }
 
 ObjectReader::ObjectReader(Napi::Value value, std::string path) : path_(std::move(path)) {
@@ -70,6 +74,27 @@ int64_t ObjectReader::Whole(const char* name, int64_t min, int64_t max) {
   return whole;
 }
 
+double ObjectReader::Decimal(const char* name, double min, double max) {
+  const Napi::Value value = Raw(name);
+  if (!status_.ok()) return min;
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+  if (number >= min && number <= max) return number;
+  std::ostringstream range;
+  range << "a number from " << min << " to " << max;
+  Complain(name, range.str());
+  return min;
+}
+
+bool ObjectReader::Flag(const char* name) {
+  const Napi::Value value = Raw(name);
+  if (!status_.ok()) return false;
+  if (!value.IsBoolean()) {
+    Complain(name, "true or false");
+    return false;
+  }
+  return value.As<Napi::Boolean>().Value();
+}
+
 std::vector<int64_t> ObjectReader::WholeList(const char* name, int64_t min, int64_t max) {
   std::vector<int64_t> list;
   const Napi::Value value = Raw(name);
@@ -88,6 +113,13 @@ std::vector<int64_t> ObjectReader::WholeList(const char* name, int64_t min, int6
     list.push_back(whole);
   }
   return list;
+}
+
+ObjectReader ObjectReader::Nested(const char* name) {
+  const Napi::Value value = Raw(name);
+  ObjectReader nested(value, path_ + "." + name);
+  if (!status_.ok()) nested.status_ = status_;
+  return nested;
 }
 
 std::vector<ObjectReader> ObjectReader::List(const char* name) {

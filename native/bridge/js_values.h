@@ -14,7 +14,10 @@ namespace penstock::bridge {
 // 2^53 - 1: up to here a JavaScript number carries every whole number exactly.
 constexpr int64_t kMaxWhole = 9007199254740991;
 
-// Throws a JavaScript error with the status number as `status`; the caller returns at once. An error that is thrown already stays.
+// A JavaScript error with the status number as `status`.
+Napi::Error StatusError(Napi::Env env, const Status& status);
+
+// Throws it; the caller returns at once. An error that is thrown already stays.
 void ThrowStatus(Napi::Env env, const Status& status);
 
 // Reads fields of one plain object. The first complaint is kept ("createVersion.inputs[0].dims: expected an array"); reads after it give
@@ -26,7 +29,12 @@ class ObjectReader {
   std::string Text(const char* name);
   // A whole number within [min, max]; JavaScript numbers carry 53 bits exactly.
   int64_t Whole(const char* name, int64_t min, int64_t max);
+  // Within [min, max], fractions allowed.
+  double Decimal(const char* name, double min, double max);
+  bool Flag(const char* name);
   std::vector<int64_t> WholeList(const char* name, int64_t min, int64_t max);
+  // A field that is a plain object itself. Its complaint must be adopted.
+  ObjectReader Nested(const char* name);
   // Element objects of an array field.
   std::vector<ObjectReader> List(const char* name);
   // The raw value, for handles. Empty after a complaint.

@@ -22,6 +22,7 @@ Status ProcessState::Start(const EngineOptions& options) {
   ort.intra_op_threads = options.intra_op_threads;
   PENSTOCK_RETURN_IF_ERROR(session::StartOrt(ort));
   limits_.max_tensor_bytes = options.max_request_bytes;
+  lane_spin_ = options.lane_spin;
   serving::AdmissionLimits admission;
   admission.max_requests = options.max_in_flight_requests;
   admission.max_bytes = options.max_in_flight_bytes;
@@ -41,15 +42,13 @@ bool ProcessState::Stop(int64_t wait_ms) {
     // On a thread that may be left behind: ONNX Runtime looks at the terminate flag between two nodes, and one node can take for ever.
     std::promise<void> stopped;
     std::future<void> done = stopped.get_future();
-    std::thread([running, stopped = std::move(stopped)]() mutable {
+    std::thread([this, running, stopped = std::move(stopped)]() mutable {
       running->Stop();
+      while (loads_.load() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      running->reaper().Flush();  // what those loads have left behind
       stopped.set_value();
     }).detach();
     if (done.wait_until(deadline) != std::future_status::ready) return false;
-  }
-  while (loads_.load() > 0) {
-    if (std::chrono::steady_clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return true;
 }

@@ -10,7 +10,9 @@
 #include <string>
 
 #include "base/status.h"
+#include "bridge/open_ports.h"
 #include "codec/limits.h"
+#include "pipeline/spinner.h"
 #include "serving/engine.h"
 
 namespace penstock::bridge {
@@ -21,6 +23,7 @@ struct EngineOptions {
   uint64_t max_request_bytes = 0;
   uint64_t max_in_flight_requests = 0;
   uint64_t max_in_flight_bytes = 0;
+  pipeline::SpinOptions lane_spin;
 };
 
 // Bytes handed to JavaScript and not given back yet, in every environment.
@@ -55,12 +58,14 @@ class ProcessState {
   // [any thread] Engine::CheckServed; kServerExiting before Start.
   Status CheckServed(const std::string& model, const std::string& version) const;
   const codec::CodecLimits& limits() const { return limits_; }
+  const pipeline::SpinOptions& lane_spin() const { return lane_spin_; }
 
   void PublishHealth(std::string json, int64_t now_ns);
   // The last document (empty = none yet) and its time.
   void ReadHealth(std::string* json, int64_t* published_ns) const;
 
   RangeCounters& ranges() { return ranges_; }
+  OpenPorts& ports() { return ports_; }
 
   void LoadBegins() { loads_.fetch_add(1); }
   void LoadEnds() { loads_.fetch_sub(1); }
@@ -69,10 +74,12 @@ class ProcessState {
   std::mutex start_mutex_;
   std::atomic<serving::Engine*> engine_{nullptr};
   codec::CodecLimits limits_;
+  pipeline::SpinOptions lane_spin_;
   mutable std::mutex health_mutex_;
   std::string health_json_;
   int64_t health_ns_ = 0;
   RangeCounters ranges_;
+  OpenPorts ports_;
   std::atomic<int> loads_{0};
 };
 

@@ -75,7 +75,12 @@ Napi::Object StatisticsObject(Napi::Env env, const serving::ModelVersion& versio
   object.Set("batches", BatchList(env, counters));
   object.Set("latencies", latencies);
   object.Set("bytesReceived", JsNumber(env, counters.bytes_received));
-  object.Set("bytesCopied", JsNumber(env, counters.bytes_copied));
+  object.Set("inputBytesCopied", JsNumber(env, counters.bytes_copied));
+  object.Set("bytesHandedOut", JsNumber(env, counters.output_bytes_handed_out));
+  object.Set("outputBytesCopied", JsNumber(env, counters.output_bytes_copied));
+  object.Set("droppedAtDispatch", JsNumber(env, counters.dropped_at_dispatch));
+  object.Set("lanes", JsNumber(env, static_cast<uint64_t>(version.spec().pipeline.batching.lanes)));
+  object.Set("laneBusyNs", JsNumber(env, counters.lane_busy_ns));
   object.Set("queueLength", JsNumber(env, version.pipeline().queue_length()));
   return object;
 }

@@ -129,6 +129,7 @@ Napi::Value SinkHandle::Answer(Napi::Env env, const Status& status, const std::s
   refusal.Set("status", Napi::Number::New(env, static_cast<int32_t>(status.code())));
   refusal.Set("message", status.message());
   refusal.Set("requestId", request_id);
+  refusal.Set("retryAfterMs", JsNumber(env, static_cast<uint64_t>(status.retry_after_ms())));
   return refusal;
 }
 

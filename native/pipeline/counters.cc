@@ -21,7 +21,16 @@ uint64_t WallClockMs() {
   return static_cast<uint64_t>(std::chrono::duration_cast<milliseconds>(now).count());
 }
 
+constexpr int64_t kExactBatchSizes = 4096;
+
 }  // namespace
+
+int64_t BatchSizeLabel(int64_t rows) {
+  if (rows <= kExactBatchSizes) return rows;
+  int64_t label = kExactBatchSizes;
+  while (label < rows && label <= INT64_MAX / 2) label *= 2;
+  return label;
+}
 
 void Histogram::Observe(double seconds) {
   const auto bound = std::lower_bound(kLatencyBoundsSeconds.begin(), kLatencyBoundsSeconds.end(), seconds);
@@ -41,17 +50,12 @@ void Counters::RecordSuccess(const Job& job) {
 
   const std::lock_guard<std::mutex> lock(mutex_);
   values_.inference_count += static_cast<uint64_t>(job.rows);
-  values_.execution_count += 1;
   values_.last_inference_ms = std::max(values_.last_inference_ms, now_ms);
   Add(&values_.success, total);
   Add(&values_.queue, queued);
   Add(&values_.compute_input, input);
   Add(&values_.compute_infer, infer);
   Add(&values_.compute_output, output);
-  CounterSnapshot::BatchRow& batch = values_.batches[job.rows];
-  Add(&batch.compute_input, input);
-  Add(&batch.compute_infer, infer);
-  Add(&batch.compute_output, output);
   CounterSnapshot::Latencies& latencies = values_.latencies[static_cast<size_t>(job.protocol)];
   latencies.request_seconds.Observe(Seconds(total));
   latencies.queue_seconds.Observe(Seconds(queued));
@@ -64,10 +68,35 @@ void Counters::RecordFailure(FailureReason reason, int64_t duration_ns) {
   values_.failures[static_cast<size_t>(reason)] += 1;
 }
 
+void Counters::RecordExecution(const Execution& execution) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  values_.execution_count += 1;
+  CounterSnapshot::BatchRow& batch = values_.batches[BatchSizeLabel(execution.rows)];
+  Add(&batch.compute_input, SpanNs(execution.begin_ns, execution.input_ready_ns));
+  Add(&batch.compute_infer, SpanNs(execution.input_ready_ns, execution.run_end_ns));
+  Add(&batch.compute_output, SpanNs(execution.run_end_ns, execution.end_ns));
+}
+
 void Counters::RecordInput(uint64_t bytes_received, uint64_t bytes_copied) {
   const std::lock_guard<std::mutex> lock(mutex_);
   values_.bytes_received += bytes_received;
   values_.bytes_copied += bytes_copied;
+}
+
+void Counters::RecordOutput(uint64_t bytes_handed_out, uint64_t bytes_copied) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  values_.output_bytes_handed_out += bytes_handed_out;
+  values_.output_bytes_copied += bytes_copied;
+}
+
+void Counters::RecordDroppedAtDispatch(uint64_t jobs) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  values_.dropped_at_dispatch += jobs;
+}
+
+void Counters::RecordLaneBusy(int64_t duration_ns) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  values_.lane_busy_ns += SpanNs(0, duration_ns);
 }
 
 CounterSnapshot Counters::Snapshot() const {

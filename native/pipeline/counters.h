@@ -36,15 +36,17 @@ enum class FailureReason : uint8_t { kRejected = 0, kCanceled = 1, kBackend = 2,
 inline constexpr size_t kFailureReasonCount = 4;
 
 struct CounterSnapshot {
-  uint64_t inference_count = 0;   // rows that ran
-  uint64_t execution_count = 0;   // runs of the model
+  uint64_t inference_count = 0;   // rows of successful requests
+  uint64_t execution_count = 0;   // runs of the model that gave an answer; a run serves a whole batch
   uint64_t last_inference_ms = 0;  // wall clock, ms since the epoch; 0 = never
+  // Of requests. As in Triton each request counts the whole compute time of the batch that it was in.
   Duration success, fail, queue, compute_input, compute_infer, compute_output;
   std::array<uint64_t, kFailureReasonCount> failures{};
   struct BatchRow {
     Duration compute_input, compute_infer, compute_output;
   };
-  std::map<int64_t, BatchRow> batches;  // by batch size; count = executions
+  // Of executions, by BatchSizeLabel(rows of the run); count = executions.
+  std::map<int64_t, BatchRow> batches;
   // Of successes, by protocol.
   struct Latencies {
     Histogram request_seconds;  // accepted to completed
@@ -53,7 +55,25 @@ struct CounterSnapshot {
   };
   std::array<Latencies, kProtocolCount> latencies;
   uint64_t bytes_received = 0;  // of input tensors
-  uint64_t bytes_copied = 0;    // of input tensors, by the gather
+  uint64_t bytes_copied = 0;    // of input tensors, by the gather and before it
+  uint64_t output_bytes_handed_out = 0;
+  uint64_t output_bytes_copied = 0;
+  // Let in, then dropped before their time had run out, because they could not end in time any more: rare while estimates are right.
+  uint64_t dropped_at_dispatch = 0;
+  uint64_t lane_busy_ns = 0;  // all lanes together, from taking a batch to the end of it
+};
+
+// The key under which runs of `rows` rows are counted: `rows` itself up to 4096, the next power of two above, so that a model with a
+// million rows a batch does not grow a map of a million sizes.
+int64_t BatchSizeLabel(int64_t rows);
+
+// One run of the model that gave an answer.
+struct Execution {
+  int64_t rows = 0;
+  int64_t begin_ns = 0;  // its gather begins
+  int64_t input_ready_ns = 0;
+  int64_t run_end_ns = 0;
+  int64_t end_ns = 0;    // its outputs are split
 };
 
 class Counters {
@@ -62,7 +82,12 @@ class Counters {
   void RecordSuccess(const Job& job);
   // `reason` of a request that was accepted or refused at the queue.
   void RecordFailure(FailureReason reason, int64_t duration_ns);
+  void RecordExecution(const Execution& execution);
   void RecordInput(uint64_t bytes_received, uint64_t bytes_copied);
+  // By whoever passes outputs on to a client.
+  void RecordOutput(uint64_t bytes_handed_out, uint64_t bytes_copied);
+  void RecordDroppedAtDispatch(uint64_t jobs);
+  void RecordLaneBusy(int64_t duration_ns);
   CounterSnapshot Snapshot() const;
 
  private:

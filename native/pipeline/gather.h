@@ -1,4 +1,4 @@
-// From the pieces a request arrived in to the contiguous memory a session runs on: one copy a byte, at most.
+// From the pieces requests arrived in to the contiguous memory a session runs on: one copy a byte, at most.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +12,15 @@ namespace penstock::pipeline {
 
 struct Gathered {
   std::vector<session::Tensor> tensors;  // one per input, in order; contiguous, starting at multiples of BlockPool::kAlignment
-  uint64_t bytes_received = 0;
   uint64_t bytes_copied = 0;
 };
 
-// [lane thread] Releases each input's slices as soon as its bytes are copied, and leaves `*inputs` empty when it returns OK.
-// Errors: kMemory. May throw std::bad_alloc.
-Result<Gathered> Gather(std::vector<JobInput>* inputs);
+// [lane thread] Joins the inputs of `jobs` (one or more, of one group: same inputs, same shapes beyond the first dimension) along the first
+// dimension, in their order. One job alone keeps its dims, whatever they are. What lies aligned and contiguous already, and may run there
+// (JobInput::in_place), is not copied.
+//
+// Each job's client slices are released as soon as they are copied; its input then refers to its part of the block, so that the same jobs
+// can be gathered again in other company. When it fails no job has changed. Errors: kMemory. May throw std::bad_alloc, likewise.
+Result<Gathered> Gather(const std::vector<Job*>& jobs);
 
 }  // namespace penstock::pipeline

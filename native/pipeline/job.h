@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "batching/batch_queue.h"
+#include "batching/queue_item.h"
 #include "memory/slice.h"
 #include "session/session.h"
 
@@ -51,6 +51,12 @@ struct JobInput {
   bool in_place = false;
 };
 
+// What one job gets out of the run of its batch.
+struct JobResult {
+  Status status;
+  std::vector<session::Tensor> outputs;  // in the order of Job::outputs; empty unless status is OK
+};
+
 class Pipeline;
 
 // Owned by the pipeline from Submit's OK until its final outcome; the submitter may keep a weak_ptr to cancel by.
@@ -61,12 +67,17 @@ struct Job : batching::QueueItem {
   std::shared_ptr<CompletionSink> sink;
   std::vector<JobInput> inputs;   // one per signature input, in order
   std::vector<size_t> outputs;    // indices into the signature's outputs
+  // Bytes of the inputs that were copied before the engine saw them (grpc-js joins a message once); for the counters.
+  uint64_t bytes_copied_before = 0;
   std::shared_ptr<const void> admission;  // given back just before the outcome leaves
   // Where Cancel goes. An aliasing pointer that owns the model version of this pipeline: a version lives as long as it has a job. Lanes
   // drop jobs, so its deleter must pass the version to another thread (serving::Reaper). May be null when somebody else keeps the pipeline.
   std::shared_ptr<Pipeline> pipeline;
   Timing timing;
   std::atomic<bool> cancelled{false};
+  // Of its lane: `result` is there, and only others of its batch still run. Here and not in a list beside the batch, which takes memory.
+  std::atomic<bool> ended{false};
+  JobResult result;
 };
 
 }  // namespace penstock::pipeline

@@ -2,69 +2,95 @@
 
 #include <pthread.h>
 
-#include <new>
+#include <chrono>
 #include <utility>
 
 #include "base/clock.h"
-#include "pipeline/gather.h"
+#include "pipeline/batch_run.h"
 
 namespace penstock::pipeline {
 
+// RunBatch answers for memory that runs out under requests. What is taken outside of it, here and on the way of outcomes, is some bytes a
+// job: a process that cannot have those cannot answer anybody either, so std::bad_alloc ends it (as it does on the thread of the alarms).
 void Pipeline::RunLane(Lane* lane) {
   pthread_setname_np(pthread_self(), "penstock-lane");
-  std::vector<std::shared_ptr<batching::QueueItem>> expired;
   for (;;) {
-    std::shared_ptr<Job> job;
+    std::vector<batching::Batcher::Dropped> dropped;
+    bool wake = false;
+    int64_t now_ns = 0;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      work_.wait(lock, [this] { return closed_ || queue_.size() != 0; });
-      if (closed_) return;
-      job = std::static_pointer_cast<Job>(queue_.Next(MonotonicNs(), &expired));
-      if (job != nullptr) {
-        // Under the same lock as Terminate: one meant for the last job cannot hit this one.
+      for (;;) {
+        if (closed_) return;
+        now_ns = MonotonicNs();
+        batching::Batcher::Step step = batcher_.Next(lane->index, now_ns);
+        dropped = std::move(step.dropped);
+        for (auto& item : step.batch) lane->current.push_back(std::static_pointer_cast<Job>(std::move(item)));
+        if (!lane->current.empty() || !dropped.empty()) break;
+        AwaitNews(lane, &lock, step.wait_until_ns);
+      }
+      if (!lane->current.empty()) {
+        // Under the same lock as Terminate: one meant for the last batch cannot hit this one.
         lane->control->Reset();
-        lane->current = job.get();
+        lane->batch_number = batches_started_++;
+        // One wake-up may have stood for several jobs; another lane may be able to start what is left.
+        wake = AnnounceRest();
       }
     }
-    for (const auto& item : expired) {
-      Finish(static_cast<Job*>(item.get()), Status(StatusCode::kRequestTimeout, "Request timeout expired"), {});
-    }
-    expired.clear();
-    if (job != nullptr) RunJob(lane, std::move(job));
+    if (wake) work_.notify_one();
+    EndDropped(std::move(dropped), now_ns);
+    if (!lane->current.empty()) RunCurrent(lane, now_ns);
   }
 }
 
-void Pipeline::RunJob(Lane* lane, std::shared_ptr<Job> job) {
-  job->timing.dequeued_ns = MonotonicNs();
-  std::vector<session::Tensor> outputs;
-  Status status;
-  try {
-    status = Execute(lane, job.get(), &outputs);
-  } catch (const std::bad_alloc&) {
-    status = Status(StatusCode::kMemory, "the machine has no memory left for this request");
+void Pipeline::AwaitNews(Lane* lane, std::unique_lock<std::mutex>* lock, int64_t until_ns) {
+  // Only with nothing queued: work that waits for its moment gains nothing by a lane that spins.
+  if (until_ns == INT64_MAX && lane->spinner.Claim(MonotonicNs())) {
+    const uint64_t seen = news_.load(std::memory_order_relaxed);
+    ++spinning_;
+    lock->unlock();
+    lane->spinner.Spin(news_, seen);
+    lock->lock();
+    --spinning_;
+    if (news_.load(std::memory_order_relaxed) != seen) return;
   }
-  if (!status.ok()) outputs.clear();
+  ++sleeping_;
+  if (until_ns == INT64_MAX) {
+    work_.wait(*lock);
+  } else {
+    work_.wait_until(*lock, std::chrono::steady_clock::time_point(std::chrono::nanoseconds(until_ns)));
+  }
+  --sleeping_;
+}
+
+void Pipeline::RunCurrent(Lane* lane, int64_t started_ns) {
+  for (const std::shared_ptr<Job>& job : lane->current) job->timing.dequeued_ns = started_ns;
+  const bool in_one_go = RunBatch(*session_, *lane->control, run_options_, lane->current, &counters_);
+  EndedBatch ended;
+  bool wake = false;
+  int64_t ended_ns = 0;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    lane->current = nullptr;
-    if (!status.ok() && job->cancelled) {
-      status = Status(StatusCode::kRequestCancelled, "the request was cancelled");
-    } else if (status.code() == StatusCode::kRequestCancelled && closed_) {
-      status = close_reason_;
+    ended_ns = MonotonicNs();
+    batcher_.Finished(lane->index, ended_ns, in_one_go);
+    ended.swap(lane->current);
+    for (const std::shared_ptr<Job>& job : ended) {
+      if (job->cancelled) {
+        job->result = {Cancelled(), {}};
+      } else if (closed_ && job->result.status.code() == StatusCode::kRequestCancelled) {
+        job->result.status = close_reason_;
+      }
     }
+    // This lane is free now, but hands its outcomes over before it asks for more.
+    wake = AnnounceRest();
   }
-  Finish(job.get(), std::move(status), std::move(outputs));
-  // The job goes here, and with it perhaps the last reference to this pipeline's version: see Job::pipeline.
-}
-
-Status Pipeline::Execute(Lane* lane, Job* job, std::vector<session::Tensor>* outputs) {
-  Result<Gathered> gathered = Gather(&job->inputs);
-  if (!gathered.ok()) return gathered.status();
-  counters_.RecordInput(gathered.value().bytes_received, gathered.value().bytes_copied);
-  job->timing.input_ready_ns = MonotonicNs();
-  Status status = session_->Run(gathered.value().tensors, job->outputs, *lane->control, outputs);
-  job->timing.run_end_ns = MonotonicNs();
-  return status;
+  if (wake) work_.notify_one();
+  counters_.RecordLaneBusy(ended_ns - started_ns);
+  if (order_ != nullptr) {
+    order_->Ended(lane->batch_number, std::move(ended));
+  } else {
+    HandOver(std::move(ended));
+  }
 }
 
 }  // namespace penstock::pipeline

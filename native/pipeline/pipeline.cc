@@ -16,6 +16,7 @@ FailureReason ReasonOf(StatusCode code) {
       return FailureReason::kCanceled;
     case StatusCode::kRequestTimeout:
     case StatusCode::kQueueFull:
+    case StatusCode::kDeadlineUnreachable:
     case StatusCode::kModelNotReady:
     case StatusCode::kServerExiting:
       return FailureReason::kRejected;
@@ -27,12 +28,19 @@ FailureReason ReasonOf(StatusCode code) {
 }  // namespace
 
 Pipeline::Pipeline(std::shared_ptr<const session::Session> session, PipelineOptions options)
-    : session_(std::move(session)), queue_(options.queue) {
-  const int count = std::max(options.lanes, 1);
-  for (int i = 0; i < count; ++i) {
-    lanes_.push_back(std::make_unique<Lane>());
-    lanes_.back()->control = session_->NewRunControl();
+    : session_(std::move(session)),
+      batching_(options.batching),
+      run_options_{options.batching.merge, std::move(options.charge)},
+      batcher_(std::move(options.batching)),
+      alarm_([this] { Expire(); }) {
+  for (const RunSample& sample : options.run_samples) {
+    // What two lanes do to each other says nothing where there is one.
+    if (sample.busy <= batching_.lanes) batcher_.Learn(sample.busy, sample.rows, sample.ns);
   }
+  if (batching_.preserve_ordering && batching_.lanes > 1) {
+    order_ = std::make_unique<BatchOrder>([this](EndedBatch batch) { HandOver(std::move(batch)); });
+  }
+  for (int i = 0; i < batching_.lanes; ++i) lanes_.push_back(std::make_unique<Lane>(i, session_->NewRunControl(), options.spin));
   try {
     for (const std::unique_ptr<Lane>& lane : lanes_) lane->thread = std::thread(&Pipeline::RunLane, this, lane.get());
   } catch (...) {
@@ -46,40 +54,55 @@ Pipeline::~Pipeline() { Close(); }
 Status Pipeline::Unloading() { return Status(StatusCode::kModelNotReady, "the model is being unloaded; retry later"); }
 
 Status Pipeline::Submit(std::shared_ptr<Job>* job) {
-  const int64_t now_ns = MonotonicNs();
   Status status;
+  bool wake = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (closed_) {
       status = close_reason_;
     } else {
+      const int64_t now_ns = MonotonicNs();  // under the lock, so that the batcher's time never goes back
       (*job)->timing.accepted_ns = now_ns;
       std::shared_ptr<batching::QueueItem> item = *job;
-      status = queue_.Enqueue(&item, now_ns);
-      if (status.ok()) job->reset();
+      status = batcher_.Offer(&item, now_ns);
+      if (status.ok()) {
+        job->reset();
+        SetAlarm();
+        wake = Announce();
+      }
     }
   }
-  if (status.ok()) {
-    work_.notify_one();
-  } else {
-    counters_.RecordFailure(FailureReason::kRejected, 0);
-  }
+  if (wake) work_.notify_one();
+  if (!status.ok()) counters_.RecordFailure(FailureReason::kRejected, 0);
   return status;
 }
 
+bool Pipeline::Announce() {
+  news_.fetch_add(1, std::memory_order_relaxed);
+  return spinning_ == 0 && sleeping_ != 0;
+}
+
+bool Pipeline::AnnounceRest() { return batcher_.size() != 0 && Announce(); }
+
 void Pipeline::Cancel(const std::shared_ptr<Job>& job) {
+  bool wake = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (!queue_.Remove(job.get())) {
+    if (!batcher_.Remove(job.get())) {
       for (const std::unique_ptr<Lane>& lane : lanes_) {
-        if (lane->current != job.get()) continue;
+        if (std::find(lane->current.begin(), lane->current.end(), job) == lane->current.end()) continue;
         job->cancelled = true;
-        lane->control->Terminate();
+        // Those that have ended wait for the others of their batch, which runs in parts after a failure. A lane marks the one before it
+        // looks for `cancelled` in the next part, and this looks for the mark after it has cancelled: one of the two sees the other.
+        const auto wants_nothing = [](const std::shared_ptr<Job>& other) { return other->cancelled || other->ended; };
+        if (std::all_of(lane->current.begin(), lane->current.end(), wants_nothing)) lane->control->Terminate();
       }
       return;
     }
+    wake = AnnounceRest();
   }
-  Finish(job.get(), Status(StatusCode::kRequestCancelled, "the request was cancelled"), {});
+  if (wake) work_.notify_one();
+  Finish(job.get(), Cancelled(), {});
 }
 
 void Pipeline::Close(Status reason) {
@@ -89,9 +112,10 @@ void Pipeline::Close(Status reason) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!closed_) close_reason_ = std::move(reason);
     closed_ = true;
-    queued = queue_.TakeAll();
+    queued = batcher_.TakeAll();
+    Announce();
     for (const std::unique_ptr<Lane>& lane : lanes_) {
-      if (lane->current != nullptr) lane->control->Terminate();
+      if (!lane->current.empty()) lane->control->Terminate();
     }
   }
   work_.notify_all();
@@ -103,7 +127,48 @@ void Pipeline::Close(Status reason) {
 
 size_t Pipeline::queue_length() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return queue_.size();
+  return batcher_.size();
+}
+
+void Pipeline::SetAlarm() noexcept {
+  const int64_t next_ns = batcher_.next_expiry_ns();
+  if (next_ns >= alarm_ns_) return;
+  alarm_ns_ = next_ns;
+  alarm_.Set(next_ns);
+}
+
+void Pipeline::Expire() {
+  std::vector<batching::Batcher::Dropped> dropped;
+  int64_t now_ns = 0;
+  bool wake = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    now_ns = MonotonicNs();
+    alarm_ns_ = INT64_MAX;
+    batcher_.Expire(now_ns, &dropped);
+    SetAlarm();
+    wake = AnnounceRest();
+  }
+  if (wake) work_.notify_one();
+  EndDropped(std::move(dropped), now_ns);
+}
+
+void Pipeline::EndDropped(std::vector<batching::Batcher::Dropped> dropped, int64_t now_ns) {
+  uint64_t early = 0;
+  for (batching::Batcher::Dropped& drop : dropped) {
+    const bool expired = drop.item->expires_ns != 0 && drop.item->expires_ns <= now_ns;
+    if (!expired) ++early;
+    Finish(static_cast<Job*>(drop.item.get()), std::move(drop.status), {});
+  }
+  if (early != 0) counters_.RecordDroppedAtDispatch(early);
+}
+
+void Pipeline::HandOver(EndedBatch batch) {
+  for (std::shared_ptr<Job>& job : batch) {
+    Finish(job.get(), std::move(job->result.status), std::move(job->result.outputs));
+    // The job goes here, and with it perhaps the last reference to this pipeline's version: see Job::pipeline.
+    job.reset();
+  }
 }
 
 void Pipeline::Finish(Job* job, Status status, std::vector<session::Tensor> outputs) {

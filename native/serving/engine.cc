@@ -1,25 +1,14 @@
 #include "serving/engine.h"
 
-#include <algorithm>
 #include <new>
 #include <utility>
 
-#include "base/clock.h"
 #include "serving/tensor_checks.h"
 
 namespace penstock::serving {
 namespace {
 
 Status Exiting() { return Status(StatusCode::kServerExiting, "Server exiting"); }
-
-// The earlier of the two; 0 = neither.
-int64_t Deadline(int64_t deadline_ns, uint64_t timeout_us) {
-  if (timeout_us == 0) return deadline_ns;
-  const int64_t now_ns = MonotonicNs();
-  const uint64_t room_us = static_cast<uint64_t>(INT64_MAX - now_ns) / 1000;
-  const int64_t wanted_ns = now_ns + static_cast<int64_t>(std::min(timeout_us, room_us)) * 1000;
-  return deadline_ns == 0 ? wanted_ns : std::min(deadline_ns, wanted_ns);
-}
 
 }  // namespace
 
@@ -49,8 +38,6 @@ Result<Accepted> Engine::SubmitChecked(InferRequest request, uint64_t token, std
   if (!found.ok()) return found.status();
   const std::shared_ptr<ModelVersion> version = std::move(found).value();
   pipeline::Pipeline& room = version->pipeline();
-  const pipeline::Protocol protocol = request.protocol;
-  const int64_t job_deadline_ns = Deadline(deadline_ns, request.timeout_us);
 
   Result<CheckedRequest> checked = CheckRequest(*version, std::move(request));
   if (!checked.ok()) {
@@ -64,12 +51,11 @@ Result<Accepted> Engine::SubmitChecked(InferRequest request, uint64_t token, std
     return ticket.status();
   }
   job->token = token;
-  job->protocol = protocol;
   job->sink = std::move(sink);
   job->admission = std::move(ticket).value();
-  job->deadline_ns = job_deadline_ns;
+  job->deadline_ns = deadline_ns;
   job->pipeline = std::shared_ptr<pipeline::Pipeline>(version, &room);
-  Accepted accepted{std::move(checked.value().plan), job};
+  Accepted accepted{std::move(checked.value().plan), job, job->pipeline};
   PENSTOCK_RETURN_IF_ERROR(room.Submit(&job));
   return accepted;
 }

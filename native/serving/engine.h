@@ -20,7 +20,8 @@ namespace penstock::serving {
 // What a front end keeps of an accepted request.
 struct Accepted {
   ReplyPlan plan;
-  std::weak_ptr<pipeline::Job> job;  // for Cancel
+  std::weak_ptr<pipeline::Job> job;            // for Cancel
+  std::weak_ptr<pipeline::Pipeline> pipeline;  // counts what the answer hands out, while its version is served
 };
 
 class Engine {
@@ -36,7 +37,7 @@ class Engine {
   Status CheckServed(const std::string& model, const std::string& version) const;
 
   // [any thread] Look up, check, admit, enqueue. On OK the sink gets exactly one final outcome for `token`; otherwise it is never called.
-  // `deadline_ns`: monotonic, 0 = none; the `timeout` parameter of the request shortens it. It ends waiting, never a run.
+  // `deadline_ns`: the client's own, monotonic, 0 = none. Neither it nor the `timeout` parameter ever ends a run.
   // Errors: kServerExiting, those of Catalog::Find, CheckRequest, Admission::Admit and Pipeline::Submit, kMemory.
   // The outcome may reach the sink before this returns.
   Result<Accepted> Submit(InferRequest request, uint64_t token, std::shared_ptr<pipeline::CompletionSink> sink, int64_t deadline_ns);

@@ -20,7 +20,9 @@ std::shared_ptr<const Catalog> NextCatalog(Engine* engine, int64_t number) {
   auto catalog = std::make_shared<Catalog>();
   if (number % 7 == 6) return catalog;  // a moment without the model
   VersionSpec spec = EchoSpec(number);
-  spec.pipeline = {2, {16, 0}};
+  spec.pipeline.batching.lanes = 2;
+  spec.pipeline.batching.merge = true;
+  spec.pipeline.batching.queue.max_items = 16;
   CatalogModel& model = catalog->models["echo"];
   model.versions[number].version = engine->reaper().Adopt(MakeVersion(spec));
   model.default_version = number;
@@ -32,6 +34,7 @@ bool IsExpected(StatusCode code) {
     case StatusCode::kModelUnknown:
     case StatusCode::kInFlightFull:
     case StatusCode::kQueueFull:
+    case StatusCode::kDeadlineUnreachable:
     case StatusCode::kServerExiting:
       return true;
     default:

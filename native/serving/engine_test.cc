@@ -17,11 +17,13 @@ namespace {
 
 class EngineTest : public ::testing::Test {
  protected:
+  explicit EngineTest(uint64_t max_bytes = 1000) : engine_(AdmissionLimits{4, max_bytes}) {}
+
   // Publishes "echo" with one version over `session_`.
   void Publish(VersionSpec spec = EchoSpec(), std::shared_ptr<const session::Session> session = nullptr) {
     auto catalog = std::make_shared<Catalog>();
     CatalogModel& model = catalog->models["echo"];
-    auto version = ModelVersion::Create(session ? std::move(session) : session_, spec).value();
+    auto version = ModelVersion::Create(session ? std::move(session) : session_, spec, nullptr).value();
     model.versions[spec.version].version = engine_.reaper().Adopt(std::move(version));
     model.default_version = spec.version;
     engine_.catalog().Publish(std::move(catalog));
@@ -38,7 +40,12 @@ class EngineTest : public ::testing::Test {
 
   std::shared_ptr<session::FakeSession> session_ = FakeFor(EchoSpec());
   std::shared_ptr<pipeline::FakeSink> sink_ = std::make_shared<pipeline::FakeSink>();
-  Engine engine_{AdmissionLimits{4, 1000}};
+  Engine engine_;
+};
+
+class LargeAnswers : public EngineTest {
+ protected:
+  LargeAnswers() : EngineTest(1 << 20) {}
 };
 
 TEST_F(EngineTest, AnswersARequestAndSaysWhichVersionDid) {
@@ -93,7 +100,7 @@ TEST_F(EngineTest, WorkBeyondTheInFlightLimitIsRefusedUntilSomethingEnds) {
 TEST_F(EngineTest, AFullQueueGivesTheAdmissionBack) {
   session_->ShutGate();
   VersionSpec spec = EchoSpec();
-  spec.pipeline.queue.max_items = 1;
+  spec.pipeline.batching.queue.max_items = 1;
   Publish(spec);
   ASSERT_TRUE(Submit(1).ok());
   session_->WaitForStarted(1);
@@ -104,24 +111,30 @@ TEST_F(EngineTest, AFullQueueGivesTheAdmissionBack) {
   sink_->WaitFor(2);
 }
 
-TEST_F(EngineTest, TheEarlierOfDeadlineAndTimeoutEndsTheWait) {
+TEST_F(EngineTest, TheClientsDeadlineAndItsTimeoutBothReachTheQueue) {
   session_->ShutGate();
   Publish();
   ASSERT_TRUE(Submit(1).ok());
   session_->WaitForStarted(1);
   InferRequest hurried = EchoRequest();
-  hurried.timeout_us = 1;
+  hurried.timeout_us = 1000;
   ASSERT_TRUE(Submit(2, hurried, MonotonicNs() + 3'600'000'000'000).ok());
   InferRequest patient = EchoRequest();
   patient.timeout_us = UINT64_MAX;  // must not overflow into the past
   ASSERT_TRUE(Submit(3, patient).ok());
-  ASSERT_TRUE(Submit(4, patient, MonotonicNs()).ok());
-  const int64_t start = MonotonicNs();
-  while (MonotonicNs() < start + 10'000) std::this_thread::yield();
+  EXPECT_EQ(sink_->Take(2).status.code(), StatusCode::kRequestTimeout) << "while the lane is busy";
+  EXPECT_EQ(Submit(4, patient, MonotonicNs()).status().code(), StatusCode::kRequestTimeout);
   session_->OpenGate();
-  EXPECT_EQ(sink_->Take(2).status.code(), StatusCode::kRequestTimeout);
   EXPECT_TRUE(sink_->Take(3).status.ok());
-  EXPECT_EQ(sink_->Take(4).status.code(), StatusCode::kRequestTimeout);
+}
+
+TEST_F(EngineTest, AnAnswerCanBeCountedWhileItsVersionIsServedAndKeepsNoVersionAlive) {
+  Publish();
+  const Accepted accepted = Submit(1).value();
+  sink_->Take(1);
+  EXPECT_EQ(accepted.pipeline.lock().get(), &engine_.catalog().Current()->Find("echo", "").value()->version->pipeline());
+  engine_.Stop();
+  EXPECT_TRUE(accepted.pipeline.expired());
 }
 
 TEST_F(EngineTest, CancelReachesQueuedAndRunningWork) {
@@ -177,7 +190,37 @@ TEST_F(EngineTest, ARetiredVersionFinishesItsWorkAndDiesOnTheReaper) {
   EXPECT_EQ(destroyer.get(), "penstock-reaper") << "although a lane dropped the last reference, with the job";
 }
 
-TEST_F(EngineTest, ALaneThatDropsTheLastExpiredJobOfARetiredVersionDoesNotDestroyIt) {
+TEST_F(LargeAnswers, CountForTheWholeOutputThatTheyAreViewsOfUntilTheLastHasLeft) {
+  constexpr int64_t kColumns = 16384;
+  constexpr uint64_t kRowBytes = 4 * kColumns;
+  VersionSpec spec = EchoSpec();
+  spec.inputs[0].dims = spec.outputs[0].dims = {-1, kColumns};
+  spec.pipeline.batching.merge = true;
+  spec.pipeline.charge = [this](uint64_t bytes) { return engine_.ChargeAnswer(bytes); };
+  const auto session = FakeFor(spec);
+  session->ShutGate();
+  Publish(spec, session);
+  const auto submit = [&](uint64_t token) {
+    InferRequest request = EchoRequest();
+    request.inputs[0] = MakeTensor("x", DataType::kFp32, {1, kColumns}, std::string(kRowBytes, '\1'));
+    return Submit(token, std::move(request)).ok();
+  };
+  ASSERT_TRUE(submit(1));
+  session->WaitForStarted(1);
+  ASSERT_TRUE(submit(2));
+  ASSERT_TRUE(submit(3));
+  session->OpenGate();
+  sink_->Take(1);
+  pipeline::Outcome quick = sink_->Take(2);
+  pipeline::Outcome slow = sink_->Take(3);
+  EXPECT_EQ(engine_.admission().bytes(), 2 * kRowBytes) << "once, though two answers are views of it";
+  quick = pipeline::Outcome();
+  EXPECT_EQ(engine_.admission().bytes(), 2 * kRowBytes) << "the other one keeps all of it";
+  slow = pipeline::Outcome();
+  EXPECT_EQ(engine_.admission().bytes(), 0u);
+}
+
+TEST_F(EngineTest, AnExpiredJobOfARetiredVersionDoesNotDestroyItWhereItEnds) {
   auto session = std::make_shared<MortalSession>();
   std::future<std::string> destroyer = session->Destroyer();
   session::FakeSession* retired = session.get();
@@ -185,12 +228,28 @@ TEST_F(EngineTest, ALaneThatDropsTheLastExpiredJobOfARetiredVersionDoesNotDestro
   Publish(EchoSpec(1), std::move(session));
   const Accepted running = Submit(1).value();
   retired->WaitForStarted(1);
-  ASSERT_TRUE(Submit(2, EchoRequest(), MonotonicNs()).ok());
+  InferRequest hurried = EchoRequest();
+  hurried.timeout_us = 1000;
+  ASSERT_TRUE(Submit(2, hurried).ok());
   Publish(EchoSpec(2));
+  EXPECT_EQ(sink_->Take(2).status.code(), StatusCode::kRequestTimeout);
   engine_.Cancel(running.job);
   EXPECT_EQ(sink_->Take(1).status.code(), StatusCode::kRequestCancelled);
-  EXPECT_EQ(sink_->Take(2).status.code(), StatusCode::kRequestTimeout);
   EXPECT_EQ(destroyer.get(), "penstock-reaper");
+}
+
+TEST_F(EngineTest, AnExpiredJobThatWasTheLastOfARetiredVersionDoesNotDestroyItWhereItEnds) {
+  auto session = std::make_shared<MortalSession>();
+  std::future<std::string> destroyer = session->Destroyer();
+  VersionSpec spec = EchoSpec(1);
+  spec.pipeline.batching.merge = true;
+  spec.pipeline.batching.max_delay_ns = 3'600'000'000'000;
+  spec.pipeline.batching.queue.default_policy.default_timeout_us = 100'000;
+  Publish(spec, std::move(session));
+  ASSERT_TRUE(Submit(1).ok());
+  Publish(EchoSpec(2));
+  EXPECT_EQ(sink_->Take(1).status.code(), StatusCode::kRequestTimeout);
+  EXPECT_EQ(destroyer.get(), "penstock-reaper") << "although the thread of the alarms dropped the last reference, with the job";
 }
 
 TEST_F(EngineTest, StopEndsAllWorkAlsoOfRetiredVersionsAndRefusesMore) {

@@ -1,8 +1,11 @@
 #include "serving/model_version.h"
 
+#include <algorithm>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
+#include "pipeline/warm_up.h"
 #include "serving/message_text.h"
 
 namespace penstock::serving {
@@ -41,11 +44,60 @@ Result<std::vector<size_t>> Match(const std::string& kind, const VersionSpec& sp
   return positions;
 }
 
+Status CheckNumbers(const VersionSpec& spec) {
+  const batching::BatchingOptions& batching = spec.pipeline.batching;
+  if (spec.max_batch_size < 0) return Refuse("max_batch_size", ": found " + std::to_string(spec.max_batch_size) + ", expected 0 or more");
+  if (batching.lanes < 1) return Refuse("lanes", ": found " + std::to_string(batching.lanes) + ", expected 1 or more");
+  if (batching.merge && spec.max_batch_size == 0) {
+    return Refuse("batching", ": found batches to be merged, expected none, as max_batch_size is 0");
+  }
+  return Status::Ok();
+}
+
+// Two lanes gave `joint_speed` (0 = not measured): keeps them, or grants one, or warns whoever insists on them. The warm-up has noted how
+// fast they were.
+void DecideLanes(double joint_speed, VersionSpec* spec, std::vector<std::string>* notes) {
+  int& lanes = spec->pipeline.batching.lanes;
+  if (lanes < 2 || joint_speed >= pipeline::kWorthwhileJointSpeed) return;
+  const std::string rule = "a second one pays where two are at least 1.2 times as fast as one";
+  static_assert(pipeline::kWorthwhileJointSpeed == 1.2, "the note says so");
+  if (spec->lanes_if_faster) {
+    lanes = 1;
+    notes->push_back("one lane runs; " + rule);
+  } else if (joint_speed != 0) {
+    notes->push_back(std::to_string(lanes) + " lanes run as configured, although " + rule);
+  }
+}
+
+// Finds out what the wishes of `spec` need to know and puts what is granted in their place.
+void SettleWishes(const session::Session& session, VersionSpec* spec, VersionReport* report) {
+  batching::BatchingOptions& batching = spec->pipeline.batching;
+  batching.max_batch_rows = std::max<int64_t>(1, spec->max_batch_size);
+  pipeline::WarmUpReport found;
+  if (spec->warm_up) {
+    pipeline::WarmUpOptions options;
+    options.batched = spec->max_batch_size > 0;
+    options.max_batch_rows = batching.max_batch_rows;
+    options.check_rows = batching.merge && spec->merge_if_rows_are_independent;
+    options.try_two_lanes = batching.lanes > 1;
+    // Models load side by side, but times that were taken side by side would be worth nothing.
+    static std::mutex one_at_a_time;
+    const std::lock_guard<std::mutex> lock(one_at_a_time);
+    found = pipeline::WarmUp(session, options);
+  }
+  report->notes = std::move(found.notes);
+  if (spec->merge_if_rows_are_independent && !found.rows_are_independent) batching.merge = false;  // a note of the warm-up says why
+  DecideLanes(found.joint_speed, spec, &report->notes);
+  spec->pipeline.run_samples = std::move(found.samples);
+  report->lanes = batching.lanes;
+  report->merges = batching.merge;
+}
+
 }  // namespace
 
-Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const session::Session> session, VersionSpec spec) {
-  if (spec.max_batch_size < 0) return Refuse("max_batch_size", ": found " + std::to_string(spec.max_batch_size) + ", expected 0 or more");
-  if (spec.pipeline.lanes < 1) return Refuse("lanes", ": found " + std::to_string(spec.pipeline.lanes) + ", expected 1 or more");
+Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const session::Session> session, VersionSpec spec,
+                                                           VersionReport* report) {
+  PENSTOCK_RETURN_IF_ERROR(CheckNumbers(spec));
   const session::Signature& signature = session->signature();
   std::vector<bool> matched;
   Result<std::vector<size_t>> outputs = Match("outputs", spec, spec.outputs, signature.outputs, &matched);
@@ -56,6 +108,8 @@ Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const
   for (size_t i = 0; i < matched.size(); ++i) {
     if (!matched[i]) return Refuse("inputs", ": missing input " + Quoted(signature.inputs[i].name) + ", which the model file requires");
   }
+  VersionReport unread;
+  SettleWishes(*session, &spec, report == nullptr ? &unread : report);
   try {
     auto room = std::make_unique<pipeline::Pipeline>(std::move(session), spec.pipeline);
     return std::shared_ptr<ModelVersion>(
@@ -67,6 +121,12 @@ Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const
 
 ModelVersion::ModelVersion(VersionSpec spec, std::vector<size_t> inputs, std::vector<size_t> outputs,
                            std::unique_ptr<pipeline::Pipeline> pipeline)
-    : spec_(std::move(spec)), input_index_(std::move(inputs)), output_index_(std::move(outputs)), pipeline_(std::move(pipeline)) {}
+    : spec_(std::move(spec)), input_index_(std::move(inputs)), output_index_(std::move(outputs)), pipeline_(std::move(pipeline)) {
+  if (!spec_.pipeline.batching.merge) return;
+  for (size_t i = 0; i < spec_.inputs.size(); ++i) {
+    const std::vector<int64_t>& dims = spec_.inputs[i].dims;
+    if (std::find(dims.begin() + 1, dims.end(), -1) != dims.end()) inputs_to_match_.push_back(input_index_[i]);
+  }
+}
 
 }  // namespace penstock::serving

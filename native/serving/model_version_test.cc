@@ -2,19 +2,27 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
+#include <thread>
 
 #include "serving/test_model.h"
 
 namespace penstock::serving {
 namespace {
 
+// The same version without a batch dimension.
+VersionSpec Whole(VersionSpec spec) {
+  spec.max_batch_size = 0;
+  return spec;
+}
+
 // What Create says to a specification changed after the session was made for it.
 Status CreateWith(const std::function<void(VersionSpec*)>& change) {
   VersionSpec spec = EchoSpec();
   const auto session = FakeFor(spec);
   change(&spec);
-  return ModelVersion::Create(session, spec).status();
+  return ModelVersion::Create(session, spec, nullptr).status();
 }
 
 TEST(ModelVersion, RefusesASpecThatDisagreesWithTheModelFile) {
@@ -29,7 +37,8 @@ TEST(ModelVersion, RefusesASpecThatDisagreesWithTheModelFile) {
       {[](VersionSpec* spec) { spec->outputs[0].name = "z"; }, "outputs[0].name: found \"z\""},
       {[](VersionSpec* spec) { spec->outputs.clear(); }, "outputs: found none"},
       {[](VersionSpec* spec) { spec->max_batch_size = -1; }, "max_batch_size: found -1"},
-      {[](VersionSpec* spec) { spec->pipeline.lanes = 0; }, "lanes: found 0"},
+      {[](VersionSpec* spec) { spec->pipeline.batching.lanes = 0; }, "lanes: found 0"},
+      {[](VersionSpec* spec) { *spec = Whole(*spec), spec->pipeline.batching.merge = true; }, "batching: found batches to be merged"},
   };
   for (const auto& [change, part] : cases) {
     const Status status = CreateWith(change);
@@ -42,9 +51,119 @@ TEST(ModelVersion, MayHideOutputsOfTheModelFile) {
   VersionSpec spec = EchoSpec();
   session::Signature signature = SignatureOf(spec);
   signature.outputs.insert(signature.outputs.begin(), {"hidden", DataType::kFp32, {-1}, {""}});
-  const auto version = ModelVersion::Create(std::make_shared<session::FakeSession>(signature), spec);
+  const auto version = ModelVersion::Create(std::make_shared<session::FakeSession>(signature), spec, nullptr);
   ASSERT_TRUE(version.ok()) << version.status().message();
   EXPECT_EQ(version.value()->session_output(0), 1u);
+}
+
+// Rows that run together spoil each other: every output is the first row.
+class MixingSession : public session::FakeSession {
+ public:
+  MixingSession() : FakeSession(SignatureOf(EchoSpec())) {}
+  Status Run(const std::vector<session::Tensor>& inputs, const std::vector<size_t>& outputs, session::RunControl& control,
+             std::vector<session::Tensor>* results) const override {
+    PENSTOCK_RETURN_IF_ERROR(FakeSession::Run(inputs, outputs, control, results));
+    for (session::Tensor& result : *results) {
+      auto bytes = std::make_shared<std::string>();
+      for (int64_t row = 0; row < result.dims[0]; ++row) bytes->append(reinterpret_cast<const char*>(result.bytes.data), 16);
+      result.bytes = OwnedSlice(*bytes);
+    }
+    return Status::Ok();
+  }
+};
+
+VersionSpec MergingSpec() {
+  VersionSpec spec = EchoSpec();
+  spec.pipeline.batching.merge = true;
+  return spec;
+}
+
+// What Create reports of `spec` on `session`.
+VersionReport ReportOf(VersionSpec spec, std::shared_ptr<const session::Session> session) {
+  VersionReport report;
+  const auto version = ModelVersion::Create(std::move(session), std::move(spec), &report);
+  EXPECT_TRUE(version.ok()) << version.status().message();
+  EXPECT_EQ(version.value()->spec().pipeline.batching.merge, report.merges) << "the report says what is done";
+  EXPECT_EQ(version.value()->spec().pipeline.batching.lanes, report.lanes);
+  return report;
+}
+
+TEST(ModelVersion, MergesWithoutAskingWhereItIsToldTo) {
+  const auto session = FakeFor(EchoSpec());
+  const VersionReport report = ReportOf(MergingSpec(), session);
+  EXPECT_TRUE(report.merges);
+  EXPECT_TRUE(report.notes.empty());
+  EXPECT_EQ(session->started(), 0u) << "nobody asked for a warm-up";
+}
+
+TEST(ModelVersion, ToBeCheckedMergesWhereRowsAreIndependent) {
+  VersionSpec spec = MergingSpec();
+  spec.merge_if_rows_are_independent = spec.warm_up = true;
+  EXPECT_TRUE(ReportOf(spec, FakeFor(spec)).merges);
+}
+
+TEST(ModelVersion, ToBeCheckedDoesNotMergeWhereRowsDependOnEachOtherAndSaysSo) {
+  VersionSpec spec = MergingSpec();
+  spec.merge_if_rows_are_independent = spec.warm_up = true;
+  const VersionReport report = ReportOf(spec, std::make_shared<MixingSession>());
+  EXPECT_FALSE(report.merges);
+  ASSERT_FALSE(report.notes.empty());
+  EXPECT_NE(report.notes.front().find("rows cannot share a batch"), std::string::npos) << report.notes.front();
+}
+
+TEST(ModelVersion, ToBeCheckedNeverMergesUnchecked) {
+  VersionSpec spec = MergingSpec();
+  spec.merge_if_rows_are_independent = true;
+  EXPECT_FALSE(ReportOf(spec, FakeFor(spec)).merges);
+}
+
+TEST(ModelVersion, FillsInWhatTheWarmUpHasMeasured) {
+  VersionSpec spec = EchoSpec();
+  spec.warm_up = true;
+  const auto version = ModelVersion::Create(FakeFor(spec), spec, nullptr).value();
+  EXPECT_FALSE(version->spec().pipeline.run_samples.empty());
+  EXPECT_EQ(version->spec().pipeline.batching.max_batch_rows, 8);
+}
+
+// Runs twenty times as long on any other thread than the one that made it: a second lane cannot pay, however busy the machine is.
+class OneThreadSession : public session::FakeSession {
+ public:
+  OneThreadSession() : FakeSession(SignatureOf(EchoSpec())) {}
+  Status Run(const std::vector<session::Tensor>& inputs, const std::vector<size_t>& outputs, session::RunControl& control,
+             std::vector<session::Tensor>* results) const override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::this_thread::get_id() == maker_ ? 1 : 20));
+    return FakeSession::Run(inputs, outputs, control, results);
+  }
+
+ private:
+  const std::thread::id maker_ = std::this_thread::get_id();
+};
+
+TEST(ModelVersion, KeepsOneLaneWhereASecondOneDoesNotPay) {
+  VersionSpec spec = EchoSpec();
+  spec.pipeline.batching.lanes = 2;
+  spec.lanes_if_faster = spec.warm_up = true;
+  const VersionReport report = ReportOf(spec, std::make_shared<OneThreadSession>());
+  EXPECT_EQ(report.lanes, 1);
+  ASSERT_FALSE(report.notes.empty());
+  EXPECT_EQ(report.notes.back().rfind("one lane runs;", 0), 0u) << report.notes.back();
+}
+
+TEST(ModelVersion, KeepsConfiguredLanesThatDoNotPayAndSaysSo) {
+  VersionSpec spec = EchoSpec();
+  spec.pipeline.batching.lanes = 3;
+  spec.warm_up = true;
+  const VersionReport report = ReportOf(spec, std::make_shared<OneThreadSession>());
+  EXPECT_EQ(report.lanes, 3);
+  ASSERT_FALSE(report.notes.empty());
+  EXPECT_EQ(report.notes.back().rfind("3 lanes run as configured, although ", 0), 0u) << report.notes.back();
+}
+
+TEST(ModelVersion, KeepsOneLaneWhereNothingWasMeasured) {
+  VersionSpec spec = EchoSpec();
+  spec.pipeline.batching.lanes = 2;
+  spec.lanes_if_faster = true;
+  EXPECT_EQ(ReportOf(spec, FakeFor(spec)).lanes, 1);
 }
 
 }  // namespace

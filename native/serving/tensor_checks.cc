@@ -96,6 +96,8 @@ Status PlaceInputs(const ModelVersion& version, InferRequest* request, pipeline:
     if (spec.max_batch_size > 0) PENSTOCK_RETURN_IF_ERROR(CheckBatch(spec.max_batch_size, tensor, path, &batch));
     PENSTOCK_RETURN_IF_ERROR(CheckData(tensor, path));
     if (!AddMemory(tensor, &job->bytes)) return Status(StatusCode::kTensorSize, path + ": the sizes of the inputs overflow");
+    // grpc-js joins the chunks of a message before anybody sees it. Data that the codec made was decoded, which is no copy.
+    if (request->protocol == pipeline::Protocol::kGrpc && !tensor.data_is_checked) job->bytes_copied_before += tensor.data.size();
     job->inputs[version.session_input(position)] =
         pipeline::JobInput{tensor.dtype, std::move(tensor.shape), std::move(tensor.data), tensor.data_is_checked};
   }
@@ -106,6 +108,16 @@ Status PlaceInputs(const ModelVersion& version, InferRequest* request, pipeline:
   }
   job->rows = batch.rows == 0 ? 1 : batch.rows;
   return Status::Ok();
+}
+
+// The dims beyond the batch of every input where they may differ, as they lie in memory: ranks are checked, so equal text is equal shapes.
+std::string GroupOf(const ModelVersion& version, const pipeline::Job& job) {
+  std::string group;
+  for (const size_t position : version.inputs_to_match()) {
+    const std::vector<int64_t>& dims = job.inputs[position].dims;
+    group.append(reinterpret_cast<const char*>(dims.data() + 1), (dims.size() - 1) * sizeof(int64_t));
+  }
+  return group;
 }
 
 Status PlanOutputs(const ModelVersion& version, const InferRequest& request, pipeline::Job* job, ReplyPlan* plan) {
@@ -146,6 +158,10 @@ Result<CheckedRequest> CheckRequest(const ModelVersion& version, InferRequest re
   PENSTOCK_RETURN_IF_ERROR(PlaceInputs(version, &request, checked.job.get()));
   // A tensor of four bytes in a message of megabytes keeps the megabytes: the limits on memory must see them.
   checked.job->bytes = std::max(checked.job->bytes, request.message_bytes);
+  checked.job->group = GroupOf(version, *checked.job);
+  checked.job->protocol = request.protocol;
+  checked.job->priority = request.priority;
+  checked.job->timeout_us = request.timeout_us;
   PENSTOCK_RETURN_IF_ERROR(PlanOutputs(version, request, checked.job.get(), &checked.plan));
   checked.plan.model_name = version.spec().model_name;
   checked.plan.model_version = std::to_string(version.spec().version);

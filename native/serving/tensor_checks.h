@@ -13,7 +13,7 @@
 namespace penstock::serving {
 
 struct CheckedRequest {
-  // Inputs, outputs, rows, bytes are filled in; token, sink, protocol, admission, deadline and pipeline are the engine's.
+  // Token, sink, admission, deadline and pipeline are the engine's to fill in, the rest is filled in.
   std::shared_ptr<pipeline::Job> job;
   ReplyPlan plan;
 };

@@ -19,7 +19,7 @@ class TensorChecks : public ::testing::Test {
     session::Signature signature = SignatureOf(spec_);
     std::swap(signature.inputs[0], signature.inputs[1]);
     std::swap(signature.outputs[0], signature.outputs[1]);
-    version_ = ModelVersion::Create(std::make_shared<session::FakeSession>(signature), spec_).value();
+    version_ = ModelVersion::Create(std::make_shared<session::FakeSession>(signature), spec_, nullptr).value();
   }
 
   static RequestTensor Image(int64_t rows = 1, int64_t width = 2) {
@@ -279,6 +279,58 @@ TEST_F(RawRequest, ABytesBodyIsOneElement) {
   EXPECT_EQ(checked.value().job->inputs[0].dims, (std::vector<int64_t>{1, 1}));
   EXPECT_TRUE(Check(DataType::kBytes, {1}, 0, "").ok()) << "an empty element";
   EXPECT_EQ(Check(DataType::kBytes, {2}, 0, "hello").status().code(), StatusCode::kRequestField);
+}
+
+// Of the pair above, with batches that are merged or not.
+std::string GroupOf(bool merges, InferRequest request) {
+  VersionSpec spec;
+  spec.max_batch_size = 4;
+  spec.inputs = {{"image", DataType::kFp32, {-1, 2, -1}}, {"mask", DataType::kBool, {-1, 3}}};
+  spec.outputs = {{"score", DataType::kFp32, {-1, 2, -1}}};
+  spec.pipeline.batching.merge = merges;
+  const auto version = MakeVersion(spec);
+  const Result<CheckedRequest> checked = CheckRequest(*version, std::move(request));
+  EXPECT_TRUE(checked.ok()) << checked.status().message();
+  return checked.value().job->group;
+}
+
+TEST_F(TensorChecks, RequestsOfOneGroupDifferInNothingButRows) {
+  const std::string narrow = GroupOf(true, Request({Image(1, 2), Mask(1)}));
+  EXPECT_EQ(narrow, GroupOf(true, Request({Mask(3), Image(3, 2)})));
+  EXPECT_NE(narrow, GroupOf(true, Request({Image(1, 3), Mask(1)})));
+}
+
+TEST_F(TensorChecks, WhereNothingIsMergedThereAreNoGroups) { EXPECT_EQ(GroupOf(false, Request({Image(1, 2), Mask(1)})), ""); }
+
+TEST(TensorChecksOfFixedShapes, NeedNoGroups) {
+  VersionSpec spec = EchoSpec();
+  spec.pipeline.batching.merge = true;
+  EXPECT_EQ(CheckRequest(*MakeVersion(spec), EchoRequest(2)).value().job->group, "");
+}
+
+TEST_F(TensorChecks, HandOnWhatTheClientAsksOfTheQueue) {
+  InferRequest request = Request({Image(), Mask()});
+  request.priority = 3;
+  request.timeout_us = 70;
+  request.protocol = pipeline::Protocol::kGrpc;
+  const Result<CheckedRequest> checked = CheckRequest(*version_, std::move(request));
+  ASSERT_TRUE(checked.ok()) << checked.status().message();
+  const pipeline::Job& job = *checked.value().job;
+  EXPECT_EQ(job.priority, 3u);
+  EXPECT_EQ(job.timeout_us, 70u);
+  EXPECT_EQ(job.protocol, pipeline::Protocol::kGrpc);
+}
+
+TEST_F(TensorChecks, CountTheCopyThatGrpcHasMadeOfBytesButNotOfWhatWasDecoded) {
+  const auto copied = [&](pipeline::Protocol protocol, bool decoded) {
+    InferRequest request = Request({Image(), Mask()});
+    request.protocol = protocol;
+    request.inputs[0].data_is_checked = decoded;
+    return CheckRequest(*version_, std::move(request)).value().job->bytes_copied_before;
+  };
+  EXPECT_EQ(copied(pipeline::Protocol::kGrpc, false), 16u + 3u);
+  EXPECT_EQ(copied(pipeline::Protocol::kGrpc, true), 3u);
+  EXPECT_EQ(copied(pipeline::Protocol::kHttp, false), 0u);
 }
 
 }  // namespace

@@ -57,7 +57,9 @@ inline std::shared_ptr<session::FakeSession> FakeFor(const VersionSpec& spec) {
   return std::make_shared<session::FakeSession>(SignatureOf(spec));
 }
 
-inline std::shared_ptr<ModelVersion> MakeVersion(const VersionSpec& spec) { return ModelVersion::Create(FakeFor(spec), spec).value(); }
+inline std::shared_ptr<ModelVersion> MakeVersion(const VersionSpec& spec) {
+  return ModelVersion::Create(FakeFor(spec), spec, nullptr).value();
+}
 
 inline InferRequest EchoRequest(int64_t rows = 1) {
   InferRequest request;

@@ -41,6 +41,10 @@ class FakeSession : public Session {
   void ThrowBadAlloc(bool throws) { Change([&] { throws_ = throws; }); }
   // Called with the inputs of every run, outside the lock; set it before the first run.
   void OnRun(std::function<void(const std::vector<Tensor>&)> observer) { observer_ = std::move(observer); }
+  // Decides by its inputs how a run that passed the gate ends; called outside the lock, may block. Set it before the first run.
+  void JudgeRuns(std::function<Status(const std::vector<Tensor>&)> judge) { judge_ = std::move(judge); }
+  // Changes what a successful run gives; called outside the lock. Set it before the first run.
+  void AlterResults(std::function<void(std::vector<Tensor>*)> alter) { alter_ = std::move(alter); }
 
   // Blocks until so many runs in all have started.
   void WaitForStarted(size_t runs) const {
@@ -50,6 +54,8 @@ class FakeSession : public Session {
   size_t started() const { return Read(started_); }
   size_t most_at_once() const { return Read(most_at_once_); }
   std::set<std::thread::id> threads() const { return Read(threads_); }
+  // The first dimension of the first input of each run, in the order in which they started; 0 where there is none.
+  std::vector<int64_t> rows_per_run() const { return Read(rows_per_run_); }
 
   const Signature& signature() const override { return signature_; }
   std::unique_ptr<RunControl> NewRunControl() const override { return std::make_unique<Control>(shared_); }
@@ -64,6 +70,7 @@ class FakeSession : public Session {
       ++started_;
       most_at_once_ = std::max(most_at_once_, ++running_);
       threads_.insert(std::this_thread::get_id());
+      rows_per_run_.push_back(inputs.empty() || inputs[0].dims.empty() ? 0 : inputs[0].dims[0]);
       shared_->changed.notify_all();
       shared_->changed.wait(lock, [&] { return !gate_shut_ || own.terminated; });
       --running_;
@@ -72,6 +79,7 @@ class FakeSession : public Session {
       failure = failure_;
     }
     if (!failure.ok()) return failure;
+    if (judge_) PENSTOCK_RETURN_IF_ERROR(judge_(inputs));
     for (const size_t output : outputs) {
       const Tensor& source = inputs[output % inputs.size()];
       Result<std::shared_ptr<memory::Block>> block = memory::BlockPool::Process().Allocate(source.bytes.size);
@@ -79,6 +87,7 @@ class FakeSession : public Session {
       if (source.bytes.size != 0) std::memcpy(block.value()->data(), source.bytes.data, source.bytes.size);
       results->push_back(Tensor{source.dtype, source.dims, memory::WholeSlice(std::move(block).value())});
     }
+    if (alter_) alter_(results);
     return Status::Ok();
   }
 
@@ -117,6 +126,8 @@ class FakeSession : public Session {
   const Signature signature_;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   std::function<void(const std::vector<Tensor>&)> observer_;
+  std::function<Status(const std::vector<Tensor>&)> judge_;
+  std::function<void(std::vector<Tensor>*)> alter_;
   bool gate_shut_ = false;
   bool throws_ = false;
   Status failure_;
@@ -124,6 +135,7 @@ class FakeSession : public Session {
   mutable size_t running_ = 0;
   mutable size_t most_at_once_ = 0;
   mutable std::set<std::thread::id> threads_;
+  mutable std::vector<int64_t> rows_per_run_;
 };
 
 }  // namespace penstock::session

@@ -49,6 +49,10 @@ export interface NativeEngineOptions {
   readonly maxInFlightRequests: number;
   /** Input bytes of those; 0 = unbounded. */
   readonly maxInFlightBytes: number;
+  /** Microseconds that an idle lane looks for work before it sleeps; 0 = it sleeps at once. */
+  readonly laneSpinUs: number;
+  /** CPUs that this process may use. */
+  readonly cpus: number;
 }
 
 export interface NativeApiTensor {
@@ -67,9 +71,49 @@ export interface NativeVersionSpec {
   readonly outputs: readonly NativeApiTensor[];
   /** Threads that run the model, >= 1. */
   readonly lanes: number;
-  /** 0 = unbounded. */
+  /** Lanes beyond the first are kept only where a measurement at load shows that they pay. */
+  readonly lanesIfFaster: boolean;
+  readonly batching: NativeBatching;
+}
+
+/** Triton's ModelQueuePolicy. */
+export interface NativeQueuePolicy {
+  /** At its timeout a request ends (false) or steps behind the others of its level (true). */
+  readonly delays: boolean;
+  /** Microseconds of waiting; 0 = none. */
+  readonly defaultTimeoutUs: number;
+  readonly allowTimeoutOverride: boolean;
+  /** 0 = only the bound of the whole queue. */
+  readonly maxQueueSize: number;
+}
+
+/** Triton's `dynamic_batching`, the server's bounds, and the latency goal. */
+export interface NativeBatching {
+  /** Whether requests share a batch; `checked`: only where two different rows run together and apart agree. */
+  readonly merge: 'never' | 'always' | 'checked';
+  /** Rising. These or a delay: the configuration decides when a batch starts; otherwise the engine does. */
+  readonly preferredBatchSizes: readonly number[];
+  readonly maxQueueDelayUs: number;
+  readonly preserveOrdering: boolean;
+  /** 0 = one level. */
+  readonly priorityLevels: number;
+  readonly defaultPriorityLevel: number;
+  readonly defaultQueuePolicy: NativeQueuePolicy;
+  readonly priorityQueuePolicies: readonly { readonly level: number; readonly policy: NativeQueuePolicy }[];
+  /** Milliseconds that a request without a deadline of its own may take; 0 = none. */
+  readonly latencyGoalMs: number;
+  /** Requests waiting, of all levels; 0 = unbounded. */
   readonly maxQueueSize: number;
   readonly maxQueueBytes: number;
+}
+
+/** A version that is warm and whose lanes run, and what became of the wishes in its specification. */
+export interface NativeCreatedVersion {
+  readonly handle: NativeVersion;
+  readonly lanes: number;
+  readonly merges: boolean;
+  /** For the log: why a wish was not granted, or why there was no warm-up. */
+  readonly notes: readonly string[];
 }
 
 export interface NativeCatalogVersion {
@@ -135,7 +179,17 @@ export interface NativeStatistics {
   /** Of successes, by protocol. */
   readonly latencies: { readonly http: NativeLatencies; readonly grpc: NativeLatencies };
   readonly bytesReceived: number;
-  readonly bytesCopied: number;
+  /** Of inputs, since they were received; more than `bytesReceived` where a byte was copied more than once. */
+  readonly inputBytesCopied: number;
+  /** Of outputs: handed out, and copied on their way into a reply. */
+  readonly bytesHandedOut: number;
+  readonly outputBytesCopied: number;
+  /** Requests that were dropped when their turn came, because they could not have been answered in time any more. */
+  readonly droppedAtDispatch: number;
+  /** Threads that run the model. */
+  readonly lanes: number;
+  /** Time that they were busy with batches, of all together. */
+  readonly laneBusyNs: number;
   /** Now waiting, not yet running. */
   readonly queueLength: number;
 }
@@ -159,10 +213,13 @@ export interface NativeCompletion {
   readonly message: string;
   /** Request id that the client gave; empty = none. */
   readonly requestId: string;
-  /** HTTP: the JSON document. gRPC: the whole ModelInferResponse. Owned by JavaScript. */
-  readonly head: Buffer | null;
-  /** HTTP: true when `tails` hold binary outputs, so that Inference-Header-Content-Length is head.length. */
-  readonly binary: boolean;
+  /**
+   * HTTP: the JSON document. gRPC: the whole ModelInferResponse. Owned by JavaScript. A small answer comes as a text of one character
+   * (Latin-1) for each byte, over HTTP with its binary outputs behind the document: a text costs much less than a Buffer.
+   */
+  readonly head: Buffer | string | null;
+  /** HTTP: bytes of the JSON document when binary outputs follow, for Inference-Header-Content-Length; -1 = none follow. */
+  readonly jsonBytes: number;
   /**
    * HTTP: binary outputs in order, uncopied where large: ranges of native memory until given back with `release`. An output beyond
    * 1 GiB comes as several.
@@ -177,6 +234,8 @@ export interface NativeRefusal {
   readonly status: number;
   readonly message: string;
   readonly requestId: string;
+  /** Milliseconds after which a retry makes sense, without jitter; 0 = nothing is known. */
+  readonly retryAfterMs: number;
 }
 
 /** One environment's door to the engine. Closed by `close`, by the end of its thread, or by garbage collection, whichever is first. */
@@ -203,6 +262,31 @@ export interface NativeSink {
   close(): void;
 }
 
+/** A port that the process listens on. Main thread. Closed by `close` or by garbage collection, whichever is first. */
+export interface NativeListener {
+  readonly port: number;
+  /** [sync] Accepts what has connected already, then stops listening. Connections stay. May be repeated. */
+  close(): void;
+}
+
+/** A front-end thread's part of the connections of one port. Closed by `close`, by the end of its thread, or by garbage collection. */
+export interface NativeConnections {
+  /** [sync] One of the connections handed to this thread has ended. */
+  ended(): void;
+  /** [sync] No connection comes any more; those that were on their way are closed. May be repeated. */
+  close(): void;
+}
+
+/** The ports whose connections the accept threads hand out. */
+export type NativePortName = 'http' | 'grpc';
+
+/** Connections of one port that one front-end thread has, those on their way to it included. */
+export interface NativeConnectionCount {
+  readonly port: NativePortName;
+  readonly thread: number;
+  readonly connections: number;
+}
+
 export interface NativeAddon {
   /** [sync] The native half of the error table: `[number, code]`. */
   statusCodes(): readonly (readonly [number, string])[];
@@ -227,8 +311,8 @@ export interface NativeAddon {
   exitNow(code: number): never;
   /** [async] Loads a model file on a loader thread. `intraOpThreads` 0 = the shared pool. */
   openSession(options: { readonly modelPath: string; readonly intraOpThreads: number }): Promise<NativeSession>;
-  /** [sync] Starts the lanes of a version; it serves once a catalog names it. */
-  createVersion(session: NativeSession, spec: NativeVersionSpec): NativeVersion;
+  /** [async] Warms a version up on a loader thread and starts its lanes; it serves once a catalog names it. */
+  createVersion(session: NativeSession, spec: NativeVersionSpec): Promise<NativeCreatedVersion>;
   /** [sync] Swaps the catalog. Versions that are not in it any more retire once their requests have ended. */
   publishCatalog(models: readonly NativeCatalogModel[]): void;
   /** [sync] A ready document of a model or version (empty version = default). Throws what `Find` says. */
@@ -243,6 +327,23 @@ export interface NativeAddon {
   health(): { readonly json: string; readonly ageMs: number };
   /** [sync] `onCompletions` gets every outcome since the last call, on this environment's thread. */
   openSink(onCompletions: (completions: readonly NativeCompletion[]) => void): NativeSink;
+  /**
+   * [sync] Listens, and accepts on a thread of its own once a front-end thread takes connections. Connections beyond `maxConnections` are
+   * closed at once. Port 0 picks a free one. Throws `ERR_PORT_BUSY` and `ERR_CONFIG_OPTION` in words for operators.
+   */
+  openListener(options: {
+    readonly name: NativePortName;
+    readonly host: string;
+    readonly port: number;
+    readonly maxConnections: number;
+  }): NativeListener;
+  /**
+   * [sync] Joins those that take connections of a port: each goes, as a file descriptor that is theirs, to the one that has fewest.
+   * `thread` is what this one is called in `connectionCounts`.
+   */
+  takeConnections(name: NativePortName, thread: number, onConnection: (fd: number) => void): NativeConnections;
+  /** [sync] One for each thread and port. */
+  connectionCounts(): readonly NativeConnectionCount[];
 }
 
 const require = createRequire(import.meta.url);

@@ -2,12 +2,12 @@
 import {
   addon,
   type NativeCatalogModel,
+  type NativeCreatedVersion,
   type NativeEngineOptions,
   type NativeSession,
-  type NativeVersion,
   type NativeVersionSpec,
 } from './addon.js';
-import { callNative, fromNative } from './native-errors.js';
+import { awaitNative, callNative } from './native-errors.js';
 
 /** Loads ONNX Runtime and creates the engine of the process. Throws ERR_ORT_LIBRARY; ERR_INTERNAL when it is running already. */
 export function startEngine(options: NativeEngineOptions): void {
@@ -30,17 +30,13 @@ export function exitNow(code: number): never {
 }
 
 /** `intraOpThreads` 0 = the shared pool. Rejects with ERR_MODEL_LOAD or ERR_MEMORY. */
-export async function openSession(modelPath: string, intraOpThreads: number): Promise<NativeSession> {
-  try {
-    return await addon.openSession({ modelPath, intraOpThreads });
-  } catch (thrown) {
-    throw fromNative(thrown);
-  }
+export function openSession(modelPath: string, intraOpThreads: number): Promise<NativeSession> {
+  return awaitNative(() => addon.openSession({ modelPath, intraOpThreads }));
 }
 
-/** Starts the lanes of a version. Throws ERR_MODEL_CONFIG when the specification does not fit the session. */
-export function createVersion(session: NativeSession, spec: NativeVersionSpec): NativeVersion {
-  return callNative(() => addon.createVersion(session, spec));
+/** Warms a version up and starts its lanes. Rejects with ERR_MODEL_CONFIG when the specification does not fit the session. */
+export function createVersion(session: NativeSession, spec: NativeVersionSpec): Promise<NativeCreatedVersion> {
+  return awaitNative(() => addon.createVersion(session, spec));
 }
 
 /** Swaps the catalog. Versions that are not in it any more retire once their requests have ended. */
@@ -50,9 +46,12 @@ export function publishCatalog(models: readonly NativeCatalogModel[]): void {
 
 export type {
   NativeApiTensor,
+  NativeBatching,
   NativeCatalogModel,
   NativeCatalogVersion,
+  NativeCreatedVersion,
   NativeEngineOptions,
+  NativeQueuePolicy,
   NativeSession,
   NativeSignature,
   NativeTensorSpec,

@@ -2,15 +2,19 @@
 import { ServerError } from '../errors.js';
 import { addon, type NativeCompletion, type NativeRefusal, type NativeSink } from './addon.js';
 import { nativeError } from './native-errors.js';
+import { PendingHandlers } from './pending-handlers.js';
 
 /** The answer to an accepted request. `release` must be called once the bytes have left (or will never leave); it may be repeated. */
 export interface InferReply {
   /** Request id that the client gave; empty = none. */
   readonly requestId: string;
-  /** HTTP: the JSON document. gRPC: the whole ModelInferResponse. */
-  readonly head: Buffer;
-  /** HTTP: the reply is binary, `Inference-Header-Content-Length` is `head.length`. */
-  readonly binary: boolean;
+  /**
+   * HTTP: the JSON document. gRPC: the whole ModelInferResponse. A small answer is a text of one character (Latin-1) for each byte, over
+   * HTTP with its binary outputs behind the document.
+   */
+  readonly head: Buffer | string;
+  /** HTTP: `Inference-Header-Content-Length`; -1 = the reply is not binary. */
+  readonly jsonBytes: number;
   /** HTTP: binary outputs after the head. Native memory until `release`; empty afterwards. */
   readonly tails: readonly Buffer[];
   release(): void;
@@ -41,15 +45,14 @@ export class RefusedError extends ServerError {
   readonly requestId: string;
   constructor(refusal: NativeRefusal) {
     const { code, message } = nativeError(refusal.status, refusal.message);
-    super(code, message);
+    super(code, message, { retryAfterMs: refusal.retryAfterMs });
     this.requestId = refusal.requestId;
   }
 }
 
 export class Inference {
-  readonly #handlers = new Map<number, InferHandler>();
+  readonly #handlers = new PendingHandlers<InferHandler>();
   readonly #sink: NativeSink;
-  #nextToken = 1;
 
   constructor() {
     this.#sink = addon.openSink((completions) => this.#deliver(completions));
@@ -57,19 +60,19 @@ export class Inference {
 
   /** Accepted requests that have had no outcome yet. */
   get pending(): number {
-    return this.#handlers.size;
+    return this.#handlers.count;
   }
 
   /** Returns a token to cancel by. Throws `RefusedError` when the request is refused at once; the handler is not called then. */
   submitHttp(message: HttpInferMessage, handler: InferHandler): number {
-    const token = this.#nextToken++;
+    const token = this.#handlers.nextToken;
     const { model, version, chunks, jsonBytes, timeoutMs } = message;
     return this.#settle(token, handler, this.#sink.submitHttp(token, model, version, chunks, jsonBytes, timeoutMs));
   }
 
   /** As `submitHttp`, for one serialised ModelInferRequest. */
   submitGrpc(message: Uint8Array, timeoutMs: number, handler: InferHandler): number {
-    const token = this.#nextToken++;
+    const token = this.#handlers.nextToken;
     return this.#settle(token, handler, this.#sink.submitGrpc(token, message, timeoutMs));
   }
 
@@ -87,14 +90,13 @@ export class Inference {
   /** Completions are delivered by later turns of this thread, so the handler is never too late. */
   #settle(token: number, handler: InferHandler, refusal: NativeRefusal | null): number {
     if (refusal !== null) throw new RefusedError(refusal);
-    this.#handlers.set(token, handler);
+    this.#handlers.add(handler);
     return token;
   }
 
   #deliver(completions: readonly NativeCompletion[]): void {
     for (const completion of completions) {
-      const handler = this.#handlers.get(completion.token);
-      this.#handlers.delete(completion.token);
+      const handler = this.#handlers.take(completion.token);
       if (handler === undefined) {
         this.#sink.release(completion.ranges);
       } else if (completion.head === null) {
@@ -103,7 +105,7 @@ export class Inference {
         handler.onReply({
           requestId: completion.requestId,
           head: completion.head,
-          binary: completion.binary,
+          jsonBytes: completion.jsonBytes,
           tails: completion.tails,
           release: completion.ranges.length === 0 ? NOTHING_TO_RELEASE : () => this.#sink.release(completion.ranges),
         });

@@ -8,7 +8,7 @@ export function nativeError(status: number, message: string): ServerError {
 }
 
 /** Errors that the addon throws carry `status`; everything else passes through unchanged. */
-export function fromNative(thrown: unknown): unknown {
+function fromNative(thrown: unknown): unknown {
   if (thrown instanceof Error && 'status' in thrown && typeof thrown.status === 'number') {
     return nativeError(thrown.status, thrown.message);
   }
@@ -19,6 +19,15 @@ export function fromNative(thrown: unknown): unknown {
 export function callNative<T>(call: () => T): T {
   try {
     return call();
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+}
+
+/** As `callNative`, for a call that ends later. */
+export async function awaitNative<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
   } catch (thrown) {
     throw fromNative(thrown);
   }

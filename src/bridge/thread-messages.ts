@@ -1,16 +1,16 @@
 /** The typed messages between the main thread (control plane) and a front-end thread. Plain data only: it crosses by structured clone. */
 import type { ErrorCode } from '../errors.js';
+import type { NativePortName } from './addon.js';
 
 /** Handed to a front-end thread as its workerData. */
 export interface FrontEndOptions {
-  readonly host: string;
-  /** 0 = any free port; null = this front end is off. */
-  readonly httpPort: number | null;
-  readonly grpcPort: number | null;
+  /** Which of the front-end threads this is, from 0; one that replaces another takes its number. */
+  readonly thread: number;
+  /** Whose connections this thread takes. */
+  readonly ports: readonly NativePortName[];
   readonly maxRequestBytes: number;
   /** HTTP bodies being taken in by this thread at one time; 0 = unbounded. */
   readonly maxReceivingBytes: number;
-  readonly maxConnections: number;
   /** Streams of one HTTP/2 connection at one time. */
   readonly maxConcurrentStreams: number;
   /** Milliseconds a client may take for its headers, for its whole request, and between two requests. */
@@ -23,12 +23,13 @@ export interface FrontEndOptions {
 }
 
 export type ToFrontEnd =
-  /** Stop listening, tell clients to go, finish what was accepted, then answer `drained`. */
+  /** The ports are closed: tell clients to go, finish what was accepted, then answer `drained`. */
   | { readonly type: 'drain' }
   /** Close every connection now. */
   | { readonly type: 'destroy' };
 
 export type FromFrontEnd =
-  | { readonly type: 'listening'; readonly httpPort: number | null; readonly grpcPort: number | null }
+  /** It takes connections. */
+  | { readonly type: 'listening' }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'drained' };

@@ -78,6 +78,15 @@ export const OPTIONS = {
     description: 'largest request of either protocol, after decompression',
     triton: 'http-max-input-size',
   },
+  frontEndThreads: {
+    flag: 'front-end-threads',
+    type: 'count',
+    default: 0,
+    max: 64,
+    zero: 'half of the CPUs that the cgroup lets this process use, 8 at most',
+    description: 'threads that serve the HTTP and the gRPC port together',
+    triton: null,
+  },
   maxConnections: {
     flag: 'max-connections',
     type: 'count',
@@ -108,7 +117,7 @@ export const OPTIONS = {
     type: 'bytes',
     default: 1024 * MIB,
     zero: 'no limit',
-    description: 'bytes of all HTTP bodies that are being received or decompressed; more are refused as unavailable',
+    description: 'HTTP bodies being received or decompressed, shared out among the front-end threads (each: one largest request at least)',
     triton: null,
   },
   maxQueueSize: {
@@ -116,7 +125,7 @@ export const OPTIONS = {
     type: 'count',
     default: 2048,
     zero: 'no limit',
-    description: 'requests waiting in the queue of one model version, where its configuration does not say',
+    description: 'requests waiting in the queue of one model version, where its configuration does not bound every priority level',
     triton: null,
   },
   maxQueueBytes: {
@@ -215,6 +224,15 @@ export const OPTIONS = {
     max: 1024,
     zero: 'as many as the cgroup lets this process use',
     description: 'threads that ONNX Runtime computes with on the CPU',
+    triton: null,
+  },
+  laneSpinUs: {
+    flag: 'lane-spin-us',
+    type: 'count',
+    default: 50,
+    max: 10_000,
+    zero: 'it sleeps at once',
+    description: 'microseconds that a thread which runs models looks for more work before it sleeps, while a CPU is spare',
     triton: null,
   },
   ortLibrary: {

@@ -7,8 +7,8 @@ export interface ErrorReply {
   readonly grpcStatus: number;
   /** What the client may read. */
   readonly message: string;
-  /** Seconds after which a retry makes sense; 0 = say nothing. */
-  readonly retryAfterSeconds: number;
+  /** Milliseconds after which a retry makes sense, before any jitter (retry-delay.ts); 0 = say nothing. */
+  readonly retryAfterMs: number;
   /** The whole truth, for the log. */
   readonly error: ServerError;
 }
@@ -26,8 +26,9 @@ const STATUS: Readonly<Record<ErrorClass, { readonly http: number; readonly grpc
 /** Their texts speak of our insides, which a client must not see. */
 const HIDDEN: ReadonlySet<ErrorCode> = new Set(['ERR_INTERNAL', 'ERR_CLOSED', 'ERR_ORT_LIBRARY']);
 
-/** Overload passes within a second or so; a version that is not ready may take minutes. */
+/** Overload passes within a second or so, where the engine does not know better; a version that is not ready may take minutes. */
 const RETRY_SOON: ReadonlySet<ErrorCode> = new Set(['ERR_QUEUE_FULL', 'ERR_IN_FLIGHT_FULL']);
+const SOON_MS = 1000;
 
 /** Anything thrown, as a client may see it. What is not a `ServerError` is "internal error" and nothing more. */
 export function errorReply(thrown: unknown): ErrorReply {
@@ -37,7 +38,7 @@ export function errorReply(thrown: unknown): ErrorReply {
     httpStatus: http,
     grpcStatus: grpc,
     message: HIDDEN.has(error.code) ? 'internal error' : error.message,
-    retryAfterSeconds: RETRY_SOON.has(error.code) ? 1 : 0,
+    retryAfterMs: error.retryAfterMs || (RETRY_SOON.has(error.code) ? SOON_MS : 0),
     error,
   };
 }

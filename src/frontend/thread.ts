@@ -8,11 +8,17 @@ import { GrpcListener } from './grpc/listener.js';
 import { HealthWatch } from './health-watch.js';
 import { HttpListener } from './http/listener.js';
 import { RequestLog } from './request-log.js';
+import { TakenConnections } from './taken-connections.js';
 
 if (parentPort === null) throw new Error('frontend/thread.js is the entry of a worker thread');
 const port = parentPort;
 const options = workerData as FrontEndOptions;
 const log = createLogger({ level: options.logLevel, name: 'frontend' });
+/**
+ * What is accepted but not delivered yet comes within one turn of the event loop: it was sent before whoever asks for a drain asked, and a
+ * turn looks at all handles.
+ */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 // One request's fault that nobody caught is logged; the other requests of this thread go on.
 process.on('uncaughtException', (err) => log.error({ err }, 'uncaught exception in a front-end thread'));
@@ -21,24 +27,28 @@ process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejectio
 const inference = new Inference();
 const health = new HealthWatch();
 const requestLog = new RequestLog(log, options.accessLog);
-const http = options.httpPort === null ? null : new HttpListener(options, inference, health, requestLog);
-const grpc = options.grpcPort === null ? null : new GrpcListener(options, inference, health, requestLog);
+const listeners: (HttpListener | GrpcListener)[] = [];
+const connections: TakenConnections[] = [];
 let drained: Promise<void> | undefined;
 
 port.on('message', (message: ToFrontEnd) => {
   if (message.type === 'drain') void drain();
   else destroy();
 });
-await start();
+start();
 
-async function start(): Promise<void> {
+function start(): void {
   try {
-    const httpPort = http === null ? null : await http.listen(options.httpPort ?? 0);
-    const grpcPort = grpc === null ? null : await grpc.listen(options.grpcPort ?? 0);
-    send({ type: 'listening', httpPort, grpcPort });
+    for (const name of options.ports) {
+      const isHttp = name === 'http';
+      const listener = new (isHttp ? HttpListener : GrpcListener)(options, inference, health, requestLog);
+      listeners.push(listener);
+      connections.push(new TakenConnections(name, options.thread, isHttp, (socket) => listener.accept(socket)));
+    }
+    send({ type: 'listening' });
   } catch (thrown) {
     const error = asServerError(thrown);
-    log.debug({ err: error }, 'cannot listen');
+    log.debug({ err: error }, 'cannot take connections');
     send({ type: 'failed', code: error.code, message: error.message });
     destroy();
   }
@@ -46,14 +56,16 @@ async function start(): Promise<void> {
 
 /** Every accepted request holds its connection open, so nothing is left when the last one has ended. */
 function drain(): Promise<void> {
-  drained ??= Promise.all([http?.drain(), grpc?.drain()]).then(() => send({ type: 'drained' }));
+  drained ??= turn()
+    .then(() => Promise.all(listeners.map((listener) => listener.drain())))
+    .then(() => send({ type: 'drained' }));
   return drained;
 }
 
 /** The thread ends by itself afterwards: nothing keeps its event loop alive. */
 function destroy(): void {
-  http?.destroy();
-  grpc?.destroy();
+  for (const taken of connections) taken.close();
+  for (const listener of listeners) listener.destroy();
   health.close();
   inference.close();
   port.close();

@@ -3,11 +3,6 @@ import { Worker } from 'node:worker_threads';
 import type { FromFrontEnd, FrontEndOptions, ToFrontEnd } from '../bridge/thread-messages.js';
 import { ServerError } from '../errors.js';
 
-export interface FrontEndPorts {
-  readonly http: number | null;
-  readonly grpc: number | null;
-}
-
 /** A thread that was told to go gets this long before it is terminated. */
 const DESTROY_GRACE_MS = 1000;
 
@@ -17,10 +12,10 @@ export class FrontEndThread {
   readonly #drained: Promise<void>;
   #leaving = false;
   #isListening = false;
-  /** Resolves with the ports; rejects with what the thread says, or when it ends before it listens. */
-  readonly listening: Promise<FrontEndPorts>;
+  /** Resolves when it takes connections; rejects with what the thread says, or when it ends before that. */
+  readonly listening: Promise<void>;
 
-  /** `onLost` is called when the thread ends without having been told to, after it was listening. */
+  /** `onLost` is called when the thread ends without having been told to, after `listening`. */
   constructor(script: URL, options: FrontEndOptions, onLost: (error: ServerError) => void) {
     this.#worker = new Worker(script, { workerData: options });
     let cause: unknown;
@@ -28,7 +23,7 @@ export class FrontEndThread {
 
     let markDrained = (): void => {};
     this.#drained = new Promise((resolve) => (markDrained = resolve));
-    let resolveListening: (ports: FrontEndPorts) => void = () => {};
+    let resolveListening = (): void => {};
     let rejectListening: (error: ServerError) => void = () => {};
     this.listening = new Promise((resolve, reject) => ([resolveListening, rejectListening] = [resolve, reject]));
     // Whoever drains before the thread listens does not wait for this promise.
@@ -38,7 +33,7 @@ export class FrontEndThread {
       switch (message.type) {
         case 'listening':
           this.#isListening = true;
-          resolveListening({ http: message.httpPort, grpc: message.grpcPort });
+          resolveListening();
           break;
         case 'failed':
           rejectListening(new ServerError(message.code, message.message));
@@ -59,7 +54,7 @@ export class FrontEndThread {
     });
   }
 
-  /** Stops listening and finishes accepted requests; resolves when that is done or the thread has ended. One that does not listen yet just ends. May be repeated. */
+  /** Finishes accepted requests; resolves when that is done or the thread has ended. One that does not listen yet just ends. May be repeated. */
   drain(): Promise<void> {
     if (!this.#isListening) return this.destroy();
     this.#leaving = true;

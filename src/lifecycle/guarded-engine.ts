@@ -11,13 +11,16 @@ export class GuardedEngine {
   #stopped: boolean | undefined;
 
   constructor(options: Options) {
-    this.cpuThreads = options.cpuThreads === 0 ? usableCpus() : options.cpuThreads;
+    const cpus = usableCpus();
+    this.cpuThreads = options.cpuThreads === 0 ? cpus : options.cpuThreads;
     startEngine({
       ortLibrary: findOrtLibrary(options.ortLibrary),
       intraOpThreads: this.cpuThreads,
       maxRequestBytes: options.maxRequestBytes,
       maxInFlightRequests: options.maxInFlightRequests,
       maxInFlightBytes: options.maxInFlightBytes,
+      laneSpinUs: options.laneSpinUs,
+      cpus,
     });
     process.once('exit', (code) => {
       // A model file that is being read cannot be interrupted.

@@ -11,11 +11,17 @@ export interface MemoryBound {
   readonly acceptedBytes: number | null;
 }
 
-export function memoryBound(options: Options): MemoryBound {
+/** Each thread's part of --max-receiving-bytes: never less than one request may have, or a server with many threads would refuse it. 0 = no limit. */
+export function receivingBytesPerThread({ maxReceivingBytes, maxRequestBytes }: Options, threads: number): number {
+  return maxReceivingBytes === 0 ? 0 : Math.max(maxRequestBytes, Math.floor(maxReceivingBytes / threads));
+}
+
+/** `threads`: those that serve the ports. */
+export function memoryBound(options: Options, threads: number): MemoryBound {
   const receiving = options.maxConnections * options.maxRequestBytes;
   const accepted = [options.maxInFlightBytes, options.maxInFlightRequests * options.maxRequestBytes].filter((bytes) => bytes > 0);
   return {
-    receivingHttpBytes: options.allowHttp ? Math.min(receiving, options.maxReceivingBytes || Infinity) : 0,
+    receivingHttpBytes: options.allowHttp ? Math.min(receiving, receivingBytesPerThread(options, threads) * threads || Infinity) : 0,
     receivingGrpcBytes: options.allowGrpc ? receiving * options.grpcMaxConcurrentStreams : 0,
     acceptedBytes: accepted.length === 0 ? null : Math.min(...accepted),
   };

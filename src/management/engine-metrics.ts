@@ -47,6 +47,20 @@ const TRITON_COUNTERS: readonly (readonly [name: string, help: string, read: Rea
   ],
 ];
 
+const COUNTERS: readonly (readonly [name: string, help: string, read: ReadStatistic])[] = [
+  ['penstock_tensor_bytes_received_total', 'Bytes of input tensors that came in', (of) => of.bytesReceived],
+  ['penstock_tensor_bytes_handed_out_total', 'Bytes of output tensors that were answered with', (of) => of.bytesHandedOut],
+  [
+    'penstock_requests_dropped_at_dispatch_total',
+    'Accepted requests that were dropped when their turn came, because it had become too late for them',
+    (of) => of.droppedAtDispatch,
+  ],
+  ['penstock_lane_busy_seconds_total', 'Time that threads were busy running the model, of all together', (of) => of.laneBusyNs / 1e9],
+];
+
+/** Powers of two; larger batches are rare. */
+const BATCH_ROWS_BOUNDS = Array.from({ length: 11 }, (_, power) => 2 ** power);
+
 const HISTOGRAMS: readonly (readonly [name: string, help: string, read: (of: NativeLatencies) => NativeHistogram])[] = [
   ['penstock_request_duration_seconds', 'Time from the acceptance of a request to its outcome', (of) => of.requestSeconds],
   ['penstock_queue_duration_seconds', 'Time that a request waited for its run', (of) => of.queueSeconds],
@@ -95,15 +109,35 @@ export function registerEngineMetrics(registry: Registry, read: () => EngineRead
     );
   }
 
+  for (const [name, help, value] of COUNTERS) sampledCounter(registry, { name, help, labelNames: MODEL_LABELS }, eachVersion(value));
   sampledCounter(
     registry,
-    { name: 'penstock_tensor_bytes_received_total', help: 'Bytes of input tensors that came in', labelNames: MODEL_LABELS },
-    eachVersion((of) => of.bytesReceived),
+    {
+      name: 'penstock_tensor_bytes_copied_total',
+      help: 'Bytes of tensors that were copied, counted once for each copy',
+      labelNames: [...MODEL_LABELS, 'direction'],
+    },
+    () => [
+      ...eachVersion((of) => of.inputBytesCopied, { direction: 'input' })(),
+      ...eachVersion((of) => of.outputBytesCopied, { direction: 'output' })(),
+    ],
   );
-  sampledCounter(
+  sampledHistogram(registry, { name: 'penstock_batch_rows', help: 'Rows of a run', labelNames: MODEL_LABELS }, BATCH_ROWS_BOUNDS, () =>
+    readings().statistics.map((of) => batchRowsSample(labelsOf(of), of.batches)),
+  );
+  sampledGauge(
     registry,
-    { name: 'penstock_tensor_bytes_copied_total', help: 'Bytes of tensors that were copied', labelNames: [...MODEL_LABELS, 'direction'] },
-    eachVersion((of) => of.bytesCopied, { direction: 'input' }),
+    { name: 'penstock_lanes', help: 'Threads that run the model', labelNames: MODEL_LABELS },
+    eachVersion((of) => of.lanes),
+  );
+  sampledGauge(
+    registry,
+    { name: 'penstock_connections', help: 'Open connections that a front-end thread serves', labelNames: ['protocol', 'thread'] },
+    () =>
+      readings().connections.map(({ port, thread, connections }) => ({
+        labels: { protocol: port, thread: String(thread) },
+        value: connections,
+      })),
   );
   for (const [name, help, value] of GAUGES) {
     sampledGauge(registry, { name, help, labelNames: [] }, () => [{ labels: {}, value: value(readings().gauges) }]);
@@ -132,4 +166,17 @@ function micros({ ns }: NativeDuration): number {
 
 function histogramSample(labels: Labels, { buckets, count, sumSeconds }: NativeHistogram): HistogramSample {
   return { labels, buckets, count, sum: sumSeconds };
+}
+
+function batchRowsSample(labels: Labels, batches: NativeStatistics['batches']): HistogramSample {
+  const buckets = new Array<number>(BATCH_ROWS_BOUNDS.length + 1).fill(0);
+  let count = 0;
+  let sum = 0;
+  for (const { batchSize, computeInfer } of batches) {
+    const bucket = BATCH_ROWS_BOUNDS.filter((bound) => bound < batchSize).length;
+    buckets[bucket] = (buckets[bucket] ?? 0) + computeInfer.count;
+    count += computeInfer.count;
+    sum += batchSize * computeInfer.count;
+  }
+  return { labels, buckets, count, sum };
 }

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { HealthSnapshot } from '../bridge/health-snapshot.js';
 import { probeAnswer } from '../bridge/probe-answers.js';
-import { listen } from '../listen.js';
+import { listen } from './listen.js';
 import type { Logger } from '../telemetry/log.js';
 
 export interface ManagementOptions {

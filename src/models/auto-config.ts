@@ -1,6 +1,7 @@
 /** Fills in what a configuration leaves out, from the model file. What is given is kept, right or wrong: signature-check.ts compares. */
 import { dataTypeName, type DataTypeName } from '../bridge/data-type.js';
-import type { NativeSignature, NativeTensorSpec } from '../bridge/control.js';
+import type { NativeBatching, NativeSignature, NativeTensorSpec } from '../bridge/control.js';
+import { DEFAULT_BATCHING, type DynamicBatching } from './batching-config.js';
 import type { ConfigTensor, ModelConfig, TensorFormat } from './model-config.js';
 
 /** Rows of a batch where nobody has said how many. */
@@ -19,6 +20,9 @@ export interface CompleteConfig {
   readonly maxBatchSize: number;
   readonly inputs: readonly CompleteTensor[];
   readonly outputs: readonly CompleteTensor[];
+  /** Whether requests share batches; `checked`: where the engine finds that rows do not depend on each other. */
+  readonly merge: NativeBatching['merge'];
+  readonly batching: DynamicBatching;
 }
 
 export function completeConfig(config: ModelConfig, file: NativeSignature): CompleteConfig {
@@ -28,7 +32,16 @@ export function completeConfig(config: ModelConfig, file: NativeSignature): Comp
     maxBatchSize,
     inputs: completeSide(config.inputs, file.inputs, batched),
     outputs: completeSide(config.outputs, file.outputs, batched),
+    merge: mergeOf(config, maxBatchSize),
+    batching: config.batching ?? DEFAULT_BATCHING,
   };
+}
+
+/** As Triton: a configuration that leaves tensors out gets a batcher where the model takes batches. Nobody has vouched for the rows, though. */
+function mergeOf({ batching, inputs, outputs }: ModelConfig, maxBatchSize: number): NativeBatching['merge'] {
+  if (batching !== undefined) return 'always';
+  const isComplete = inputs.length > 0 && outputs.length > 0;
+  return isComplete || maxBatchSize <= 1 ? 'never' : 'checked';
 }
 
 function autoMaxBatchSize(config: ModelConfig, file: NativeSignature): number {

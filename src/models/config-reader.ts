@@ -19,9 +19,9 @@ export class ConfigReader {
   constructor(tree: unknown, path: string, findings: ConfigFindings) {
     this.#path = path;
     this.#findings = findings;
-    const isMessage = typeof tree === 'object' && tree !== null && !Array.isArray(tree);
-    this.#fields = isMessage ? (tree as Readonly<Record<string, unknown>>) : {};
-    if (!isMessage) this.#fault(path === '' ? 'the configuration' : path, tree, 'a message with fields', 'write its fields in braces');
+    this.#fields = isMessage(tree) ? tree : {};
+    if (!isMessage(tree))
+      this.#fault(path === '' ? 'the configuration' : path, tree, 'a message with fields', 'write its fields in braces');
   }
 
   /** Given at all, if only as an empty list. */
@@ -59,6 +59,14 @@ export class ConfigReader {
     return found;
   }
 
+  /** False when absent or wrong. */
+  flag(name: string): boolean {
+    if (!this.has(name)) return false;
+    const value = this.#fields[name];
+    if (typeof value !== 'boolean') this.fault(name, 'true or false', 'write one of the two');
+    return value === true;
+  }
+
   message(name: string): ConfigReader | undefined {
     return this.has(name) ? new ConfigReader(this.#fields[name], this.pathOf(name), this.#findings) : undefined;
   }
@@ -66,6 +74,20 @@ export class ConfigReader {
   messages(name: string): readonly ConfigReader[] {
     if (!this.has(name)) return [];
     return this.#items(name).map((item, i) => new ConfigReader(item, `${this.pathOf(name)}[${i}]`, this.#findings));
+  }
+
+  /** Messages by key: fields of one message in JSON, a message of `key` and `value` for each in pbtxt. The keys differ. */
+  map(name: string): readonly (readonly [key: string, value: ConfigReader])[] {
+    if (!this.has(name)) return [];
+    const entries = this.#items(name).flatMap((item) => (isMessage(item) ? entriesOf(item) : this.#entryFault(name)));
+    const seen = new Set<string>();
+    return entries.flatMap(([key, value]) => {
+      if (seen.has(key)) this.fault(name, 'each key once', `remove one of the two entries for ${shown(key)}`);
+      if (seen.has(key)) return [];
+      seen.add(key);
+      const place = /^\d+$/.test(key) ? key : shown(key);
+      return [[key, new ConfigReader(value, `${this.pathOf(name)}[${place}]`, this.#findings)] as const];
+    });
   }
 
   /** Fields that would change results if they were passed over. `false` and an empty list say nothing; an empty message may say much. */
@@ -101,12 +123,22 @@ export class ConfigReader {
     this.#fault(this.pathOf(name), this.#fields[name], expected, fix);
   }
 
+  /** A fault of the message as a whole. */
+  faultOfItself(found: string, expected: string, fix: string): void {
+    this.#findings.faults.push({ field: this.#path, found, expected, fix });
+  }
+
   warn(warning: string): void {
     this.#findings.warnings.push(warning);
   }
 
   pathOf(name: string): string {
     return this.#path === '' ? name : `${this.#path}.${name}`;
+  }
+
+  #entryFault(name: string): [] {
+    this.fault(name, 'messages of a key and a value', `write ${name} { key: ... value { ... } }`);
+    return [];
   }
 
   #items(name: string): readonly unknown[] {
@@ -124,6 +156,16 @@ export class ConfigReader {
   #fault(field: string, value: unknown, expected: string, fix: string): void {
     this.#findings.faults.push({ field, found: shown(value), expected, fix });
   }
+}
+
+function isMessage(tree: unknown): tree is Readonly<Record<string, unknown>> {
+  return typeof tree === 'object' && tree !== null && !Array.isArray(tree);
+}
+
+/** JSON has the keys as names of fields; there a field named `key` holds a message, as all do. */
+function entriesOf(message: Readonly<Record<string, unknown>>): readonly (readonly [key: string, value: unknown])[] {
+  const { key, value } = message;
+  return typeof key === 'string' || typeof key === 'number' ? [[String(key), value ?? {}]] : Object.entries(message);
 }
 
 /** Absent, zero, empty, false, or a message of such: what tools print for a field that was never set. */

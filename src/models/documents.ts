@@ -1,11 +1,14 @@
 /** The two documents that clients read about a model, as ready JSON text: V2 metadata, and the configuration with every default filled in. */
 import { configDataType, dataTypeName } from '../bridge/data-type.js';
-import type { NativeApiTensor } from '../bridge/control.js';
+import type { NativeApiTensor, NativeCreatedVersion } from '../bridge/control.js';
 import type { CompleteConfig, CompleteTensor } from './auto-config.js';
-import type { LanePlan } from './instance-lanes.js';
-import type { ModelConfig } from './model-config.js';
+import { batchingDocument } from './batching-config.js';
+import { runningGroups, type LanePlan } from './instance-lanes.js';
+import { LATENCY_GOAL, type ModelConfig } from './model-config.js';
 import type { ApiSignature } from './signature-check.js';
 import type { VersionPolicy } from './version-policy.js';
+
+export type Running = Pick<NativeCreatedVersion, 'lanes' | 'merges'>;
 
 const PLATFORM = 'onnxruntime_onnx';
 
@@ -24,8 +27,11 @@ function metadataOf({ name, dataType, dims }: NativeApiTensor): object {
   return { name, datatype: dataTypeName(dataType), shape: dims };
 }
 
-/** ModelConfig as JSON: proto field names, enums by name, 64-bit values as numbers. `given` is what the configuration file said. */
-export function configDocument(name: string, given: ModelConfig, config: CompleteConfig, lanes: LanePlan): string {
+/**
+ * ModelConfig as JSON: proto field names, enums by name, 64-bit values as numbers. `given` is what the configuration file said; `running`
+ * is what the engine has made of it.
+ */
+export function configDocument(name: string, given: ModelConfig, config: CompleteConfig, lanes: LanePlan, running: Running): string {
   return JSON.stringify({
     name,
     platform: PLATFORM,
@@ -42,8 +48,9 @@ export function configDocument(name: string, given: ModelConfig, config: Complet
     output: config.outputs.map((tensor) => ({ ...tensorDocument(tensor), label_filename: '' })),
     batch_input: [],
     batch_output: [],
-    // Only what the engine does: no `dynamic_batching` and no pinned memory, which clients would take as a promise.
-    instance_group: lanes.groups.map((group) => ({
+    // Only what the engine does: no pinned memory, which clients would take as a promise.
+    ...(running.merges ? { dynamic_batching: batchingDocument(config.batching, config.maxBatchSize) } : {}),
+    instance_group: runningGroups(lanes, running.lanes).map((group) => ({
       ...group,
       gpus: [],
       secondary_devices: [],
@@ -54,7 +61,7 @@ export function configDocument(name: string, given: ModelConfig, config: Complet
     default_model_filename: given.modelFilename,
     cc_model_filenames: {},
     metric_tags: {},
-    parameters: {},
+    parameters: given.latencyGoalMs > 0 ? { [LATENCY_GOAL]: { string_value: String(given.latencyGoalMs) } } : {},
     model_warmup: [],
   });
 }

@@ -5,6 +5,8 @@ export interface LanePlan {
   /** The groups as they will run, with names, kinds and counts filled in. */
   readonly groups: readonly { readonly name: string; readonly kind: 'KIND_CPU'; readonly count: number }[];
   readonly lanes: number;
+  /** Nobody has asked for that many: the engine may find that one does as much. */
+  readonly lanesIfFaster: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -19,5 +21,11 @@ export function planLanes(model: string, groups: readonly InstanceGroup[], defau
   const warnings = wanted.flatMap(({ kind }, i) =>
     kind === 'KIND_GPU' ? [`instance_group[${i}].kind: KIND_GPU, but this server has no GPU to run on; the group runs on the CPU`] : [],
   );
-  return { groups: planned, lanes: planned.reduce((sum, group) => sum + group.count, 0), warnings };
+  const lanesIfFaster = wanted.length === 1 && wanted[0]?.count === 0;
+  return { groups: planned, lanes: planned.reduce((sum, group) => sum + group.count, 0), lanesIfFaster, warnings };
+}
+
+/** The groups when `lanes` of them run: fewer only where `lanesIfFaster` has left one group to the engine. */
+export function runningGroups({ groups, lanesIfFaster }: LanePlan, lanes: number): LanePlan['groups'] {
+  return lanesIfFaster ? groups.map((group) => ({ ...group, count: lanes })) : groups;
 }

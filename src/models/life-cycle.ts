@@ -20,9 +20,9 @@ export interface ModelStoreOptions {
   readonly repositories: readonly string[];
   /** Not empty: the one repository is itself this model. */
   readonly modelName: string;
-  /** Concurrent runs of a version whose configuration does not say, >= 1. */
+  /** Concurrent runs of a version whose configuration does not say, >= 1; fewer where the engine finds that one does as much. */
   readonly defaultLanes: number;
-  /** Requests of one version that wait, where its configuration does not say; 0 = unbounded. */
+  /** Requests of one version that wait, where its configuration does not bound every priority level; 0 = unbounded. */
   readonly maxQueueSize: number;
   /** Input bytes of those; 0 = unbounded. */
   readonly maxQueueBytes: number;
@@ -146,7 +146,7 @@ export class ModelStore {
       );
     }
     const { maxQueueSize, maxQueueBytes } = this.#options;
-    const queue = { maxQueueSize: config.maxQueueSize || maxQueueSize, maxQueueBytes };
+    const queue = { maxQueueSize, maxQueueBytes };
     const folders = model.versions.filter(({ version }) => chosen.includes(version));
     return folders.map((version) => ({ model, version, configuration, lanes, queue }));
   }
@@ -165,7 +165,9 @@ export class ModelStore {
       }
       this.#change(model, version, { state: 'READY', reason: '', loaded });
       const ms = millisecondsSince(started);
-      const fields = { model, version, ms, maxBatchSize: loaded.api.maxBatchSize, lanes: order.lanes.lanes };
+      const { api, lanes, merges, notes } = loaded;
+      for (const note of notes) this.#log.info({ model, version }, `${model} version ${version}: ${note}`);
+      const fields = { model, version, ms, maxBatchSize: api.maxBatchSize, lanes, batching: merges };
       this.#log.info(fields, `loaded ${model} version ${version} in ${ms} ms`);
     } catch (thrown) {
       this.#fail(model, version, asServerError(thrown));

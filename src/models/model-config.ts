@@ -1,5 +1,6 @@
 /** The configuration of a model: Triton's fields and meanings, typed, out of config.pbtxt or config.json. */
 import { configDataType, DATA_TYPE_NAMES, dataTypeOfConfig, type DataTypeName } from '../bridge/data-type.js';
+import { readDynamicBatching, type DynamicBatching } from './batching-config.js';
 import { configError, shown, type ConfigFault } from './config-fault.js';
 import { ConfigReader, type ConfigFindings } from './config-reader.js';
 import { DEFAULT_VERSION_POLICY, type VersionPolicy } from './version-policy.js';
@@ -34,8 +35,10 @@ export interface ModelConfig {
   readonly versionPolicy: VersionPolicy;
   /** A simple file name, never a path. */
   readonly modelFilename: string;
-  /** Requests that wait; 0 = the server's limit. */
-  readonly maxQueueSize: number;
+  /** undefined = no scheduler is given. */
+  readonly batching: DynamicBatching | undefined;
+  /** Parameter `latency_goal_ms`: milliseconds that a request without a deadline of its own may take; 0 = none. */
+  readonly latencyGoalMs: number;
 }
 
 const FORMATS = ['FORMAT_NONE', 'FORMAT_NHWC', 'FORMAT_NCHW'] as const;
@@ -48,9 +51,12 @@ const BACKEND = 'onnxruntime';
 const DEFAULT_FILENAME = 'model.onnx';
 const DATA_TYPES = DATA_TYPE_NAMES.map(configDataType);
 const MAX_INT32 = 2 ** 31 - 1;
-const MAX_UINT32 = 2 ** 32 - 1;
 /** Threads of one model; far above what helps, far below what harms. */
 export const MAX_INSTANCES = 256;
+/** Our own parameter, where Triton has no field: what admission and dispatch work for. */
+export const LATENCY_GOAL = 'latency_goal_ms';
+/** A day. */
+const MAX_LATENCY_GOAL_MS = 24 * 3600 * 1000;
 /** Batch dimension included; the engine's limit for requests is the same. */
 const MAX_DIMS = 32;
 
@@ -63,7 +69,8 @@ export const EMPTY_CONFIG: ModelConfig = {
   instanceGroups: [],
   versionPolicy: DEFAULT_VERSION_POLICY,
   modelFilename: DEFAULT_FILENAME,
-  maxQueueSize: 0,
+  batching: undefined,
+  latencyGoalMs: 0,
 };
 
 /**
@@ -75,6 +82,7 @@ export function readModelConfig(tree: unknown, source: string): { readonly confi
   const reader = new ConfigReader(tree, '', findings);
   checkEngine(reader);
   refuseOtherSemantics(reader);
+  const batching = reader.message('dynamic_batching');
   const config: ModelConfig = {
     name: reader.text('name'),
     maxBatchSize: reader.integer('max_batch_size', 0, MAX_INT32),
@@ -83,13 +91,14 @@ export function readModelConfig(tree: unknown, source: string): { readonly confi
     instanceGroups: reader.messages('instance_group').map(readInstanceGroup),
     versionPolicy: readVersionPolicy(reader.message('version_policy')),
     modelFilename: readFilename(reader),
-    maxQueueSize: readMaxQueueSize(reader.message('dynamic_batching')),
+    batching: batching === undefined ? undefined : readDynamicBatching(batching),
+    latencyGoalMs: readLatencyGoal(reader),
   };
   const optimization = reader.message('optimization');
   optimization?.accept('input_pinned_memory', 'output_pinned_memory');
   optimization?.ignore('graph', 'priority', 'cuda', 'execution_accelerators', 'gather_kernel_buffer_threshold', 'eager_batching');
   optimization?.finish();
-  reader.ignore('cc_model_filenames', 'metric_tags', 'parameters', 'model_warmup', 'model_operations', 'response_cache', 'runtime');
+  reader.ignore('cc_model_filenames', 'metric_tags', 'model_warmup', 'model_operations', 'response_cache', 'runtime');
   reader.ignore('model_metrics');
   reader.finish();
   const instances = config.instanceGroups.reduce((sum, group) => sum + group.count, 0);
@@ -188,14 +197,22 @@ function readFilename(reader: ConfigReader): string {
   return name;
 }
 
-/** Batches form whenever rows wait, so the message itself asks for nothing new; the settings in it do. */
-function readMaxQueueSize(batching: ConfigReader | undefined): number {
-  const policy = batching?.message('default_queue_policy');
-  const size = policy?.integer('max_queue_size', 0, MAX_UINT32) ?? 0;
-  policy?.ignore('timeout_action', 'default_timeout_microseconds', 'allow_timeout_override');
-  policy?.finish();
-  batching?.ignore('preferred_batch_size', 'max_queue_delay_microseconds', 'preserve_ordering', 'priority_levels');
-  batching?.ignore('default_priority_level', 'priority_queue_policy');
-  batching?.finish();
-  return size;
+/** Parameters are free in Triton: those of other servers and backends are passed over. */
+function readLatencyGoal(reader: ConfigReader): number {
+  let goal = 0;
+  for (const [key, parameter] of reader.map('parameters')) {
+    if (key === LATENCY_GOAL) goal = readMilliseconds(parameter);
+    else parameter.ignore('string_value');
+    parameter.finish();
+  }
+  return goal;
+}
+
+function readMilliseconds(parameter: ConfigReader): number {
+  const text = parameter.text('string_value');
+  const milliseconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (milliseconds > 0 && milliseconds <= MAX_LATENCY_GOAL_MS) return milliseconds;
+  const expected = `milliseconds above 0, at most ${MAX_LATENCY_GOAL_MS}, as text`;
+  parameter.fault('string_value', expected, 'write a number such as "50", or remove the parameter');
+  return 0;
 }

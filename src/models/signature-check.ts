@@ -27,8 +27,27 @@ export function checkSignature(config: CompleteConfig, file: NativeSignature, so
       fix: `add input { name: ${shown(tensor.name)} }`,
     });
   }
+  checkBatching(config, faults);
   if (faults.length > 0) throw configError(source, faults);
   return { maxBatchSize, inputs, outputs };
+}
+
+function checkBatching({ merge, maxBatchSize, batching }: CompleteConfig, faults: ConfigFault[]): void {
+  if (merge === 'always' && maxBatchSize === 0) {
+    faults.push({
+      field: 'dynamic_batching',
+      found: 'a message',
+      expected: 'none, because max_batch_size is 0',
+      fix: 'remove it, or set max_batch_size to 1 or more if the first dimension of every tensor is the batch',
+    });
+    return;
+  }
+  batching.preferredBatchSizes.forEach((size, i) => {
+    if (size <= maxBatchSize) return;
+    const expected = `a size from 1 to ${maxBatchSize}, which is max_batch_size`;
+    const fix = 'leave this size out, or raise max_batch_size';
+    faults.push({ field: `dynamic_batching.preferred_batch_size[${i}]`, found: String(size), expected, fix });
+  });
 }
 
 function checkSide(

@@ -1,9 +1,10 @@
 /** Takes one version from its file to running lanes. */
 import { relative } from 'node:path';
-import type { NativeSession, NativeVersion, NativeVersionSpec } from '../bridge/control.js';
+import type { NativeCreatedVersion, NativeSession, NativeVersionSpec } from '../bridge/control.js';
 import { callNative } from '../bridge/native-errors.js';
 import { asServerError, ServerError } from '../errors.js';
 import { completeConfig } from './auto-config.js';
+import { planBatching, type QueueBounds } from './batching-plan.js';
 import type { LoadedConfig } from './config-file.js';
 import { configDocument } from './documents.js';
 import type { LanePlan } from './instance-lanes.js';
@@ -13,7 +14,7 @@ import { checkSignature, type ApiSignature } from './signature-check.js';
 /** The engine's side; the functions of bridge/control.ts. */
 export interface VersionMaker {
   openSession(modelPath: string, intraOpThreads: number): Promise<NativeSession>;
-  createVersion(session: NativeSession, spec: NativeVersionSpec): NativeVersion;
+  createVersion(session: NativeSession, spec: NativeVersionSpec): Promise<NativeCreatedVersion>;
 }
 
 export interface LoadOrder {
@@ -21,13 +22,12 @@ export interface LoadOrder {
   readonly version: FoundVersion;
   readonly configuration: LoadedConfig;
   readonly lanes: LanePlan;
-  /** 0 = unbounded. */
-  readonly queue: { readonly maxQueueSize: number; readonly maxQueueBytes: number };
+  /** The server's. */
+  readonly queue: QueueBounds;
 }
 
-export interface LoadedVersion {
-  /** Owned by the caller. */
-  readonly handle: NativeVersion;
+/** The caller owns the handle. */
+export interface LoadedVersion extends NativeCreatedVersion {
   readonly api: ApiSignature;
   readonly configJson: string;
 }
@@ -42,8 +42,15 @@ export async function loadVersion(maker: VersionMaker, order: LoadOrder): Promis
     const file = callNative(() => session.signature());
     const complete = completeConfig(config, file);
     const api = checkSignature(complete, file, source);
-    const handle = maker.createVersion(session, { modelName: model.name, version: version.version, ...api, lanes: lanes.lanes, ...queue });
-    return { handle, api, configJson: configDocument(model.name, config, complete, lanes) };
+    const created = await maker.createVersion(session, {
+      modelName: model.name,
+      version: version.version,
+      ...api,
+      lanes: lanes.lanes,
+      lanesIfFaster: lanes.lanesIfFaster,
+      batching: planBatching(complete, config.latencyGoalMs, queue),
+    });
+    return { ...created, api, configJson: configDocument(model.name, config, complete, lanes, created) };
   } finally {
     session.close();
   }

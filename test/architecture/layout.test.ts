@@ -32,7 +32,20 @@ describe('one place for each dangerous thing', () => {
 
 describe('the order of the native folders', () => {
   /** From the top down; a file may include its own folder and those after it. */
-  const ORDER = ['loadgen', 'bridge', 'transport', 'codec', 'serving', 'pipeline', 'batching', 'session', 'memory', 'device', 'base'];
+  const ORDER = [
+    'loadgen',
+    'bridge',
+    'transport',
+    'codec',
+    'serving',
+    'pipeline',
+    'simulation',
+    'batching',
+    'session',
+    'memory',
+    'device',
+    'base',
+  ];
   const rank = (folder: string): number => ORDER.indexOf(folder);
   const folderOf = (file: string): string => file.split('/')[1] ?? '';
 

@@ -96,6 +96,14 @@ describe('one place for each dangerous thing', () => {
     expect(await rulesAgainst(file, code)).toEqual([]);
   });
 
+  it.each([
+    ['src/frontend/http/infer.ts', 'export const twin = (chunk: Buffer): Buffer => Buffer.from(chunk);\n'],
+    ['src/frontend/http/reply.ts', 'export const move = (from: Buffer, to: Buffer): number => from.copy(to);\n'],
+    ['src/bridge/inference.ts', 'export const twin = (chunk: Buffer): Uint8Array => Uint8Array.from(chunk);\n'],
+  ])('refuses a copy of bytes on the infer path, in %s', async (file, code) => {
+    expect(await rulesAgainst(file, code)).toEqual(['no-restricted-syntax']);
+  });
+
   it('refuses to take env or exit out of the process module', async () => {
     const code = "import { env } from 'node:process';\nexport const home = env.HOME;\n";
     expect(await rulesAgainst('src/models/probe.ts', code)).toEqual(['no-restricted-imports']);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addon, type NativeSession, type NativeSink, type NativeVersion } from '../../src/bridge/addon.js';
-import { catalogModel, openFixture, startEngine, TestSink } from '../support/engine.js';
+import { addon, type NativeCompletion, type NativeSession, type NativeSink, type NativeVersion } from '../../src/bridge/addon.js';
+import { batchingOf, catalogModel, openFixture, startEngine, TestSink } from '../support/engine.js';
 
 /* Types are left behind on purpose: this is what the addon meets when a caller of it has a bug. */
 type Loose = Record<string, (...values: unknown[]) => unknown>;
@@ -15,22 +15,30 @@ const spec = {
   inputs: [tensor('INPUT0')],
   outputs: [tensor('OUTPUT0')],
   lanes: 1,
-  maxQueueSize: 0,
-  maxQueueBytes: 0,
+  lanesIfFaster: false,
+  batching: batchingOf(),
 };
-const engineOptions = { ortLibrary: 'none.so', intraOpThreads: 1, maxRequestBytes: 1, maxInFlightRequests: 0, maxInFlightBytes: 0 };
+const limits = { maxRequestBytes: 1, maxInFlightRequests: 0, maxInFlightBytes: 0 };
+const engineOptions = { ortLibrary: 'none.so', intraOpThreads: 1, ...limits, laneSpinUs: 0, cpus: 1 };
+const listenOptions = { name: 'http', host: '127.0.0.1', port: 0, maxConnections: 1 };
 const row = { version: 1, handle: null, reason: '', metadataJson: '{}', configJson: '{}' };
 const model = { name: 'm', defaultVersion: 0, metadataJson: '{}', versions: [row] };
 
 let session: NativeSession;
 let version: NativeVersion;
+/** A version with the prototype of a session. */
+let disguised: unknown;
 let sink: NativeSink;
 let loose: Loose;
 
 beforeAll(async () => {
   startEngine();
   session = await openFixture('identity_fp32');
-  version = addon.createVersion(session, spec as never);
+  version = (await addon.createVersion(session, spec as never)).handle;
+  disguised = Object.setPrototypeOf(
+    (await addon.createVersion(session, spec as never)).handle,
+    Object.getPrototypeOf(session) as object,
+  ) as unknown;
   addon.publishCatalog([catalogModel('identity_fp32', version)]);
   sink = new TestSink().native;
   loose = sink as unknown as Loose;
@@ -58,6 +66,8 @@ function detached(): Uint8Array {
 const submitHttp = (...values: unknown[]): unknown => loose['submitHttp']?.(...values);
 const withChunks = (chunks: unknown): unknown => submitHttp(1, 'identity_fp32', '', chunks, -1, 0);
 const createVersion = (change: object): unknown => native['createVersion']?.(session, { ...spec, ...change });
+const createBatching = (change: object): unknown => createVersion({ batching: { ...spec.batching, ...change } });
+const policy = spec.batching.defaultQueuePolicy;
 const publishVersion = (change: object): unknown => native['publishCatalog']?.([{ ...model, versions: [{ ...row, ...change }] }]);
 const WHOLE = 'a whole number from';
 
@@ -75,6 +85,12 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
     () => native['startEngine']?.({ ...engineOptions, maxRequestBytes: 1.5 }),
     `startEngine.maxRequestBytes: expected ${WHOLE} 1`,
   ],
+  [
+    'startEngine with lanes that spin for ever',
+    () => native['startEngine']?.({ ...engineOptions, laneSpinUs: 10_001 }),
+    `startEngine.laneSpinUs: expected ${WHOLE} 0 to 10000`,
+  ],
+  ['startEngine without a CPU', () => native['startEngine']?.({ ...engineOptions, cpus: 0 }), `startEngine.cpus: expected ${WHOLE} 1`],
   ['startEngine twice', () => native['startEngine']?.(engineOptions), 'the engine of this process was started before'],
   ['openSession of nothing', () => native['openSession']?.(), 'openSession: expected an object'],
   ['openSession of null', () => native['openSession']?.(null), 'openSession: expected an object'],
@@ -94,11 +110,7 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
   ],
   [
     'createVersion of a version with the prototype of a session',
-    () =>
-      native['createVersion']?.(
-        Object.setPrototypeOf(native['createVersion']?.(session, spec), Object.getPrototypeOf(session) as object),
-        spec,
-      ),
+    () => native['createVersion']?.(disguised, spec),
     'expected a session handle',
   ],
   [
@@ -132,8 +144,49 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
   ['createVersion with NaN lanes', () => createVersion({ lanes: NaN }), `createVersion.lanes: expected ${WHOLE} 1 to 1024`],
   [
     'createVersion beyond exact numbers',
-    () => createVersion({ maxQueueBytes: 2 ** 53 }),
-    `createVersion.maxQueueBytes: expected ${WHOLE} 0`,
+    () => createBatching({ maxQueueBytes: 2 ** 53 }),
+    `createVersion.batching.maxQueueBytes: expected ${WHOLE} 0`,
+  ],
+  ['createVersion without batching', () => createVersion({ batching: undefined }), 'createVersion.batching: expected an object'],
+  [
+    'createVersion with lanes that may be faster',
+    () => createVersion({ lanesIfFaster: 'maybe' }),
+    'createVersion.lanesIfFaster: expected true or false',
+  ],
+  [
+    'createVersion with another kind of merging',
+    () => createBatching({ merge: 'sometimes' }),
+    'createVersion.batching.merge: expected "never", "always" or "checked"',
+  ],
+  [
+    'createVersion with a preferred size of no rows',
+    () => createBatching({ preferredBatchSizes: [4, 0] }),
+    `createVersion.batching.preferredBatchSizes[1]: expected ${WHOLE} 1`,
+  ],
+  [
+    'createVersion with a default level that is none of its levels',
+    () => createBatching({ priorityLevels: 2, defaultPriorityLevel: 3 }),
+    `createVersion.batching.defaultPriorityLevel: expected ${WHOLE} 1 to 2`,
+  ],
+  [
+    'createVersion with a policy that is no object',
+    () => createBatching({ defaultQueuePolicy: 5 }),
+    'createVersion.batching.defaultQueuePolicy: expected an object',
+  ],
+  [
+    'createVersion with an endless timeout',
+    () =>
+      createBatching({
+        priorityLevels: 1,
+        defaultPriorityLevel: 1,
+        priorityQueuePolicies: [{ level: 1, policy: { ...policy, defaultTimeoutUs: Infinity } }],
+      }),
+    `createVersion.batching.priorityQueuePolicies[0].policy.defaultTimeoutUs: expected ${WHOLE} 0`,
+  ],
+  [
+    'createVersion with a latency goal below 0',
+    () => createBatching({ latencyGoalMs: -0.5 }),
+    'createVersion.batching.latencyGoalMs: expected a number from 0',
   ],
   ['publishCatalog of nothing', () => native['publishCatalog']?.(), 'publishCatalog: expected an array'],
   ['publishCatalog with a hole', () => native['publishCatalog']?.(new Array(1)), 'publishCatalog[0]: expected an object'],
@@ -159,6 +212,38 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
   ['exitNow beyond a byte', () => native['exitNow']?.(256), `exitNow.code: expected ${WHOLE} 0 to 255`],
   ['openSink of nothing', () => native['openSink']?.(), 'openSink.onCompletions: expected a function'],
   ['openSink of an object', () => native['openSink']?.({}), 'openSink.onCompletions: expected a function'],
+  ['openListener of nothing', () => native['openListener']?.(), 'openListener: expected an object'],
+  [
+    'openListener of an unknown port',
+    () => native['openListener']?.({ ...listenOptions, name: 'metrics' }),
+    'openListener.name: expected "http" or "grpc"',
+  ],
+  [
+    'openListener beyond the last port',
+    () => native['openListener']?.({ ...listenOptions, port: 65_536 }),
+    `openListener.port: expected ${WHOLE} 0 to 65535`,
+  ],
+  [
+    'openListener for no connection',
+    () => native['openListener']?.({ ...listenOptions, maxConnections: 0 }),
+    `openListener.maxConnections: expected ${WHOLE} 1`,
+  ],
+  ['takeConnections of nothing', () => native['takeConnections']?.(), 'takeConnections.name: expected a string'],
+  [
+    'takeConnections of a thread below 0',
+    () => native['takeConnections']?.('http', -1, () => {}),
+    `takeConnections.thread: expected ${WHOLE} 0 to 1023`,
+  ],
+  [
+    'takeConnections without a function',
+    () => native['takeConnections']?.('http', 0, {}),
+    'takeConnections.onConnection: expected a function',
+  ],
+  [
+    'takeConnections of a port that is not open',
+    () => native['takeConnections']?.('http', 0, () => {}),
+    'takeConnections.name: no port "http" was opened',
+  ],
   ['submitHttp of nothing', () => submitHttp(), `submitHttp.token: expected ${WHOLE} 0`],
   ['submitHttp with a negative token', () => submitHttp(-1, 'm', '', [body], -1, 0), `submitHttp.token: expected ${WHOLE} 0`],
   [
@@ -193,6 +278,7 @@ const GETTERS: readonly (readonly [string, () => unknown])[] = [
   ['an engine option', () => native['startEngine']?.(Object.defineProperty({ ...engineOptions }, 'maxInFlightBytes', { get: boom }))],
   ['a session option', () => native['openSession']?.(Object.defineProperty({}, 'modelPath', { get: boom }))],
   ['a version option', () => createVersion(Object.defineProperty({}, 'lanes', { get: boom, enumerable: true }))],
+  ['a batching option', () => createBatching(Object.defineProperty({}, 'preserveOrdering', { get: boom, enumerable: true }))],
   ['the inputs of a version', () => createVersion({ inputs: withGetter(1, boom) })],
   ['an input of a version', () => createVersion({ inputs: [Object.defineProperty({}, 'name', { get: boom })] })],
   ['the dims of an input', () => createVersion({ inputs: [{ ...tensor('INPUT0'), dims: withGetter(0, boom) }] })],
@@ -253,7 +339,7 @@ describe('bodies of every kind', () => {
   ];
 
   it.each(KINDS)('are read: %s', async (_kind, chunks) => {
-    const reply = await new Promise<{ status: number; head: Buffer | null }>((resolve) => {
+    const reply = await new Promise<NativeCompletion>((resolve) => {
       const own = addon.openSink(([completion]) => {
         if (completion !== undefined) resolve(completion);
         own.close();

@@ -5,7 +5,7 @@ import { addon } from '../../src/bridge/addon.js';
 import { DATA_TYPE_NAMES } from '../../src/bridge/data-type.js';
 import { nativeError } from '../../src/bridge/native-errors.js';
 import { ERRORS, type ErrorCode } from '../../src/errors.js';
-import { catalogModel, createFixture, openFixture, startEngine, TestSink } from '../support/engine.js';
+import { batchingOf, catalogModel, createFixture, openFixture, startEngine, TestSink } from '../support/engine.js';
 import { repositoryRoot } from '../support/server-process.js';
 import { fp32 } from '../support/tensors.js';
 
@@ -64,6 +64,16 @@ describe('the compiled addon', () => {
     expect(methods(session)).toEqual(declaredMethods('NativeSession'));
     expect(methods(version)).toEqual(declaredMethods('NativeVersion'));
     expect(methods(sink)).toEqual(declaredMethods('NativeSink'));
+    const listener = addon.openListener({ name: 'http', host: '127.0.0.1', port: 0, maxConnections: 1 });
+    const connections = addon.takeConnections('http', 3, () => {});
+    expect(methods(listener)).toEqual(declaredMethods('NativeListener'));
+    expect(Object.keys(listener)).toEqual(declaredFields('NativeListener'));
+    expect(methods(connections)).toEqual(declaredMethods('NativeConnections'));
+    const [count] = addon.connectionCounts();
+    expect(Object.keys(count ?? {})).toEqual(declaredFields('NativeConnectionCount'));
+    expect(count).toEqual({ port: 'http', thread: 3, connections: 0 });
+    connections.close();
+    listener.close();
   });
 
   it('fills the records that the bridge declares, field by field', async () => {
@@ -73,10 +83,21 @@ describe('the compiled addon', () => {
     const reply = await sink.infer('identity_fp32', [fp32('INPUT0', [1, 2], [1, 2])]);
     const session = await openFixture('identity_fp32');
     const signature = session.signature();
+    const created = await addon.createVersion(session, {
+      modelName: 'identity_fp32',
+      version: 1,
+      maxBatchSize: 8,
+      inputs: signature.inputs,
+      outputs: signature.outputs,
+      lanes: 1,
+      lanesIfFaster: false,
+      batching: batchingOf(),
+    });
     const [statistics] = addon.statistics('identity_fp32', '');
     const records: readonly (readonly [string, object | null | undefined])[] = [
       ['NativeCompletion', reply],
       ['NativeRefusal', sink.native.submitHttp(9, 'unknown', '', [Buffer.from('{"inputs":[]}')], -1, 0)],
+      ['NativeCreatedVersion', created],
       ['NativeSignature', signature],
       ['NativeTensorSpec', signature.inputs[0]],
       ['NativeGauges', addon.gauges()],

@@ -71,6 +71,7 @@ describe('the extensions', () => {
         max_batch_size: 64,
         version_policy: { policy_choice: 'all' },
         input: [{ name: 'image', data_type: 'TYPE_FP32', dims: [1, 8, 8] }],
+        dynamic_batching: { preferred_batch_size: [64] },
         instance_group: [{ name: 'digits_0', kind: 'KIND_CPU', count: 2 }],
       },
     });

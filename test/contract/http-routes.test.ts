@@ -84,6 +84,7 @@ describe('documents', () => {
         { name: 'probabilities', data_type: 'TYPE_FP32', dims: [10] },
         { name: 'label', data_type: 'TYPE_INT64', dims: [] },
       ],
+      dynamic_batching: { preferred_batch_size: [64], max_queue_delay_microseconds: 0 },
       instance_group: [{ name: 'digits_0', kind: 'KIND_CPU', count: 2 }],
       default_model_filename: 'model.onnx',
     });

@@ -16,7 +16,19 @@ describe('worker threads that share one engine', () => {
     expect(await runScenario('worker-ends.mjs', [], { withinMs: 60_000 })).toMatchObject(WELL);
   });
 
+  it('may end while versions are made for them, which go again', async () => {
+    expect(await runScenario('abandoned-versions.mjs')).toMatchObject(WELL);
+  });
+
   it('may be terminated under load 120 times, after which nothing is in flight and nothing is kept', { timeout: 130_000 }, async () => {
     expect(await runScenario('terminate-workers.mjs', [], { withinMs: 120_000 })).toMatchObject(WELL);
   });
+
+  it('may be terminated 100 times while they take connections, and leave no client and no file open', { timeout: 130_000 }, async () => {
+    expect(await runScenario('terminate-takers.mjs', [], { withinMs: 120_000 })).toMatchObject(WELL);
+  });
+});
+
+it('an environment whose callback threw at one connection is served the next', async () => {
+  expect(await runScenario('throwing-taker.mjs')).toMatchObject({ ...WELL, stdout: 'thrown on purpose\nserved\n' });
 });

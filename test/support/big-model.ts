@@ -1,4 +1,4 @@
-/** ONNX files written by hand: one that takes long to load, and one whose run is a single node that takes long. */
+/** ONNX files written by hand: one that takes long to load, one whose run is a single node that takes long, and one with large weights. */
 
 function varint(value: number): number[] {
   const bytes: number[] = [];
@@ -30,9 +30,15 @@ function node(operator: string, inputs: readonly string[], output: string): Buff
   return Buffer.concat([...inputs.map((input) => field(1, input)), field(2, output), field(4, operator)]);
 }
 
+/** TensorProto. */
+function tensor(name: string, elementType: number, dims: readonly number[], raw: Buffer): Buffer {
+  return Buffer.concat([...dims.map((dim) => whole(1, dim)), whole(2, elementType), field(8, name), field(9, raw)]);
+}
+
 /** ModelProto: IR version 8, opset 17. */
-function model(name: string, nodes: readonly Buffer[], input: Buffer, output: Buffer): Buffer {
-  const graph = Buffer.concat([...nodes.map((one) => field(1, one)), field(2, name), field(11, input), field(12, output)]);
+function model(name: string, nodes: readonly Buffer[], input: Buffer, output: Buffer, weights: readonly Buffer[] = []): Buffer {
+  const values = [...weights.map((one) => field(5, one)), field(11, input), field(12, output)];
+  const graph = Buffer.concat([...nodes.map((one) => field(1, one)), field(2, name), ...values]);
   return Buffer.concat([whole(1, 8), field(7, graph), field(8, Buffer.concat([field(1, ''), whole(2, 17)]))]);
 }
 
@@ -46,4 +52,13 @@ export function chainModel(nodes: number): Buffer {
 export function productModel(): Buffer {
   const nodes = [node('ConstantOfShape', ['shape'], 'a'), node('MatMul', ['a', 'a'], 'y')];
   return model('product', nodes, value('shape', INT64, [2]), value('y', FLOAT, [null, null]));
+}
+
+/** `x` FP32 [-1, side] times weights [side, side], 4 side^2 bytes of them, to `y`. */
+export function weightsModel(side: number): Buffer {
+  const weights = new Float32Array(side * side);
+  for (let i = 0; i < weights.length; i++) weights[i] = (i % 7) - 3;
+  const nodes = [node('MatMul', ['x', 'w'], 'y')];
+  const tensors = [tensor('w', FLOAT, [side, side], Buffer.from(weights.buffer))];
+  return model('weights', nodes, value('x', FLOAT, [null, side]), value('y', FLOAT, [null, side]), tensors);
 }

@@ -7,6 +7,7 @@ import { runInNewContext } from 'node:vm';
 import {
   addon,
   type NativeApiTensor,
+  type NativeBatching,
   type NativeCatalogModel,
   type NativeCompletion,
   type NativeEngineOptions,
@@ -21,7 +22,7 @@ import { slowInputs } from './slow-model.js';
 import { binaryRequest, type BinaryMessage, type TestTensor } from './tensors.js';
 
 export function startEngine(options: Partial<NativeEngineOptions> = {}): void {
-  const defaults = { intraOpThreads: 1, maxRequestBytes: 256 << 20, maxInFlightRequests: 0, maxInFlightBytes: 0 };
+  const defaults = { intraOpThreads: 1, maxRequestBytes: 256 << 20, maxInFlightRequests: 0, maxInFlightBytes: 0, laneSpinUs: 0, cpus: 2 };
   addon.startEngine({ ortLibrary: findOrtLibrary(''), ...defaults, ...options });
 }
 
@@ -29,15 +30,33 @@ export function openFixture(name: string): Promise<NativeSession> {
   return addon.openSession({ modelPath: join(fixtureModels, name, '1', 'model.onnx'), intraOpThreads: 0 });
 }
 
+/** Requests run alone and wait without bounds; all of it can be replaced. */
+export function batchingOf(given: Partial<NativeBatching> = {}): NativeBatching {
+  return {
+    merge: 'never',
+    preferredBatchSizes: [],
+    maxQueueDelayUs: 0,
+    preserveOrdering: false,
+    priorityLevels: 0,
+    defaultPriorityLevel: 0,
+    defaultQueuePolicy: { delays: false, defaultTimeoutUs: 0, allowTimeoutOverride: false, maxQueueSize: 0 },
+    priorityQueuePolicies: [],
+    latencyGoalMs: 0,
+    maxQueueSize: 0,
+    maxQueueBytes: 0,
+    ...given,
+  };
+}
+
 /** What the model file itself says, without batching, one lane, no queue limit; all of it can be replaced. */
 export async function createFixture(name: string, spec: Partial<NativeVersionSpec> = {}): Promise<NativeVersion> {
   const session = await openFixture(name);
   const { inputs, outputs } = session.signature();
   const api = ({ name, dataType, dims }: NativeApiTensor): NativeApiTensor => ({ name, dataType, dims });
-  const defaults = { modelName: name, version: 1, maxBatchSize: 0, lanes: 1, maxQueueSize: 0, maxQueueBytes: 0 };
-  const version = addon.createVersion(session, { ...defaults, inputs: inputs.map(api), outputs: outputs.map(api), ...spec });
+  const defaults = { modelName: name, version: 1, maxBatchSize: 0, lanes: 1, lanesIfFaster: false, batching: batchingOf() };
+  const { handle } = await addon.createVersion(session, { ...defaults, inputs: inputs.map(api), outputs: outputs.map(api), ...spec });
   session.close();
-  return version;
+  return handle;
 }
 
 export function catalogModel(name: string, handle: NativeVersion | null, version = 1): NativeCatalogModel {
@@ -54,13 +73,24 @@ export async function serveFixtures(names: readonly string[], spec: Partial<Nati
   return versions;
 }
 
+/** With the parts of an answer in buffers, whatever form they came in. */
+export type TestCompletion = Omit<NativeCompletion, 'head'> & { readonly head: Buffer | null };
+
+function inBuffers(completion: NativeCompletion): TestCompletion {
+  const { head, jsonBytes } = completion;
+  if (typeof head !== 'string') return { ...completion, head };
+  const bytes = Buffer.from(head, 'latin1');
+  if (jsonBytes < 0) return { ...completion, head: bytes };
+  return { ...completion, head: bytes.subarray(0, jsonBytes), tails: [bytes.subarray(jsonBytes)] };
+}
+
 /** A sink that hands each completion to whoever waits for its token. */
 export class TestSink {
   readonly native: NativeSink;
   /** Calls from native code, and completions in them. */
   callbacks = 0;
   completions = 0;
-  readonly #waiting = new Map<number, (completion: NativeCompletion) => void>();
+  readonly #waiting = new Map<number, (completion: TestCompletion) => void>();
   #nextToken = 1;
 
   constructor() {
@@ -68,33 +98,33 @@ export class TestSink {
       this.callbacks++;
       this.completions += completions.length;
       for (const completion of completions) {
-        this.#waiting.get(completion.token)?.(completion);
+        this.#waiting.get(completion.token)?.(inBuffers(completion));
         this.#waiting.delete(completion.token);
       }
     });
   }
 
   /** The token, and the completion to come; a refusal becomes a completion, too. */
-  submit(model: string, message: BinaryMessage | Buffer, timeoutMs = 0, version = ''): { token: number; done: Promise<NativeCompletion> } {
+  submit(model: string, message: BinaryMessage | Buffer, timeoutMs = 0, version = ''): { token: number; done: Promise<TestCompletion> } {
     const { body, jsonBytes } = Buffer.isBuffer(message) ? { body: message, jsonBytes: -1 } : message;
     return this.#await((token) => this.native.submitHttp(token, model, version, [body], jsonBytes, timeoutMs));
   }
 
-  submitGrpc(message: Buffer): { token: number; done: Promise<NativeCompletion> } {
+  submitGrpc(message: Buffer): { token: number; done: Promise<TestCompletion> } {
     return this.#await((token) => this.native.submitGrpc(token, message, 0));
   }
 
-  infer(model: string, inputs: readonly TestTensor[]): Promise<NativeCompletion> {
+  infer(model: string, inputs: readonly TestTensor[]): Promise<TestCompletion> {
     return this.submit(model, binaryRequest(inputs)).done;
   }
 
-  #await(submit: (token: number) => ReturnType<NativeSink['submitHttp']>): { token: number; done: Promise<NativeCompletion> } {
+  #await(submit: (token: number) => ReturnType<NativeSink['submitHttp']>): { token: number; done: Promise<TestCompletion> } {
     const token = this.#nextToken++;
-    const done = new Promise<NativeCompletion>((resolve) => this.#waiting.set(token, resolve));
+    const done = new Promise<TestCompletion>((resolve) => this.#waiting.set(token, resolve));
     const refusal = submit(token);
     if (refusal === null) return { token, done };
     this.#waiting.delete(token);
-    return { token, done: Promise.resolve({ token, ...refusal, head: null, binary: false, tails: [], ranges: [] }) };
+    return { token, done: Promise.resolve({ token, ...refusal, head: null, jsonBytes: -1, tails: [], ranges: [] }) };
   }
 }
 

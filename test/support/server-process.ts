@@ -24,6 +24,10 @@ export interface StartOptions {
   /** Further flags. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Flags of Node itself. */
+  readonly nodeFlags?: readonly string[];
+  /** File descriptors that the process may have. */
+  readonly maxOpenFiles?: number;
   /** Milliseconds to wait for the ready file. */
   readonly readyWithinMs?: number;
   /** Do not wait for readiness. `ports` is then not usable. */
@@ -59,9 +63,14 @@ export class ServerProcess {
     const readyFile = join(folder, 'ready.json');
     const repositories = (options.repositories ?? [shippedModels]).flatMap((path) => ['--model-repository', path]);
     const ports = ['--host', '127.0.0.1', '--http-port', '0', '--grpc-port', '0', '--metrics-port', '0'];
+    const limit = options.maxOpenFiles === undefined ? '' : `ulimit -n ${options.maxOpenFiles} && `;
     const child = spawn(
-      process.execPath,
+      'sh',
       [
+        '-c',
+        `${limit}exec "$0" "$@"`,
+        process.execPath,
+        ...(options.nodeFlags ?? []),
         join(repositoryRoot, 'dist/main.js'),
         'serve',
         ...ports,

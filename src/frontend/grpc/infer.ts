@@ -14,7 +14,7 @@ export function inferCall(inference: Inference, log: RequestLog): handleUnaryCal
         onReply: (reply) => {
           exchange.requestId = reply.requestId;
           try {
-            exchange.reply(reply.head);
+            exchange.reply(typeof reply.head === 'string' ? Buffer.from(reply.head, 'latin1') : reply.head);
           } catch (thrown) {
             // The completions behind this one must still be delivered.
             exchange.fail(thrown);

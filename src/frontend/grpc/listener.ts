@@ -1,10 +1,9 @@
-/** The gRPC port of one front-end thread. Connections are accepted here and handed to grpc-js, which has no limit for them of its own. */
-import { createServer, type Server as TcpServer, type Socket } from 'node:net';
+/** gRPC on the connections that one front-end thread has: handed to grpc-js, which need not know where they come from. */
+import type { Socket } from 'node:net';
 import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import type { Inference } from '../../bridge/inference.js';
 import type { FrontEndOptions } from '../../bridge/thread-messages.js';
-import { listen } from '../../listen.js';
 import type { HealthWatch } from '../health-watch.js';
 import type { RequestLog } from '../request-log.js';
 import { loadDefinitions } from './definitions.js';
@@ -24,8 +23,8 @@ export class GrpcListener {
   readonly #grpc: Server;
   readonly #injector: ConnectionInjector;
   readonly #health: HealthService;
-  readonly #tcp: TcpServer;
   readonly #sockets = new Set<Socket>();
+  #onEmpty: () => void = () => {};
 
   constructor(options: FrontEndOptions, inference: Inference, health: HealthWatch, log: RequestLog) {
     this.#options = options;
@@ -44,35 +43,10 @@ export class GrpcListener {
     this.#grpc.addService(definitions.health, this.#health.implementation);
     new ReflectionService(definitions.all).addToServer(this.#grpc);
     this.#injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#tcp = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    this.#tcp.maxConnections = options.maxConnections;
   }
 
-  /** Resolves with the port. Throws ERR_PORT_BUSY, ERR_CONFIG_OPTION. */
-  listen(port: number): Promise<number> {
-    return listen(this.#tcp, this.#options.host, port, '--grpc-port');
-  }
-
-  /** Stops listening, sends GOAWAY and finishes the calls that were accepted. Resolves when the last connection has ended. */
-  drain(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#tcp.close(() => resolve());
-      this.#health.close();
-      this.#grpc.tryShutdown(() => {});
-      for (const socket of this.#sockets) if (socket.bytesRead < PREFACE_BYTES) socket.destroy();
-    });
-  }
-
-  /** Closes every connection now. May be repeated. */
-  destroy(): void {
-    this.#tcp.close();
-    this.#health.close();
-    this.#grpc.forceShutdown();
-    // Without channelz grpc-js 1.14 keeps no list of sessions for forceShutdown to end.
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  #accept(socket: Socket): void {
+  /** Serves a connection. */
+  accept(socket: Socket): void {
     this.#sockets.add(socket);
     // HTTP/2 has no timeout for its preface; idle connections that spoke once are found by keep-alive pings.
     const silence = setTimeout(() => {
@@ -81,7 +55,27 @@ export class GrpcListener {
     socket.once('close', () => {
       clearTimeout(silence);
       this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#onEmpty();
     });
     this.#injector.injectConnection(socket);
+  }
+
+  /** Sends GOAWAY and finishes the calls that were accepted. Resolves when the last connection has ended. */
+  drain(): Promise<void> {
+    this.#health.close();
+    this.#grpc.tryShutdown(() => {});
+    if (this.#sockets.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+      for (const socket of this.#sockets) if (socket.bytesRead < PREFACE_BYTES) socket.destroy();
+    });
+  }
+
+  /** Closes every connection now. May be repeated. */
+  destroy(): void {
+    this.#health.close();
+    this.#grpc.forceShutdown();
+    // Without channelz grpc-js 1.14 keeps no list of sessions for forceShutdown to end.
+    for (const socket of this.#sockets) socket.destroy();
   }
 }

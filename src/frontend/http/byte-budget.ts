@@ -24,7 +24,10 @@ export class ByteBudget {
   /** Throws ERR_IN_FLIGHT_FULL, and takes nothing then. For an allotment, which gives back what it took. */
   take(bytes: number): void {
     if (this.#limit > 0 && this.#held + bytes > this.#limit) {
-      throw new ServerError('ERR_IN_FLIGHT_FULL', `the server is taking in ${this.#limit} bytes of requests already; try again later`);
+      throw new ServerError(
+        'ERR_IN_FLIGHT_FULL',
+        `this front-end thread is taking in its part of --max-receiving-bytes already, ${this.#limit} bytes; try again later`,
+      );
     }
     this.#held += bytes;
   }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RefusedError } from '../../bridge/inference.js';
 import { errorReply } from '../error-reply.js';
 import type { RequestLog } from '../request-log.js';
+import { retryAfterSeconds } from '../retry-delay.js';
 import { MethodError, pathOf } from './router.js';
 
 /** How long a refused body is read and thrown away, so that the client gets to read why, before the connection is closed. */
@@ -25,22 +26,14 @@ export class Exchange {
   readonly #onEnd: (() => void)[] = [];
   #ended = false;
 
-  /** `isClosing`: answers must tell clients to go. */
+  /** `isClosing`: answers must tell clients to go. Whoever has the connection calls `end` when it closes. */
   constructor(request: IncomingMessage, response: ServerResponse, log: RequestLog, isClosing: () => boolean) {
     this.request = request;
     this.response = response;
     this.#log = log;
     this.#isClosing = isClosing;
     this.#startedMs = log.access ? performance.now() : 0;
-    // The response's own 'close' does not come for a pipelined response that never got its turn; the socket's always does.
-    const socket = request.socket;
-    const end = (): void => {
-      socket.removeListener('close', end);
-      response.removeListener('finish', end);
-      this.#end();
-    };
-    socket.on('close', end);
-    response.on('finish', end);
+    response.on('finish', () => this.end());
   }
 
   /** The answer has been handed to the kernel, or the client is gone. */
@@ -84,7 +77,7 @@ export class Exchange {
       return;
     }
     const headers: string[] = [];
-    if (reply.retryAfterSeconds > 0) headers.push('Retry-After', String(reply.retryAfterSeconds));
+    if (reply.retryAfterMs > 0) headers.push('Retry-After', String(retryAfterSeconds(reply.retryAfterMs)));
     if (reply.error.code === 'ERR_REQUEST_ENCODING') headers.push('Accept-Encoding', 'gzip, deflate');
     if (reply.error instanceof MethodError) headers.push('Allow', reply.error.allow);
     const body = JSON.stringify({ error: reply.message });
@@ -115,7 +108,9 @@ export class Exchange {
     return { method: this.request.method ?? '', path: pathOf(this.request.url ?? ''), requestId: this.requestId };
   }
 
-  #end(): void {
+  /** Nothing more goes out. May be repeated. */
+  end(): void {
+    if (this.#ended) return;
     this.#ended = true;
     for (const callback of this.#onEnd.splice(0)) callback();
     if (!this.#log.access) return;

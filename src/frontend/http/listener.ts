@@ -1,9 +1,8 @@
-/** The HTTP port of one front-end thread: connections, their limits and their end. */
+/** HTTP on the connections that one front-end thread has: their limits and their end. Who accepted them is not its business. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Server as TcpServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Inference } from '../../bridge/inference.js';
 import type { FrontEndOptions } from '../../bridge/thread-messages.js';
-import { listen } from '../../listen.js';
 import type { HealthWatch } from '../health-watch.js';
 import type { RequestLog } from '../request-log.js';
 import { ByteBudget } from './byte-budget.js';
@@ -20,8 +19,8 @@ const TIMEOUT_CHECK_INTERVAL_MS = 1000;
 const SILENT_GRACE_MS = 250;
 
 interface Connection {
-  /** Those that have not ended. */
-  readonly exchanges: Set<Exchange>;
+  /** Those that have not ended, in the order of their requests. Not a Set, for the reason in bridge/pending-handlers.ts. */
+  readonly exchanges: Exchange[];
   /** What the socket had read when the last request or answer ended: no more by now means that nothing is coming in. */
   quietAtBytes: number;
 }
@@ -35,6 +34,7 @@ export class HttpListener {
   readonly #connections = new Map<Socket, Connection>();
   readonly #isClosing = (): boolean => this.#draining || this.#health.exiting;
   #draining = false;
+  #onEmpty: () => void = () => {};
 
   constructor(options: FrontEndOptions, inference: Inference, health: HealthWatch, log: RequestLog) {
     this.#options = options;
@@ -55,14 +55,9 @@ export class HttpListener {
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: options.keepAliveTimeoutMs,
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
-      noDelay: true,
-      // TCP keep-alive finds clients that vanished without a word.
-      keepAlive: true,
     });
-    this.#server.maxConnections = options.maxConnections;
     // Headers beyond a count would be left out in silence; their bytes are bounded anyway.
     this.#server.maxHeadersCount = 0;
-    this.#server.on('connection', (socket) => this.#accept(socket));
     this.#server.on('request', (request, response) => this.#handle(request, response));
     this.#server.on('clientError', (error, socket) => this.#answerClientError(error, socket as Socket));
     // A body that is refused anyway is not asked for.
@@ -72,20 +67,31 @@ export class HttpListener {
     });
     // An expectation that we do not know is not an error; node:http would answer it with a body of its own form.
     this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response));
+    // What starts the search for requests that take too long; nothing else listens to it.
+    this.#server.emit('listening');
   }
 
-  /** Resolves with the port. Throws ERR_PORT_BUSY, ERR_CONFIG_OPTION. */
-  listen(port: number): Promise<number> {
-    return listen(this.#server, this.#options.host, port, '--http-port');
+  /** Serves a connection. The socket allows its other side to end first. */
+  accept(socket: Socket): void {
+    this.#server.emit('connection', socket);
+    const connection: Connection = { exchanges: [], quietAtBytes: 0 };
+    this.#connections.set(socket, connection);
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      // A response's own 'close' does not come when it is pipelined and never got its turn.
+      for (const exchange of [...connection.exchanges]) exchange.end();
+      if (this.#connections.size === 0) this.#onEmpty();
+    });
   }
 
-  /** Stops listening, tells clients to go and finishes what was accepted. Resolves when the last connection has ended. */
+  /** Tells clients to go and finishes what was accepted. Resolves when the last connection has ended. */
   drain(): Promise<void> {
     this.#draining = true;
+    if (this.#connections.size === 0) return Promise.resolve();
+    // Without the close of node:http: it takes a connection for idle, and cuts it off, whose answer is written but has not left yet; and it
+    // stops looking for requests that take too long.
     return new Promise((resolve) => {
-      // Not the close of node:http: it takes a connection for idle, and cuts it off, whose answer is written but has not left yet; and it
-      // stops looking for requests that take too long.
-      TcpServer.prototype.close.call(this.#server, () => resolve());
+      this.#onEmpty = resolve;
       for (const [socket, connection] of this.#connections) if (socket.bytesRead > 0) closeWhenIdle(socket, connection);
       // The request of a client that has just connected may be on its way, and is served.
       setTimeout(() => {
@@ -98,14 +104,7 @@ export class HttpListener {
   destroy(): void {
     this.#draining = true;
     this.#server.close();
-    this.#server.closeAllConnections();
-  }
-
-  #accept(socket: Socket): void {
-    this.#connections.set(socket, { exchanges: new Set(), quietAtBytes: 0 });
-    socket.once('close', () => this.#connections.delete(socket));
-    // One listener per pipelined request is no leak.
-    socket.setMaxListeners(0);
+    for (const socket of this.#connections.keys()) socket.destroy();
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
@@ -118,13 +117,13 @@ export class HttpListener {
         // An answer whose head went out before the drain began did not tell the client to go.
         if (this.#draining) closeWhenIdle(socket, connection);
       };
-      connection.exchanges.add(exchange);
+      connection.exchanges.push(exchange);
       exchange.onEnd(() => {
-        connection.exchanges.delete(exchange);
+        connection.exchanges.splice(connection.exchanges.indexOf(exchange), 1);
         onQuiet();
+        // Some answers do not wait for the body.
+        if (!request.complete) request.once('end', onQuiet);
       });
-      // Some answers do not wait for the body.
-      request.once('end', onQuiet);
     }
     try {
       const route = findRoute(request.method ?? '', request.url ?? '');
@@ -138,7 +137,7 @@ export class HttpListener {
   #answerClientError(error: Error, socket: Socket): void {
     const answer = clientErrorAnswer(error);
     // An answer that is under way, or owed to an earlier request, must not be mixed with this one.
-    const owed = [...(this.#connections.get(socket)?.exchanges ?? [])];
+    const owed = this.#connections.get(socket)?.exchanges ?? [];
     const mayAnswer = owed.length === 0 || (owed.length === 1 && owed[0]?.isArriving === true);
     if (answer === undefined || !socket.writable || !mayAnswer) {
       socket.destroy();
@@ -151,5 +150,5 @@ export class HttpListener {
 
 /** Idle: every answer has left, and no part of another request has come. */
 function closeWhenIdle(socket: Socket, { exchanges, quietAtBytes }: Connection): void {
-  if (exchanges.size === 0 && socket.bytesRead === quietAtBytes) socket.destroySoon();
+  if (exchanges.length === 0 && socket.bytesRead === quietAtBytes) socket.destroySoon();
 }

@@ -1,4 +1,5 @@
 /** Sending the answer of an inference: the JSON document and, uncopied, the binary outputs behind it. */
+import type { ServerResponse } from 'node:http';
 import type { InferReply } from '../../bridge/inference.js';
 import { compress, type Encoding } from './compression.js';
 import type { Exchange } from './exchange.js';
@@ -12,41 +13,63 @@ export function sendInferReply(exchange: Exchange, reply: InferReply, encoding: 
     reply.release();
     return;
   }
-  const plain = [reply.head, ...reply.tails];
+  const { head, tails } = reply;
   if (encoding === 'identity') {
     exchange.onEnd(() => reply.release());
-    write(exchange, reply, plain, 'identity', stallTimeoutMs);
+    if (typeof head === 'string') writeText(exchange, reply, head, stallTimeoutMs);
+    else writeParts(exchange, reply, [head, ...tails], 'identity', stallTimeoutMs);
     return;
   }
+  const plain = [typeof head === 'string' ? Buffer.from(head, 'latin1') : head, ...tails];
   compress(plain, encoding)
     .then(
       (compressed) => {
         reply.release();
-        write(exchange, reply, compressed, encoding, stallTimeoutMs);
+        writeParts(exchange, reply, compressed, encoding, stallTimeoutMs);
       },
       () => {
         exchange.onEnd(() => reply.release());
-        write(exchange, reply, plain, 'identity', stallTimeoutMs);
+        writeParts(exchange, reply, plain, 'identity', stallTimeoutMs);
       },
     )
     .catch((thrown: unknown) => exchange.fail(thrown));
 }
 
-function write(exchange: Exchange, reply: InferReply, parts: readonly Buffer[], encoding: Encoding, stallTimeoutMs: number): void {
+function writeParts(exchange: Exchange, reply: InferReply, parts: readonly Buffer[], encoding: Encoding, stallTimeoutMs: number): void {
   if (exchange.ended) return;
-  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-  const headers = reply.binary
-    ? ['Content-Type', 'application/octet-stream', 'Inference-Header-Content-Length', String(reply.head.length)]
-    : ['Content-Type', 'application/json'];
-  headers.push('Content-Length', String(bytes));
-  if (encoding !== 'identity') headers.push('Content-Encoding', encoding);
-  exchange.bytesOut = bytes;
-  exchange.writeHead(200, headers);
+  writeHead(
+    exchange,
+    reply,
+    parts.reduce((sum, part) => sum + part.length, 0),
+    encoding,
+  );
   const { response } = exchange;
   // One writev for header, document and tensors.
   response.cork();
   for (const part of parts) response.write(part);
   response.end();
-  // Node sets the socket's idle time anew when the answer has left.
-  if (!response.writableFinished && stallTimeoutMs > 0) response.setTimeout(stallTimeoutMs);
+  watchStall(response, stallTimeoutMs);
+}
+
+/** One character for each byte: node:http joins it with the header. */
+function writeText(exchange: Exchange, reply: InferReply, text: string, stallTimeoutMs: number): void {
+  writeHead(exchange, reply, text.length, 'identity');
+  exchange.response.end(text, 'latin1');
+  watchStall(exchange.response, stallTimeoutMs);
+}
+
+function writeHead(exchange: Exchange, { jsonBytes }: InferReply, bytes: number, encoding: Encoding): void {
+  const headers =
+    jsonBytes >= 0
+      ? ['Content-Type', 'application/octet-stream', 'Inference-Header-Content-Length', String(jsonBytes)]
+      : ['Content-Type', 'application/json'];
+  headers.push('Content-Length', String(bytes));
+  if (encoding !== 'identity') headers.push('Content-Encoding', encoding);
+  exchange.bytesOut = bytes;
+  exchange.writeHead(200, headers);
+}
+
+/** Where the kernel has not taken all of it. Node sets the socket's idle time anew when the answer has left. */
+function watchStall(response: ServerResponse, stallTimeoutMs: number): void {
+  if (response.writableLength > 0 && stallTimeoutMs > 0) response.setTimeout(stallTimeoutMs);
 }

@@ -70,9 +70,11 @@ async function goodRequestsAreAnswered(server: ServerProcess): Promise<void> {
 
 beforeAll(async () => {
   const repositories = [fixtureModels, shippedModels];
+  // What settles the memory of one front-end thread would pass the others by.
+  const flags = ['--front-end-threads', '1'];
   [normal, small] = await Promise.all([
-    ServerProcess.start({ repositories }),
-    ServerProcess.start({ repositories, flags: ['--max-request-bytes', String(SMALL_LIMIT)] }),
+    ServerProcess.start({ repositories, flags }),
+    ServerProcess.start({ repositories, flags: [...flags, '--max-request-bytes', String(SMALL_LIMIT)] }),
   ]);
   toNormal = new Senders(normal.ports);
   toSmall = new Senders(small.ports);
@@ -112,18 +114,24 @@ describe('a server that has refused all of that', () => {
   it('grows by no more than 8 MiB while every request is sent a hundred times', { timeout: 240_000 }, async () => {
     const light = corpus.filter((one) => one.heavy === undefined);
     const again = { rounds: 100, atOnce: 16, action: sendAgain, settle };
-    let [growth = Infinity] = await repeatedGrowth([normal], light, { ...again, warmUp: 40 });
     // A leak shows every time. A heap that V8 or malloc made larger once, and fills from then on, does not.
-    if (growth > 8 * MIB) [growth = Infinity] = await repeatedGrowth([normal], light, { ...again, warmUp: 0 });
+    let growth = Infinity;
+    for (let window = 0; window < 3 && growth > 8 * MIB; window++) {
+      [growth = Infinity] = await repeatedGrowth([normal], light, { ...again, warmUp: window === 0 ? 40 : 0 });
+    }
     expect(growth / MIB).toBeLessThanOrEqual(8);
   });
 
   it('grows by no more than 8 MiB while the heavy ones are sent again and again', { timeout: 240_000 }, async () => {
     const heavy = corpus.filter((one) => one.heavy !== undefined);
-    const first = await repeatedGrowth([normal, small], heavy, { warmUp: 4, rounds: 3, atOnce: 1, action: sendAgain, settle });
-    const second = await repeatedGrowth([normal, small], heavy, { warmUp: 0, rounds: 3, atOnce: 1, action: sendAgain, settle });
-    // A leak shows both times. Pieces of 10 MiB messages that an arena of malloc keeps from one moment on do not.
-    first.forEach((growth, index) => expect(Math.min(growth, second[index] ?? 0) / MIB).toBeLessThanOrEqual(4));
+    // A leak shows every time. Pieces of 10 MiB messages that an arena of malloc keeps from one moment on do not.
+    let least = [Infinity, Infinity];
+    for (let window = 0; window < 3 && Math.max(...least) > 4 * MIB; window++) {
+      const options = { warmUp: window === 0 ? 4 : 0, rounds: 3, atOnce: 1, action: sendAgain, settle };
+      const growths = await repeatedGrowth([normal, small], heavy, options);
+      least = least.map((growth, index) => Math.min(growth, growths[index] ?? Infinity));
+    }
+    for (const growth of least) expect(growth / MIB).toBeLessThanOrEqual(4);
   });
 
   it('has been live all the time', async () => {

@@ -10,6 +10,21 @@ const FP32 = 11;
 const INT64 = 9;
 const batched = (name, dataType) => ({ name, dataType, dims: [-1, -1] });
 
+/** Requests run alone and wait without bounds. */
+const ALONE = {
+  merge: 'never',
+  preferredBatchSizes: [],
+  maxQueueDelayUs: 0,
+  preserveOrdering: false,
+  priorityLevels: 0,
+  defaultPriorityLevel: 0,
+  defaultQueuePolicy: { delays: false, defaultTimeoutUs: 0, allowTimeoutOverride: false, maxQueueSize: 0 },
+  priorityQueuePolicies: [],
+  latencyGoalMs: 0,
+  maxQueueSize: 0,
+  maxQueueBytes: 0,
+};
+
 /** Fixture models that scenarios serve; what each does stands in test/fixtures/make_models.py. */
 const MODELS = {
   identity_fp32: { maxBatchSize: 64, inputs: [batched('INPUT0', FP32)], outputs: [batched('OUTPUT0', FP32)] },
@@ -35,6 +50,8 @@ export function startEngine() {
     maxRequestBytes: 64 << 20,
     maxInFlightRequests: 0,
     maxInFlightBytes: 0,
+    laneSpinUs: 0,
+    cpus: 2,
   });
 }
 
@@ -43,10 +60,10 @@ export const modelPath = (name) => at(`test/fixtures/models/${name}/1/model.onnx
 /** A version of a fixture model with `lanes` threads; its session lives as long as it does. */
 export async function createVersion(name, lanes = 1) {
   const session = await addon.openSession({ modelPath: modelPath(name), intraOpThreads: 0 });
-  const queue = { maxQueueSize: 0, maxQueueBytes: 0 };
-  const version = addon.createVersion(session, { modelName: name, version: 1, lanes, ...queue, ...MODELS[name] });
+  const spec = { modelName: name, version: 1, lanes, lanesIfFaster: false, batching: ALONE, ...MODELS[name] };
+  const { handle } = await addon.createVersion(session, spec);
   session.close();
-  return version;
+  return handle;
 }
 
 export const catalogModel = (name, handle) => ({

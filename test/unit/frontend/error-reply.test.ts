@@ -32,8 +32,14 @@ describe('the map from errors to statuses', () => {
   });
 
   it('asks for a retry after overload only', () => {
-    expect(errorReply(new ServerError('ERR_QUEUE_FULL', '')).retryAfterSeconds).toBe(1);
-    expect(errorReply(new ServerError('ERR_IN_FLIGHT_FULL', '')).retryAfterSeconds).toBe(1);
-    expect(errorReply(new ServerError('ERR_MODEL_NOT_READY', '')).retryAfterSeconds).toBe(0);
+    expect(errorReply(new ServerError('ERR_QUEUE_FULL', '')).retryAfterMs).toBe(1000);
+    expect(errorReply(new ServerError('ERR_IN_FLIGHT_FULL', '')).retryAfterMs).toBe(1000);
+    expect(errorReply(new ServerError('ERR_MODEL_NOT_READY', '')).retryAfterMs).toBe(0);
+    expect(errorReply(new ServerError('ERR_REQUEST_TIMEOUT', '')).retryAfterMs).toBe(0);
+  });
+
+  it('passes on what the engine advises', () => {
+    expect(errorReply(new ServerError('ERR_QUEUE_FULL', '', { retryAfterMs: 4321 })).retryAfterMs).toBe(4321);
+    expect(errorReply(new ServerError('ERR_DEADLINE_UNREACHABLE', '', { retryAfterMs: 5 })).retryAfterMs).toBe(5);
   });
 });

@@ -42,11 +42,11 @@ export class FakeInference {
 }
 
 /** A reply that counts how often it is given back. */
-export function countedReply(head: Buffer, tails: readonly Buffer[] = [], requestId = ''): InferReply & { released: number } {
+export function countedReply(head: Buffer | string, tails: readonly Buffer[] = [], requestId = ''): InferReply & { released: number } {
   return {
     requestId,
     head,
-    binary: tails.length > 0,
+    jsonBytes: tails.length > 0 ? head.length : -1,
     tails,
     released: 0,
     release() {
@@ -56,12 +56,10 @@ export function countedReply(head: Buffer, tails: readonly Buffer[] = [], reques
 }
 
 export const frontEndOptions: FrontEndOptions = {
-  host: '127.0.0.1',
-  httpPort: 0,
-  grpcPort: 0,
+  thread: 0,
+  ports: ['http', 'grpc'],
   maxRequestBytes: 1_000_000,
   maxReceivingBytes: 0,
-  maxConnections: 100,
   maxConcurrentStreams: 100,
   headersTimeoutMs: 2000,
   requestTimeoutMs: 3000,

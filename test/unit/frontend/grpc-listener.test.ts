@@ -11,6 +11,7 @@ import { GrpcListener } from '../../../src/frontend/grpc/listener.js';
 import { HealthWatch } from '../../../src/frontend/health-watch.js';
 import { RequestLog } from '../../../src/frontend/request-log.js';
 import { countedReply, FakeInference, frontEndOptions } from './fake-inference.js';
+import { openLocalPort, type LocalPort } from './local-port.js';
 
 const native = vi.hoisted(() => ({ health: '', failure: undefined as { status: number; message: string } | undefined }));
 vi.mock('../../../src/bridge/addon.js', () => ({
@@ -48,6 +49,7 @@ const clients: Client[] = [];
 let inference: FakeInference;
 let health: HealthWatch;
 let listener: GrpcListener;
+let local: LocalPort;
 let port: number;
 
 type Answer = { readonly reply?: Record<string, unknown>; readonly code: number; readonly details: string };
@@ -73,11 +75,13 @@ beforeEach(async () => {
   inference = new FakeInference();
   health = new HealthWatch();
   listener = new GrpcListener(frontEndOptions, inference.asInference, health, new RequestLog(logger, true));
-  port = await listener.listen(0);
+  local = await openLocalPort(false, (socket) => listener.accept(socket));
+  port = local.port;
 });
 
 afterEach(() => {
   for (const made of clients.splice(0)) made.close();
+  local.close();
   listener.destroy();
   health.close();
 });
@@ -134,6 +138,21 @@ describe('ModelInfer', () => {
   ] as const)('answers %s with its status and text, in any script', async (code, expected) => {
     inference.refuse = new ServerError(code, "input 'größe' 100% \ud800");
     expect(await call('ModelInfer', {})).toEqual({ code: expected, details: "input 'größe' 100% \ufffd" });
+  });
+
+  it.each([
+    ['ERR_DEADLINE_UNREACHABLE', 4000, true],
+    ['ERR_QUEUE_FULL', 0, true],
+    ['ERR_REQUEST_TIMEOUT', 0, false],
+  ] as const)('says with %s and advice of %i ms when to try again, if at all: %s', async (code, retryAfterMs, says) => {
+    inference.refuse = new ServerError(code, 'busy', { retryAfterMs });
+    const error = await new Promise<ServiceError>((resolve) => {
+      client(definitions.inference)['ModelInfer']?.({}, new Metadata(), {}, (failure: ServiceError | null) => {
+        if (failure !== null) resolve(failure);
+      });
+    });
+    const [details] = error.metadata.get('grpc-status-details-bin');
+    expect(String(details ?? '').includes('type.googleapis.com/google.rpc.RetryInfo')).toBe(says);
   });
 
   it('refuses a message above the limit before its bytes have come, and one that inflates beyond it', async () => {
@@ -254,6 +273,7 @@ describe('grpc.health.v1', () => {
     await vi.waitFor(() => expect(known.seen).toEqual(['SERVING', 'NOT_SERVING']));
     native.health = JSON.stringify(healthy);
     await vi.waitFor(() => expect(known.seen).toEqual(['SERVING', 'NOT_SERVING', 'SERVING']));
+    local.close();
     await listener.drain();
     await Promise.all([known.ended, unknown.ended]);
     expect(known.seen.at(-1)).toBe('NOT_SERVING');
@@ -280,6 +300,7 @@ describe('the connections', () => {
     const pending = call('ModelInfer', {});
     await vi.waitFor(() => expect(inference.submitted).toHaveLength(1));
     let drained = false;
+    local.close();
     const drain = listener.drain().then(() => (drained = true));
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(drained).toBe(false);
@@ -295,13 +316,5 @@ describe('the connections', () => {
     listener.destroy();
     expect((await pending).code).toBe(status.UNAVAILABLE);
     await vi.waitFor(() => expect(inference.cancelled).toEqual([1]));
-  });
-});
-
-it('says which flag to change when its port is taken', async () => {
-  const other = new GrpcListener(frontEndOptions, inference.asInference, health, new RequestLog(logger, false));
-  await expect(other.listen(port)).rejects.toMatchObject({
-    code: 'ERR_PORT_BUSY',
-    message: `port ${port} is already in use; choose another with --grpc-port`,
   });
 });

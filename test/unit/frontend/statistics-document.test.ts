@@ -21,7 +21,12 @@ const counters: NativeStatistics = {
   batches: [{ batchSize: 3, computeInput: duration(1), computeInfer: duration(2), computeOutput: duration(3) }],
   latencies: { http: latencies, grpc: latencies },
   bytesReceived: 0,
-  bytesCopied: 0,
+  inputBytesCopied: 0,
+  bytesHandedOut: 0,
+  outputBytesCopied: 0,
+  droppedAtDispatch: 0,
+  lanes: 0,
+  laneBusyNs: 0,
   queueLength: 0,
 };
 

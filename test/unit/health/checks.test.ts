@@ -51,9 +51,10 @@ describe('health', () => {
     expect(evaluate({ ...healthy, exiting: true }, false)).toMatchObject({ live: true, ready: false, started: true, exiting: true });
   });
 
-  it('is not ready while a front-end thread does not listen', () => {
-    const facts = { ...healthy, frontEnds: { listening: 1, expected: 2 } };
-    expect(failedReasons(facts)).toEqual(['front-ends-listening: 1 of 2 front-end threads listen']);
+  it('is not ready while no front-end thread listens, and ready while one that died is replaced', () => {
+    const facts = { ...healthy, frontEnds: { listening: 0, expected: 2 } };
+    expect(failedReasons(facts)).toEqual(['front-ends-listening: 0 of 2 front-end threads listen']);
+    expect(failedReasons({ ...healthy, frontEnds: { listening: 1, expected: 2 } })).toEqual([]);
   });
 
   it('is not live after the main thread stood still for longer than a snapshot may age', () => {

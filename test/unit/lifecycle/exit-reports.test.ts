@@ -55,7 +55,7 @@ describe('the ready file', () => {
 });
 
 it('bounds request memory by the limits, and says when there is none', () => {
-  const bound = (...flags: string[]) => memoryBound(loadOptions(flags, {}).options);
+  const bound = (...flags: string[]) => memoryBound(loadOptions(flags, {}).options, 2);
   const small = ['--max-request-bytes=10', '--max-connections=3', '--grpc-max-concurrent-streams=7', '--max-in-flight-requests=5'];
   expect(bound(...small, '--max-in-flight-bytes=40')).toEqual({ receivingHttpBytes: 30, receivingGrpcBytes: 210, acceptedBytes: 40 });
   expect(bound(...small, '--max-in-flight-bytes=0', '--allow-grpc=false')).toEqual({
@@ -63,6 +63,8 @@ it('bounds request memory by the limits, and says when there is none', () => {
     receivingGrpcBytes: 0,
     acceptedBytes: 50,
   });
-  expect(bound(...small, '--max-receiving-bytes=20').receivingHttpBytes).toBe(20);
+  expect(bound(...small, '--max-receiving-bytes=22').receivingHttpBytes).toBe(22);
+  // Each of the two threads takes in one request of the largest size.
+  expect(bound(...small, '--max-receiving-bytes=10').receivingHttpBytes).toBe(20);
   expect(bound('--max-in-flight-bytes=0', '--max-in-flight-requests=0').acceptedBytes).toBeNull();
 });

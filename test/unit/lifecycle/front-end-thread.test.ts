@@ -4,12 +4,10 @@ import type { ServerError } from '../../../src/errors.js';
 import { FrontEndThread } from '../../../src/lifecycle/front-end-thread.js';
 
 const options: FrontEndOptions = {
-  host: '127.0.0.1',
-  httpPort: 0,
-  grpcPort: null,
+  thread: 0,
+  ports: ['http'],
   maxRequestBytes: 1,
   maxReceivingBytes: 0,
-  maxConnections: 1,
   maxConcurrentStreams: 1,
   headersTimeoutMs: 1,
   requestTimeoutMs: 1,
@@ -25,23 +23,23 @@ function threadOf(code: string, lost: ServerError[] = []): FrontEndThread {
   return new FrontEndThread(new URL(`data:text/javascript,${encodeURIComponent(source)}`), options, (error) => lost.push(error));
 }
 
-const LISTENS = `port.postMessage({ type: 'listening', httpPort: 5, grpcPort: null });`;
+const LISTENS = `port.postMessage({ type: 'listening' });`;
 
 describe('a front-end thread', () => {
-  it('tells its ports, drains when asked and ends when destroyed, without counting as lost', async () => {
+  it('drains when asked and ends when destroyed, without counting as lost', async () => {
     const lost: ServerError[] = [];
     const obey = `port.on('message', ({ type }) => type === 'drain' ? port.postMessage({ type: 'drained' }) : port.close());`;
     const thread = threadOf(LISTENS + obey, lost);
-    expect(await thread.listening).toEqual({ http: 5, grpc: null });
+    await thread.listening;
     await thread.drain();
     await thread.destroy();
     await thread.destroy();
     expect(lost).toEqual([]);
   });
 
-  it('passes on why it cannot listen', async () => {
-    const thread = threadOf(`port.postMessage({ type: 'failed', code: 'ERR_PORT_BUSY', message: 'port 1 is taken' });`);
-    await expect(thread.listening).rejects.toMatchObject({ code: 'ERR_PORT_BUSY', message: 'port 1 is taken' });
+  it('passes on why it cannot take connections', async () => {
+    const thread = threadOf(`port.postMessage({ type: 'failed', code: 'ERR_INTERNAL', message: 'no port' });`);
+    await expect(thread.listening).rejects.toMatchObject({ code: 'ERR_INTERNAL', message: 'no port' });
   });
 
   it('counts as lost, with the cause, when it ends by itself', async () => {

@@ -5,6 +5,10 @@ import { registerEngineMetrics } from '../../../src/management/engine-metrics.js
 
 const histogram: NativeHistogram = { buckets: [1, 2, 0], count: 3, sumSeconds: 0.25 };
 const allEqual = (of: NativeHistogram): NativeLatencies => ({ requestSeconds: of, queueSeconds: of, computeSeconds: of });
+const batch = (batchSize: number, count: number): NativeStatistics['batches'][number] => {
+  const duration = { count, ns: 1 };
+  return { batchSize, computeInput: duration, computeInfer: duration, computeOutput: duration };
+};
 const statistics: NativeStatistics = {
   model: 'digits',
   version: 2,
@@ -18,12 +22,22 @@ const statistics: NativeStatistics = {
   computeInfer: { count: 7, ns: 4_000 },
   computeOutput: { count: 7, ns: 5_000 },
   failures: [1, 2, 0, 3],
-  batches: [],
+  batches: [batch(1, 3), batch(3, 2), batch(64, 1), batch(4096, 5)],
   latencies: { http: allEqual(histogram), grpc: allEqual({ buckets: [0, 0, 0], count: 0, sumSeconds: 0 }) },
   bytesReceived: 1000,
-  bytesCopied: 999,
+  inputBytesCopied: 999,
+  bytesHandedOut: 800,
+  outputBytesCopied: 1600,
+  droppedAtDispatch: 6,
+  lanes: 2,
+  laneBusyNs: 1_500_000_000,
   queueLength: 5,
 };
+const connections = [
+  { port: 'http', thread: 0, connections: 7 },
+  { port: 'http', thread: 1, connections: 6 },
+  { port: 'grpc', thread: 1, connections: 1 },
+] as const;
 const gauges = { inFlightRequests: 1, inFlightBytes: 2, blockBytes: 3, blocks: 4, ranges: 5, rangeBytes: 6 };
 
 it("writes Triton's names in microseconds and ours in seconds and bytes, all from one reading", async () => {
@@ -31,7 +45,7 @@ it("writes Triton's names in microseconds and ours in seconds and bytes, all fro
   let readings = 0;
   registerEngineMetrics(registry, () => {
     readings++;
-    return { statistics: [statistics], gauges };
+    return { statistics: [statistics], gauges, connections };
   }, [0.001, 0.01]);
   const lines = (await registry.metrics()).split('\n');
   expect(readings).toBe(1);
@@ -56,9 +70,25 @@ it("writes Triton's names in microseconds and ours in seconds and bytes, all fro
     `penstock_compute_duration_seconds_bucket{le="+Inf",${labels},protocol="http"} 3`,
     `penstock_tensor_bytes_received_total{${labels}} 1000`,
     `penstock_tensor_bytes_copied_total{${labels},direction="input"} 999`,
+    `penstock_tensor_bytes_copied_total{${labels},direction="output"} 1600`,
+    `penstock_tensor_bytes_handed_out_total{${labels}} 800`,
+    `penstock_requests_dropped_at_dispatch_total{${labels}} 6`,
+    `penstock_lane_busy_seconds_total{${labels}} 1.5`,
+    `penstock_lanes{${labels}} 2`,
+    `penstock_batch_rows_bucket{le="1",${labels}} 3`,
+    `penstock_batch_rows_bucket{le="2",${labels}} 3`,
+    `penstock_batch_rows_bucket{le="4",${labels}} 5`,
+    `penstock_batch_rows_bucket{le="64",${labels}} 6`,
+    `penstock_batch_rows_bucket{le="1024",${labels}} 6`,
+    `penstock_batch_rows_bucket{le="+Inf",${labels}} 11`,
+    `penstock_batch_rows_sum{${labels}} ${3 + 6 + 64 + 5 * 4096}`,
+    `penstock_batch_rows_count{${labels}} 11`,
     'penstock_in_flight_requests 1',
     'penstock_tensor_memory_bytes 3',
     'penstock_output_range_bytes 6',
+    'penstock_connections{protocol="http",thread="0"} 7',
+    'penstock_connections{protocol="http",thread="1"} 6',
+    'penstock_connections{protocol="grpc",thread="1"} 1',
   ]) {
     expect(lines).toContain(line);
   }
@@ -67,7 +97,11 @@ it("writes Triton's names in microseconds and ours in seconds and bytes, all fro
 it('reads again at the next scrape', async () => {
   const registry = new Registry();
   let inFlightRequests = 0;
-  registerEngineMetrics(registry, () => ({ statistics: [], gauges: { ...gauges, inFlightRequests: ++inFlightRequests } }), [1]);
+  registerEngineMetrics(
+    registry,
+    () => ({ statistics: [], connections: [], gauges: { ...gauges, inFlightRequests: ++inFlightRequests } }),
+    [1],
+  );
   await registry.metrics();
   await new Promise((resolve) => setImmediate(resolve));
   expect(await registry.metrics()).toContain('penstock_in_flight_requests 2');

@@ -3,7 +3,7 @@ import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
 import type { NativeSignature } from '../../../src/bridge/control.js';
 import { completeConfig } from '../../../src/models/auto-config.js';
-import { configDocument, metadataDocument } from '../../../src/models/documents.js';
+import { configDocument, metadataDocument, type Running } from '../../../src/models/documents.js';
 import { planLanes } from '../../../src/models/instance-lanes.js';
 import { readModelConfig } from '../../../src/models/model-config.js';
 import { parsePbtxt } from '../../../src/models/pbtxt.js';
@@ -16,18 +16,28 @@ const proto = loadSync(fileURLToPath(new URL('../../../proto/model_config.proto'
 });
 const ModelConfigMessage = proto['inference.ModelConfig'] as unknown as MessageTypeDefinition<object, object>;
 
+const BATCHING = `max_batch_size: 8 dynamic_batching { preferred_batch_size: [ 4, 2 ] max_queue_delay_microseconds: 100
+  preserve_ordering: true priority_levels: 3 default_priority_level: 2 default_queue_policy { max_queue_size: 7 }
+  priority_queue_policy { key: 1 value { timeout_action: DELAY default_timeout_microseconds: 9 allow_timeout_override: true } } }
+  parameters { key: "latency_goal_ms" value { string_value: "12.5" } }`;
+
 const signature: NativeSignature = {
   inputs: [{ name: 'text', dataType: 13, dims: [-1, 1], symbolicDims: ['b', ''] }],
   outputs: [{ name: 'y', dataType: 11, dims: [-1], symbolicDims: ['b'] }],
   metadata: {},
 };
 
-function documentOf(text: string): Record<string, unknown> {
-  const { config } = readModelConfig(parsePbtxt(text, 'config.pbtxt'), 'config.pbtxt');
-  return JSON.parse(configDocument('m', config, completeConfig(config, signature), planLanes('m', config.instanceGroups, 2))) as Record<
-    string,
-    unknown
-  >;
+/** Of a version that the engine gives all it asks for. */
+function documentOf(text: string, running: Partial<Running> = {}): Record<string, unknown> {
+  return documentOfTree(parsePbtxt(text, 'config.pbtxt'), running);
+}
+
+function documentOfTree(tree: unknown, running: Partial<Running> = {}): Record<string, unknown> {
+  const { config } = readModelConfig(tree, 'config');
+  const complete = completeConfig(config, signature);
+  const plan = planLanes('m', config.instanceGroups, 2);
+  const all = { lanes: plan.lanes, merges: complete.merge !== 'never', ...running };
+  return JSON.parse(configDocument('m', config, complete, plan, all)) as Record<string, unknown>;
 }
 
 describe('the configuration document', () => {
@@ -36,6 +46,7 @@ describe('the configuration document', () => {
     'max_batch_size: 0',
     'version_policy { all { } }',
     'version_policy { specific { versions: [ 1, 9007199254740991 ] } } dynamic_batching { default_queue_policy { max_queue_size: 7 } }',
+    BATCHING.replace(/priority_queue_policy .*/, '}'), // proto-loader reads keys of 64 bits back as bytes
   ])('is a ModelConfig that protobuf keeps whole, with every name and enum as the proto has it: %s', (text) => {
     const document = documentOf(text);
     expect(ModelConfigMessage.deserialize(ModelConfigMessage.serialize(document))).toMatchObject(withoutDefaults(document) as object);
@@ -59,18 +70,57 @@ describe('the configuration document', () => {
     expect(documentOf('max_batch_size: 0')).toMatchObject({ max_batch_size: 0, input: [{ dims: [-1, 1] }] });
   });
 
-  it('promises nothing that the engine does not do', () => {
-    const document = documentOf('dynamic_batching { } optimization { input_pinned_memory { enable: true } }');
-    expect(document).not.toHaveProperty('dynamic_batching');
-    expect(document).not.toHaveProperty('optimization');
+  it("has Triton's defaults of dynamic batching where requests share batches, whoever has decided that", () => {
+    const policy = { timeout_action: 'REJECT', default_timeout_microseconds: 0, allow_timeout_override: false, max_queue_size: 0 };
+    const expected = {
+      preferred_batch_size: [32],
+      max_queue_delay_microseconds: 0,
+      preserve_ordering: false,
+      priority_levels: 0,
+      default_priority_level: 0,
+      default_queue_policy: policy,
+      priority_queue_policy: {},
+    };
+    expect(documentOf('dynamic_batching { }')).toMatchObject({ dynamic_batching: expected });
+    expect(documentOf('')).toMatchObject({ dynamic_batching: expected });
   });
 
-  it('can be read back as a configuration of the same meaning', () => {
-    const first = documentOf('max_batch_size: 4 instance_group { count: 3 kind: KIND_GPU } version_policy { latest { num_versions: 2 } }');
-    const { config } = readModelConfig(first, 'config.json');
-    const again = configDocument('m', config, completeConfig(config, signature), planLanes('m', config.instanceGroups, 2));
-    expect(JSON.parse(again)).toEqual(first);
+  it('has what the configuration says of dynamic batching', () => {
+    expect(documentOf(BATCHING)).toMatchObject({
+      dynamic_batching: {
+        preferred_batch_size: [4, 2],
+        max_queue_delay_microseconds: 100,
+        preserve_ordering: true,
+        priority_levels: 3,
+        default_priority_level: 2,
+        default_queue_policy: { max_queue_size: 7 },
+        priority_queue_policy: { 1: { timeout_action: 'DELAY', default_timeout_microseconds: 9, allow_timeout_override: true } },
+      },
+      parameters: { latency_goal_ms: { string_value: '12.5' } },
+    });
   });
+
+  it('promises nothing that the engine does not do', () => {
+    const document = documentOf('optimization { input_pinned_memory { enable: true } } parameters { key: "k" }', {
+      merges: false,
+      lanes: 1,
+    });
+    expect(document).not.toHaveProperty('dynamic_batching');
+    expect(document).not.toHaveProperty('optimization');
+    expect(document).toMatchObject({ instance_group: [{ count: 1 }], parameters: {} });
+  });
+
+  it('has the lanes that were asked for, where a configuration asks for them', () => {
+    expect(documentOf('instance_group [ { count: 2 }, { } ]')).toMatchObject({ instance_group: [{ count: 2 }, { count: 2 }] });
+  });
+
+  it.each(['max_batch_size: 4 instance_group { count: 3 kind: KIND_GPU } version_policy { latest { num_versions: 2 } }', BATCHING, ''])(
+    'can be read back as a configuration of the same meaning: %s',
+    (text) => {
+      const first = documentOf(text);
+      expect(documentOfTree(first)).toEqual(first);
+    },
+  );
 });
 
 describe('the metadata document', () => {
@@ -98,12 +148,20 @@ describe('instance groups', () => {
       2,
     );
     expect(plan.lanes).toBe(5);
+    expect(plan.lanesIfFaster).toBe(false);
     expect(plan.groups).toEqual([
       { name: 'm_0', kind: 'KIND_CPU', count: 3 },
       { name: 'g', kind: 'KIND_CPU', count: 2 },
     ]);
     expect(plan.warnings).toEqual([expect.stringContaining('instance_group[0].kind: KIND_GPU')]);
   });
+
+  it.each([[[]], [[{ name: '', count: 0, kind: 'KIND_CPU' as const }]]])(
+    'leave the number of lanes to the engine where they give none',
+    (groups) => {
+      expect(planLanes('m', groups, 2)).toMatchObject({ lanes: 2, lanesIfFaster: true });
+    },
+  );
 });
 
 /** proto3 leaves out what is zero or empty. */
@@ -111,7 +169,7 @@ function withoutDefaults(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutDefaults);
   if (typeof value !== 'object' || value === null) return value;
   const isDefault = (inner: unknown): boolean =>
-    inner === '' || inner === 0 || inner === false || /^(FORMAT_NONE|PRIORITY_DEFAULT)$/.test(String(inner));
+    inner === '' || inner === 0 || inner === false || /^(FORMAT_NONE|PRIORITY_DEFAULT|REJECT)$/.test(String(inner));
   const isEmpty = (inner: unknown): boolean => typeof inner === 'object' && inner !== null && Object.keys(inner).length === 0;
   return Object.fromEntries(
     Object.entries(value)

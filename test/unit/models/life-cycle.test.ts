@@ -1,6 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
-import type { NativeCatalogModel, NativeSession, NativeSignature, NativeVersion, NativeVersionSpec } from '../../../src/bridge/control.js';
+import type {
+  NativeCatalogModel,
+  NativeCreatedVersion,
+  NativeSession,
+  NativeSignature,
+  NativeVersionSpec,
+} from '../../../src/bridge/control.js';
 import { ServerError } from '../../../src/errors.js';
 import { ModelStore, type ModelControl, type ModelLog, type ModelStoreOptions } from '../../../src/models/life-cycle.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -21,6 +27,8 @@ class FakeEngine implements ModelControl {
   openSessions = 0;
   openHandles = 0;
   mostAtOnce = 0;
+  /** What the engine makes of each version. */
+  created: Partial<NativeCreatedVersion> = {};
   #running = 0;
 
   constructor(readonly gated = false) {}
@@ -35,10 +43,11 @@ class FakeEngine implements ModelControl {
     return { signature: () => SIGNATURE, close: () => void this.openSessions-- };
   }
 
-  createVersion(_session: NativeSession, spec: NativeVersionSpec): NativeVersion {
+  createVersion(_session: NativeSession, spec: NativeVersionSpec): Promise<NativeCreatedVersion> {
     this.specs.push(spec);
     this.openHandles++;
-    return { close: () => void this.openHandles-- };
+    const handle = { close: () => void this.openHandles-- };
+    return Promise.resolve({ handle, lanes: spec.lanes, merges: false, notes: [], ...this.created });
   }
 
   publishCatalog(models: readonly NativeCatalogModel[]): void {
@@ -99,8 +108,8 @@ describe('loading all models', () => {
         inputs: [{ name: 'x', ...tensor }],
         outputs: [{ name: 'y', ...tensor }],
         lanes: 3,
-        maxQueueSize: 7,
-        maxQueueBytes: 1000,
+        lanesIfFaster: false,
+        batching: expect.objectContaining({ merge: 'always', maxQueueSize: 0, maxQueueBytes: 1000 }) as object,
       },
     ]);
     const model = engine.published.at(-1)?.[0];
@@ -221,6 +230,17 @@ describe('loading all models', () => {
       'info: loaded m version 1 in N ms',
       'info: loading is over: 1 of 1 versions are ready',
     ]);
+  });
+
+  it('logs what the engine has found out and made of the version, and tells clients', async () => {
+    const { engine, lines, store } = setUp({ 'm/1/model.onnx': '' });
+    engine.created = { lanes: 1, merges: true, notes: ['one lane runs'] };
+    await store.loadAll();
+    expect(lines[1]).toBe('info: m version 1: one lane runs');
+    expect(JSON.parse(engine.published.at(-1)?.[0]?.versions[0]?.configJson ?? '')).toMatchObject({
+      instance_group: [{ count: 1 }],
+      dynamic_batching: {},
+    });
   });
 
   it('is done once, however often it is asked for', async () => {

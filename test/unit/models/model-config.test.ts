@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_BATCHING } from '../../../src/models/batching-config.js';
 import { EMPTY_CONFIG, readModelConfig } from '../../../src/models/model-config.js';
 import { parsePbtxt } from '../../../src/models/pbtxt.js';
 
@@ -44,7 +45,8 @@ describe('a model configuration', () => {
         instanceGroups: [{ name: '', count: 3, kind: 'KIND_CPU' }],
         versionPolicy: { kind: 'specific', versions: [1, 3] },
         modelFilename: 'net.onnx',
-        maxQueueSize: 5,
+        batching: { ...DEFAULT_BATCHING, defaultQueuePolicy: { ...DEFAULT_BATCHING.defaultQueuePolicy, maxQueueSize: 5 } },
+        latencyGoalMs: 0,
       },
       warnings: [],
     });
@@ -67,16 +69,14 @@ describe('a model configuration', () => {
 
   it("warns of Triton's fields that it does not act on, unless they are off", () => {
     const { warnings } = read(`
-      dynamic_batching { max_queue_delay_microseconds: 100 preserve_ordering: false }
       optimization { graph { level: 1 } input_pinned_memory { enable: true } }
       parameters { key: "k" value { string_value: "v" } }
       model_warmup [ ] response_cache { enable: false }
       instance_group { gpus: [ 0 ] }`);
     expect(warnings.map((text) => /: (\S+) is ignored/.exec(text)?.[1])).toEqual([
       'instance_group[0].gpus',
-      'dynamic_batching.max_queue_delay_microseconds',
+      'parameters["k"].string_value',
       'optimization.graph',
-      'parameters',
     ]);
   });
 

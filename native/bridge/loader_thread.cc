@@ -1,14 +1,14 @@
-#include "bridge/session_load.h"
+#include "bridge/loader_thread.h"
 
 #include <pthread.h>
 
-#include <memory>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
 
-#include "bridge/handles.h"
+#include "bridge/js_values.h"
 #include "bridge/process_state.h"
 
 namespace penstock::bridge {
@@ -16,9 +16,9 @@ namespace {
 
 // Owned by the loader thread, then by the call that waits in `settle`.
 struct Load {
-  explicit Load(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) {}
+  Load(Napi::Env env, std::unique_ptr<LoaderJob> work) : deferred(Napi::Promise::Deferred::New(env)), job(std::move(work)) {}
   Napi::Promise::Deferred deferred;  // JS thread only
-  std::shared_ptr<session::Session> session;
+  std::unique_ptr<LoaderJob> job;
   Status status;
 
   std::mutex mutex;
@@ -41,14 +41,16 @@ void Settle(napi_env raw_env, napi_value, void*, void* data) {
   const Napi::Env env(raw_env);
   napi_remove_env_cleanup_hook(env, OnCleanup, &load);
   napi_release_threadsafe_function(load.settle, napi_tsfn_release);
-  if (load.status.ok()) {
-    const Napi::Object handle = SessionHandle::Make(env, std::move(load.session));
-    if (!handle.IsEmpty()) load.deferred.Resolve(handle);
+  if (!load.status.ok()) {
+    load.deferred.Reject(StatusError(env, load.status).Value());
     return;
   }
-  Napi::Error error = Napi::Error::New(env, load.status.message());
-  error.Set("status", Napi::Number::New(env, static_cast<int32_t>(load.status.code())));
-  load.deferred.Reject(error.Value());
+  const Napi::Value result = load.job->Give(env);
+  if (env.IsExceptionPending()) {
+    load.deferred.Reject(env.GetAndClearPendingException().Value());
+  } else if (!result.IsEmpty()) {
+    load.deferred.Resolve(result);
+  }
 }
 
 // [any thread] Hands the outcome to the environment, when it is still there.
@@ -59,21 +61,20 @@ void Deliver(const SharedLoad& load) {
   if (napi_call_threadsafe_function(load->settle, holder, napi_tsfn_nonblocking) != napi_ok) delete holder;
 }
 
-void Run(const SharedLoad& load, serving::Engine* engine, const session::SessionOptions& options) {
+void Run(const SharedLoad& load) {
   pthread_setname_np(pthread_self(), "penstock-load");
-  Result<std::shared_ptr<session::Session>> opened = session::OpenOrtSession(options);
-  if (opened.ok()) {
-    load->session = engine->reaper().Adopt(std::move(opened).value());
-  } else {
-    load->status = opened.status();
+  try {
+    load->status = load->job->Run();
+  } catch (const std::bad_alloc&) {
+    load->status = Status(StatusCode::kMemory, "the machine has no memory left to load a model");
   }
   Deliver(load);
 }
 
 }  // namespace
 
-Napi::Promise LoadSession(Napi::Env env, serving::Engine* engine, session::SessionOptions options) {
-  auto load = std::make_shared<Load>(env);
+Napi::Promise RunOnLoaderThread(Napi::Env env, std::unique_ptr<LoaderJob> job) {
+  auto load = std::make_shared<Load>(env, std::move(job));
   const Napi::Promise promise = load->deferred.Promise();
   const Napi::String name = Napi::String::New(env, "penstock.load");
   if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr, Settle, &load->settle) != napi_ok) {
@@ -83,8 +84,8 @@ Napi::Promise LoadSession(Napi::Env env, serving::Engine* engine, session::Sessi
   napi_add_env_cleanup_hook(env, OnCleanup, load.get());
   ProcessState::Get().LoadBegins();
   try {
-    std::thread([load, engine, options = std::move(options)]() mutable {
-      Run(load, engine, options);
+    std::thread([load]() mutable {
+      Run(load);
       load.reset();
       ProcessState::Get().LoadEnds();
     }).detach();

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { listen } from '../../src/listen.js';
+import { listen } from '../../../src/management/listen.js';
 
 it('resolves with the port that a free one was chosen for', async () => {
   const server = createServer();

@@ -1,6 +1,6 @@
 /** Opening a TCP port, with failures in words that an operator can act on. */
 import type { AddressInfo, Server } from 'node:net';
-import { ServerError } from './errors.js';
+import { ServerError } from '../errors.js';
 
 /** Resolves with the port that was opened. `flag` is the option that names the port. Throws ERR_PORT_BUSY, ERR_CONFIG_OPTION. */
 export function listen(server: Server, host: string, port: number, flag: string): Promise<number> {

@@ -1,0 +1,76 @@
+#include "bridge/model_load.h"
+
+#include <utility>
+
+#include "bridge/handles.h"
+#include "bridge/loader_thread.h"
+
+namespace penstock::bridge {
+namespace {
+
+class SessionJob : public LoaderJob {
+ public:
+  SessionJob(serving::Engine* engine, session::SessionOptions options) : engine_(engine), options_(std::move(options)) {}
+
+  Status Run() override {
+    Result<std::shared_ptr<session::Session>> opened = session::OpenOrtSession(options_);
+    if (!opened.ok()) return opened.status();
+    session_ = engine_->reaper().Adopt(std::move(opened).value());
+    return Status::Ok();
+  }
+
+  Napi::Value Give(Napi::Env env) override { return SessionHandle::Make(env, std::move(session_)); }
+
+ private:
+  serving::Engine* const engine_;
+  const session::SessionOptions options_;
+  std::shared_ptr<session::Session> session_;
+};
+
+class VersionJob : public LoaderJob {
+ public:
+  VersionJob(serving::Engine* engine, std::shared_ptr<session::Session> session, serving::VersionSpec spec)
+      : engine_(engine), session_(std::move(session)), spec_(std::move(spec)) {}
+
+  Status Run() override {
+    // The engine is never destroyed.
+    spec_.pipeline.charge = [engine = engine_](uint64_t bytes) { return engine->ChargeAnswer(bytes); };
+    Result<std::shared_ptr<serving::ModelVersion>> created =
+        serving::ModelVersion::Create(std::move(session_), std::move(spec_), &report_);
+    if (!created.ok()) return created.status();
+    version_ = engine_->reaper().Adopt(std::move(created).value());
+    return Status::Ok();
+  }
+
+  Napi::Value Give(Napi::Env env) override {
+    const Napi::Object handle = VersionHandle::Make(env, std::move(version_));
+    if (handle.IsEmpty()) return handle;
+    Napi::Array notes = Napi::Array::New(env, report_.notes.size());
+    for (uint32_t i = 0; i < report_.notes.size(); ++i) notes.Set(i, report_.notes[i]);
+    Napi::Object created = Napi::Object::New(env);
+    created.Set("handle", handle);
+    created.Set("lanes", Napi::Number::New(env, report_.lanes));
+    created.Set("merges", Napi::Boolean::New(env, report_.merges));
+    created.Set("notes", notes);
+    return created;
+  }
+
+ private:
+  serving::Engine* const engine_;
+  std::shared_ptr<session::Session> session_;
+  serving::VersionSpec spec_;
+  serving::VersionReport report_;
+  std::shared_ptr<serving::ModelVersion> version_;
+};
+
+}  // namespace
+
+Napi::Promise LoadSession(Napi::Env env, serving::Engine* engine, session::SessionOptions options) {
+  return RunOnLoaderThread(env, std::make_unique<SessionJob>(engine, std::move(options)));
+}
+
+Napi::Promise LoadVersion(Napi::Env env, serving::Engine* engine, std::shared_ptr<session::Session> session, serving::VersionSpec spec) {
+  return RunOnLoaderThread(env, std::make_unique<VersionJob>(engine, std::move(session), std::move(spec)));
+}
+
+}  // namespace penstock::bridge

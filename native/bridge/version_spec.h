@@ -1,0 +1,12 @@
+// NativeVersionSpec of src/bridge/addon.ts, in C++.
+#pragma once
+
+#include "bridge/js_values.h"
+#include "serving/model_version.h"
+
+namespace penstock::bridge {
+
+// Complaints are left in `reader`, whose status must be looked at before the result. Neither warm-up nor spinning is in it.
+serving::VersionSpec ReadVersionSpec(ObjectReader& reader);
+
+}  // namespace penstock::bridge

@@ -1,0 +1,171 @@
+#include "pipeline/batch_run.h"
+
+#include <algorithm>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "base/clock.h"
+#include "pipeline/gather.h"
+#include "pipeline/split.h"
+
+namespace penstock::pipeline {
+namespace {
+
+// Gives the inputs back at once: other halves of the batch may need the memory.
+void End(Job* job, JobResult result) noexcept {
+  job->result = std::move(result);
+  job->inputs.clear();
+  job->ended = true;
+}
+
+Status NoMemory() { return Status(StatusCode::kMemory, "the machine has no memory left for this request"); }
+
+// Outputs below this size are not counted: what they can hold in all is bounded by the number of connections.
+constexpr uint64_t kChargedFromBytes = 64 * 1024;
+
+class BatchRun {
+ public:
+  BatchRun(const session::Session& session, session::RunControl& control, const BatchRunOptions& options, Counters* counters)
+      : session_(session), control_(control), options_(options), counters_(*counters) {}
+
+  // Ends all jobs of [first, last), which has one at least. Returns true when one run was enough.
+  bool Run(Job** first, Job** last) {
+    const Status status = RunOnce(first, last);
+    if (status.ok()) return true;
+    if (last - first == 1 || status.code() == StatusCode::kRequestCancelled) {
+      std::for_each(first, last, [&status](Job* job) { End(job, JobResult{status, {}}); });
+      return false;
+    }
+    Job** const middle = first + (last - first) / 2;
+    RunWanted(first, middle);
+    RunWanted(middle, last);
+    return false;
+  }
+
+ private:
+  // Leaves out whom nobody wants any more.
+  void RunWanted(Job** first, Job** last) {
+    Job** const end = std::remove_if(first, last, [](Job* job) {
+      if (!job->cancelled) return false;
+      End(job, JobResult{Cancelled(), {}});
+      return true;
+    });
+    if (end != first) Run(first, end);
+  }
+
+  // One run of all these jobs. On failure their results are untouched, and they can be run again.
+  Status RunOnce(Job** first, Job** last) {
+    try {
+      Execution execution;
+      execution.begin_ns = MonotonicNs();
+      const std::vector<Job*> jobs(first, last);
+      for (const Job* job : jobs) execution.rows += job->rows;
+      Result<Gathered> gathered = Gather(jobs);
+      if (!gathered.ok()) return gathered.status();
+      counters_.RecordInput(0, gathered.value().bytes_copied);
+      execution.input_ready_ns = MonotonicNs();
+
+      const std::vector<size_t> wanted = WantedOutputs(jobs);
+      std::vector<session::Tensor> outputs;
+      Status status = session_.Run(gathered.value().tensors, wanted, control_, &outputs);
+      execution.run_end_ns = MonotonicNs();
+      for (Job* job : jobs) {
+        job->timing.input_ready_ns = execution.input_ready_ns;
+        job->timing.run_end_ns = execution.run_end_ns;
+      }
+      if (!status.ok()) return status;
+      ChargeOutputs(&outputs);
+
+      std::vector<std::vector<session::Tensor>> parts;
+      PENSTOCK_RETURN_IF_ERROR(Distribute(jobs, wanted, std::move(outputs), &parts));
+      execution.end_ns = MonotonicNs();
+      counters_.RecordExecution(execution);
+      // Nothing below can fail, so that no job loses its inputs and is run again.
+      for (size_t i = 0; i < jobs.size(); ++i) End(jobs[i], JobResult{Status::Ok(), std::move(parts[i])});
+      return Status::Ok();
+    } catch (const std::bad_alloc&) {
+      return NoMemory();
+    }
+  }
+
+  // A view keeps the whole output alive, however small its part is: one answer that is slow to leave holds those of all who shared the run.
+  void ChargeOutputs(std::vector<session::Tensor>* outputs) const {
+    struct Charged {
+      memory::Owner bytes;
+      memory::Owner charge;
+    };
+    if (options_.charge == nullptr) return;
+    for (session::Tensor& output : *outputs) {
+      if (output.bytes.size < kChargedFromBytes) continue;
+      memory::Owner charge = options_.charge(output.bytes.size);
+      output.bytes.owner = std::make_shared<const Charged>(Charged{std::move(output.bytes.owner), std::move(charge)});
+    }
+  }
+
+  // What at least one job asks for. One job alone keeps its order.
+  static std::vector<size_t> WantedOutputs(const std::vector<Job*>& jobs) {
+    if (jobs.size() == 1) return jobs.front()->outputs;
+    std::vector<size_t> wanted;
+    for (const Job* job : jobs) wanted.insert(wanted.end(), job->outputs.begin(), job->outputs.end());
+    std::sort(wanted.begin(), wanted.end());
+    wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+    return wanted;
+  }
+
+  // (*parts)[j] = the outputs of jobs[j]; `outputs` are those of the run, as `wanted` names them.
+  Status Distribute(const std::vector<Job*>& jobs, const std::vector<size_t>& wanted, std::vector<session::Tensor> outputs,
+                    std::vector<std::vector<session::Tensor>>* parts) const {
+    if (!options_.merge) {
+      parts->push_back(std::move(outputs));
+      return Status::Ok();
+    }
+    std::vector<int64_t> rows;
+    for (const Job* job : jobs) rows.push_back(job->rows);
+    std::vector<std::vector<session::Tensor>> cut;  // [position in wanted][job]
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      Result<std::vector<session::Tensor>> pieces = CutRows(outputs[i], rows, session_.signature().outputs[wanted[i]].name);
+      if (!pieces.ok()) return pieces.status();
+      cut.push_back(std::move(pieces).value());
+    }
+    parts->resize(jobs.size());
+    for (size_t j = 0; j < jobs.size(); ++j) {
+      for (const size_t output : jobs[j]->outputs) {
+        const auto position = std::find(wanted.begin(), wanted.end(), output) - wanted.begin();
+        (*parts)[j].push_back(cut[static_cast<size_t>(position)][j]);
+      }
+    }
+    return Status::Ok();
+  }
+
+  const session::Session& session_;
+  session::RunControl& control_;
+  const BatchRunOptions options_;
+  Counters& counters_;
+};
+
+}  // namespace
+
+bool RunBatch(const session::Session& session, session::RunControl& control, const BatchRunOptions& options,
+              const std::vector<std::shared_ptr<Job>>& jobs, Counters* counters) noexcept {
+  uint64_t received = 0;
+  uint64_t copied_before = 0;
+  for (const std::shared_ptr<Job>& job : jobs) {
+    for (const JobInput& input : job->inputs) received += input.data.size();
+    copied_before += job->bytes_copied_before;
+  }
+  counters->RecordInput(received, copied_before);
+  try {
+    std::vector<Job*> all;
+    all.reserve(jobs.size());
+    for (const std::shared_ptr<Job>& job : jobs) all.push_back(job.get());
+    return BatchRun(session, control, options, counters).Run(all.data(), all.data() + all.size());
+  } catch (const std::bad_alloc&) {
+    for (const std::shared_ptr<Job>& job : jobs) {
+      if (!job->ended) End(job.get(), JobResult{NoMemory(), {}});
+    }
+    return false;
+  }
+}
+
+}  // namespace penstock::pipeline

@@ -1,0 +1,32 @@
+// One batch on one lane: gather, run, split; and, when a run of several jobs fails, runs of fewer until only the guilty fail.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/status.h"
+#include "pipeline/counters.h"
+#include "pipeline/job.h"
+#include "session/session.h"
+
+namespace penstock::pipeline {
+
+struct BatchRunOptions {
+  // The first dimension of every tensor is the batch. It is then checked in the outputs of each run, also of one job alone: what a
+  // request is told must not depend on its company. False: jobs come one by one, and their outputs pass through untouched.
+  bool merge = false;
+  // Called with the size of each larger output of a run; the result lives as long as any view of that output. May be null.
+  std::function<memory::Owner(uint64_t bytes)> charge;
+};
+
+// What a job ends with whose client does not want it any more.
+inline Status Cancelled() { return Status(StatusCode::kRequestCancelled, "the request was cancelled"); }
+
+// [lane thread] Runs `jobs` (one or more, of one group): each is `ended` then, with its `result` and its `timing` up to run_end_ns. A batch
+// of n jobs takes one run, and at most 2 n - 1 when some of them fail. Returns true when one run that succeeded was enough.
+// A job's status is that of its own last run: kRequestCancelled after `control` was terminated, kMemory, kModelRun.
+bool RunBatch(const session::Session& session, session::RunControl& control, const BatchRunOptions& options,
+              const std::vector<std::shared_ptr<Job>>& jobs, Counters* counters) noexcept;
+
+}  // namespace penstock::pipeline

@@ -1,0 +1,189 @@
+#include "pipeline/batch_run.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "memory/block.h"
+#include "pipeline/job_maker.h"
+#include "session/fake_session.h"
+
+namespace penstock::pipeline {
+namespace {
+
+using session::FakeSession;
+
+bool Holds(const session::Tensor& tensor, float value) {
+  const std::vector<float> values = FloatsOf(tensor);
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+class BatchRunTest : public ::testing::Test {
+ protected:
+  std::vector<JobResult> Run(const std::vector<std::shared_ptr<Job>>& jobs, bool merge = true) {
+    options_.merge = merge;
+    in_one_go_ = RunBatch(*session_, *control_, options_, jobs, &counters_);
+    std::vector<JobResult> results;
+    for (const auto& job : jobs) {
+      EXPECT_TRUE(job->ended);
+      results.push_back(std::move(job->result));
+    }
+    return results;
+  }
+  void Use(std::shared_ptr<FakeSession> session) {
+    session_ = std::move(session);
+    control_ = session_->NewRunControl();
+  }
+
+  std::shared_ptr<FakeSession> session_ = FakeSession::WithOneInput();
+  std::unique_ptr<session::RunControl> control_ = session_->NewRunControl();
+  BatchRunOptions options_;
+  Counters counters_;
+  bool in_one_go_ = false;
+};
+
+TEST_F(BatchRunTest, GivesEachJobItsOwnRowsFromOneRun) {
+  const auto results = Run({FloatJob(1, {{1, 2}}), FloatJob(2, {{3, 4, 5, 6}}), FloatJob(1, {{7, 8}})});
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{4}));
+  EXPECT_TRUE(in_one_go_);
+  EXPECT_EQ(FloatsOf(results[0].outputs.at(0)), (std::vector<float>{1, 2}));
+  EXPECT_EQ(FloatsOf(results[1].outputs.at(0)), (std::vector<float>{3, 4, 5, 6}));
+  EXPECT_EQ(results[1].outputs[0].dims, (std::vector<int64_t>{2, 2}));
+  EXPECT_EQ(FloatsOf(results[2].outputs.at(0)), (std::vector<float>{7, 8}));
+  const CounterSnapshot counts = counters_.Snapshot();
+  EXPECT_EQ(counts.execution_count, 1u);
+  EXPECT_EQ(counts.batches.at(4).compute_infer.count, 1u);
+  EXPECT_EQ(counts.bytes_received, 32u);
+  EXPECT_EQ(counts.bytes_copied, 32u);
+}
+
+TEST_F(BatchRunTest, CountsWhatWasCopiedBeforeTheEngineSawIt) {
+  const auto job = FloatJob(1, {{1, 2}});
+  job->bytes_copied_before = 8;
+  Run({job});
+  EXPECT_EQ(counters_.Snapshot().bytes_received, 8u);
+  EXPECT_EQ(counters_.Snapshot().bytes_copied, 16u);
+}
+
+TEST_F(BatchRunTest, RunsTheUnionOfOutputsAndGivesEachJobWhatItAskedForInItsOrder) {
+  session::Signature signature;
+  for (const char* name : {"a", "b", "c"}) signature.inputs.push_back({name, DataType::kFp32, {-1, 1}, {"", ""}});
+  for (const char* name : {"u", "v", "w"}) signature.outputs.push_back({name, DataType::kFp32, {-1, 1}, {"", ""}});
+  Use(std::make_shared<FakeSession>(signature));
+  size_t made = 0;
+  session_->AlterResults([&made](std::vector<session::Tensor>* results) { made = results->size(); });
+  const auto backwards = FloatJob(1, {{1}, {2}, {3}});
+  backwards->outputs = {2, 0};
+  const auto one = FloatJob(1, {{4}, {5}, {6}});
+  one->outputs = {2};
+  const auto none = FloatJob(1, {{7}, {8}, {9}});
+  none->outputs = {};
+  const auto results = Run({backwards, one, none});
+  EXPECT_EQ(made, 2u) << "nobody asked for output v";
+  ASSERT_EQ(results[0].outputs.size(), 2u);
+  EXPECT_EQ(FloatsOf(results[0].outputs[0]), (std::vector<float>{3}));
+  EXPECT_EQ(FloatsOf(results[0].outputs[1]), (std::vector<float>{1}));
+  ASSERT_EQ(results[1].outputs.size(), 1u);
+  EXPECT_EQ(FloatsOf(results[1].outputs[0]), (std::vector<float>{6}));
+  EXPECT_TRUE(results[2].status.ok());
+  EXPECT_TRUE(results[2].outputs.empty());
+}
+
+TEST_F(BatchRunTest, SplitsBytesByTheirFraming) {
+  Use(FakeSession::WithOneInput(DataType::kBytes, {-1, 1}));
+  std::vector<std::shared_ptr<Job>> jobs;
+  const std::vector<std::vector<std::string>> contents = {{"alpha"}, {"", "b"}, {"gamma delta"}};
+  for (const auto& elements : contents) {
+    auto job = std::make_shared<Job>();
+    job->rows = static_cast<int64_t>(elements.size());
+    job->inputs.push_back({DataType::kBytes, {job->rows, 1}, memory::SliceChain(OwnedSlice(Framed(elements))), false});
+    job->outputs = {0};
+    jobs.push_back(std::move(job));
+  }
+  const auto results = Run(jobs);
+  for (size_t i = 0; i < contents.size(); ++i) {
+    const memory::Slice& bytes = results[i].outputs.at(0).bytes;
+    EXPECT_EQ(std::vector<uint8_t>(bytes.data, bytes.data + bytes.size), Framed(contents[i]));
+  }
+}
+
+TEST_F(BatchRunTest, OnlyTheGuiltyGetTheError) {
+  session_->JudgeRuns([](const std::vector<session::Tensor>& inputs) {
+    return Holds(inputs[0], 666) ? Status(StatusCode::kModelRun, "bad value 666") : Status::Ok();
+  });
+  std::vector<std::shared_ptr<Job>> jobs;
+  for (int i = 0; i < 8; ++i) jobs.push_back(FloatJob(1, {{i == 2 || i == 5 ? 666.0f : static_cast<float>(i), 0.5f}}));
+  const auto results = Run(jobs);
+  for (int i = 0; i < 8; ++i) {
+    const JobResult& result = results[static_cast<size_t>(i)];
+    if (i == 2 || i == 5) {
+      EXPECT_EQ(result.status.message(), "bad value 666");
+      EXPECT_TRUE(result.outputs.empty());
+    } else {
+      ASSERT_TRUE(result.status.ok()) << i;
+      EXPECT_EQ(FloatsOf(result.outputs.at(0)), (std::vector<float>{static_cast<float>(i), 0.5f})) << "bitwise its own";
+    }
+  }
+  EXPECT_FALSE(in_one_go_);
+  EXPECT_LE(session_->started(), 15u);
+  EXPECT_EQ(counters_.Snapshot().bytes_received, 64u) << "received once, however often it ran";
+}
+
+TEST_F(BatchRunTest, ABatchThatDoesNotFitIntoMemoryRunsInHalves) {
+  session_->JudgeRuns([](const std::vector<session::Tensor>& inputs) {
+    return inputs[0].dims[0] > 2 ? Status(StatusCode::kMemory, "too large") : Status::Ok();
+  });
+  const auto results = Run({FloatJob(1, {{1}}), FloatJob(1, {{2}}), FloatJob(1, {{3}}), FloatJob(1, {{4}})});
+  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(FloatsOf(results[i].outputs.at(0)), (std::vector<float>{static_cast<float>(i + 1)}));
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{4, 2, 2}));
+}
+
+TEST_F(BatchRunTest, AGatherThatDoesNotFitIntoMemoryRunsInHalves) {
+  const auto row = std::vector<float>(256, 1.0f);  // 1024 bytes
+  const std::vector<std::shared_ptr<Job>> jobs = {FloatJob(1, {row}), FloatJob(1, {row})};
+  for (const auto& job : jobs) job->outputs.clear();
+  memory::BlockPool::Process().set_limit_bytes(memory::BlockPool::Process().live_bytes() + 2047);
+  const auto results = Run(jobs);
+  memory::BlockPool::Process().set_limit_bytes(0);
+  EXPECT_TRUE(results[0].status.ok()) << results[0].status.message();
+  EXPECT_TRUE(results[1].status.ok()) << "the first half has given its memory back: " << results[1].status.message();
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{1, 1}));
+}
+
+TEST_F(BatchRunTest, TerminationIsNotRetried) {
+  control_->Terminate();
+  const auto results = Run({FloatJob(1, {{1}}), FloatJob(1, {{2}})});
+  EXPECT_EQ(results[0].status.code(), StatusCode::kRequestCancelled);
+  EXPECT_EQ(results[1].status.code(), StatusCode::kRequestCancelled);
+  EXPECT_EQ(session_->started(), 1u);
+}
+
+TEST_F(BatchRunTest, HalvesLeaveOutWhoWasCancelledMeanwhile) {
+  const auto unwanted = FloatJob(1, {{1}});
+  session_->JudgeRuns([&unwanted](const std::vector<session::Tensor>& inputs) {
+    unwanted->cancelled = true;
+    return inputs[0].dims[0] > 2 ? Status(StatusCode::kModelRun, "no") : Status::Ok();
+  });
+  const auto results = Run({unwanted, FloatJob(1, {{2}}), FloatJob(1, {{3}}), FloatJob(1, {{4}})});
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{4, 1, 2}));
+  EXPECT_EQ(results[0].status.code(), StatusCode::kRequestCancelled);
+  EXPECT_EQ(FloatsOf(results[1].outputs.at(0)), (std::vector<float>{2}));
+}
+
+TEST_F(BatchRunTest, AnOutputWithoutTheRowsOfTheBatchIsTheModelsFaultAloneAndInCompany) {
+  session_->AlterResults([](std::vector<session::Tensor>* results) { (*results)[0].dims = {7, 1}; });
+  for (const auto& result : Run({FloatJob(1, {{1}}), FloatJob(1, {{2}})})) {
+    EXPECT_EQ(result.status.code(), StatusCode::kModelRun);
+    EXPECT_EQ(result.status.message(), "output \"y\": found 7 rows after a run of a batch, expected 1 rows");
+  }
+}
+
+TEST_F(BatchRunTest, JobsThatAreNeverMergedPassThroughUntouched) {
+  session_->AlterResults([](std::vector<session::Tensor>* results) { (*results)[0].dims = {}; });
+  const auto results = Run({FloatJob(1, {{1}})}, false);
+  ASSERT_TRUE(results[0].status.ok());
+  EXPECT_TRUE(results[0].outputs.at(0).dims.empty());
+}
+
+}  // namespace
+}  // namespace penstock::pipeline

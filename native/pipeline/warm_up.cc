@@ -1,0 +1,239 @@
+#include "pipeline/warm_up.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <memory>
+#include <new>
+#include <numeric>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/clock.h"
+#include "pipeline/made_up_inputs.h"
+#include "pipeline/split.h"
+
+namespace penstock::pipeline {
+namespace {
+
+constexpr int kRunsEach = 3;
+constexpr int kPairs = 5;  // of one lane and of two, in turns
+// Sizes that open dimensions often take: a short sequence, none at all, an image of either usual side.
+constexpr std::array<int64_t, 4> kOpenDims = {8, 1, 32, 224};
+// Two lanes are timed over at least this long, so that starting a thread is not what is measured.
+constexpr int64_t kPairNs = 5'000'000;
+
+std::string Rows(int64_t rows) { return rows == 1 ? "1 row" : std::to_string(rows) + " rows"; }
+
+class WarmUpRuns {
+ public:
+  WarmUpRuns(const session::Session& session, const WarmUpOptions& options)
+      : session_(session), options_(options), end_ns_(MonotonicNs() + options.budget_ns), all_outputs_(session.signature().outputs.size()) {
+    std::iota(all_outputs_.begin(), all_outputs_.end(), size_t{0});
+  }
+
+  WarmUpReport Report() {
+    if (FindOpenDim()) {
+      if (options_.check_rows && options_.batched && options_.max_batch_rows > 1) CheckRows();
+      TimeSizes();
+      if (options_.try_two_lanes && !report_.samples.empty()) TimeTwoLanes();
+    }
+    return std::move(report_);
+  }
+
+ private:
+  Result<std::vector<session::Tensor>> Inputs(int64_t first_row, int64_t rows) const {
+    return MakeUpInputs(session_.signature(), {options_.batched, rows, first_row, open_dim_});
+  }
+
+  Status Run(const std::vector<session::Tensor>& inputs, std::vector<session::Tensor>* outputs) const {
+    try {
+      const std::unique_ptr<session::RunControl> control = session_.NewRunControl();
+      return session_.Run(inputs, all_outputs_, *control, outputs);
+    } catch (const std::bad_alloc&) {
+      return Status(StatusCode::kMemory, "the machine has no memory left for this run");
+    }
+  }
+
+  Status RunRows(int64_t first_row, int64_t rows, std::vector<session::Tensor>* outputs) const {
+    const Result<std::vector<session::Tensor>> inputs = Inputs(first_row, rows);
+    if (!inputs.ok()) return inputs.status();
+    return Run(inputs.value(), outputs);
+  }
+
+  bool HasOpenDims() const {
+    for (const session::TensorSpec& spec : session_.signature().inputs) {
+      for (size_t i = options_.batched ? 1 : 0; i < spec.dims.size(); ++i) {
+        if (spec.dims[i] < 0) return true;
+      }
+    }
+    return false;
+  }
+
+  bool FindOpenDim() {
+    Status first_failure;
+    for (const int64_t size : kOpenDims) {
+      open_dim_ = size;
+      std::vector<session::Tensor> outputs;
+      const Status status = RunRows(0, 1, &outputs);
+      if (status.ok()) return true;
+      if (first_failure.ok()) first_failure = status;
+      if (!HasOpenDims() || MonotonicNs() >= end_ns_) break;
+    }
+    report_.notes.push_back("the model did not run on made-up inputs, so nothing was measured before serving: " + first_failure.message());
+    return false;
+  }
+
+  void CheckRows() {
+    const std::string why_not = FindDependence();
+    report_.rows_are_independent = why_not.empty();
+    if (!why_not.empty()) report_.notes.push_back("rows cannot share a batch: " + why_not);
+  }
+
+  // Why rows 0 and 1 must not share a batch; empty when nothing speaks against it.
+  std::string FindDependence() const {
+    std::vector<session::Tensor> together;
+    const Status status = RunRows(0, 2, &together);
+    if (!status.ok()) return "a batch of 2 rows failed: " + status.message();
+    for (int64_t row = 0; row < 2; ++row) {
+      std::vector<session::Tensor> apart;
+      const Status alone = RunRows(row, 1, &apart);
+      if (!alone.ok()) return "a row alone failed: " + alone.message();
+      for (size_t i = 0; i < together.size(); ++i) {
+        const std::string& name = session_.signature().outputs[i].name;
+        const Result<std::vector<session::Tensor>> cut = CutRows(together[i], {1, 1}, name);
+        if (!cut.ok()) return cut.status().message();
+        const Result<std::vector<session::Tensor>> whole = CutRows(apart[i], {1}, name);
+        if (!whole.ok()) return whole.status().message();
+        if (!Agree(cut.value()[static_cast<size_t>(row)], whole.value()[0])) {
+          return "output \"" + name + "\" of two rows run together differs from that of the same rows run apart";
+        }
+      }
+    }
+    return {};
+  }
+
+  void TimeSizes() {
+    const int64_t largest = options_.batched ? options_.max_batch_rows : 1;
+    int64_t done = 0;
+    for (int64_t rows = 1;; rows = rows > largest / 2 ? largest : rows * 2) {
+      uint64_t bytes = 0;
+      if (MonotonicNs() >= end_ns_) return EndEarly("time", done, largest);
+      const Status status = TimeSize(rows, &bytes);
+      if (!status.ok()) {
+        report_.notes.push_back("a batch of " + Rows(rows) + " failed in the warm-up: " + status.message());
+        return;
+      }
+      done = rows;
+      if (rows == largest) return;
+      if (bytes > options_.budget_bytes / 2) return EndEarly("memory", done, largest);  // the next size is about twice this one
+    }
+  }
+
+  // `bytes`: of inputs and outputs.
+  Status TimeSize(int64_t rows, uint64_t* bytes) {
+    const Result<std::vector<session::Tensor>> inputs = Inputs(0, rows);
+    if (!inputs.ok()) return inputs.status();
+    for (int i = 0; i < kRunsEach; ++i) {
+      std::vector<session::Tensor> outputs;
+      const int64_t begin_ns = MonotonicNs();
+      PENSTOCK_RETURN_IF_ERROR(Run(inputs.value(), &outputs));
+      report_.samples.push_back({1, rows, MonotonicNs() - begin_ns});
+      *bytes = 0;
+      for (const session::Tensor& tensor : inputs.value()) *bytes += tensor.bytes.size;
+      for (const session::Tensor& tensor : outputs) *bytes += tensor.bytes.size;
+    }
+    return Status::Ok();
+  }
+
+  void EndEarly(const char* lack, int64_t done, int64_t largest) {
+    report_.notes.push_back("the warm-up ended for lack of " + std::string(lack) + " after batches of " + Rows(done) + ", " + Rows(largest) +
+                            " were wanted");
+  }
+
+  // The largest size that was timed and does not keep two lanes busy for more than a quarter of the budget; the smallest if all do.
+  RunSample SizeForTwoLanes() const {
+    RunSample chosen = report_.samples.front();
+    for (const RunSample& sample : report_.samples) {
+      if (sample.ns < options_.budget_ns / 4 / (3 * kPairs)) chosen = sample;
+    }
+    return chosen;
+  }
+
+  // Nanoseconds until `repeats` runs have ended on this thread and, `with_other`, as many on another one; 0 when a run failed.
+  int64_t TimeLanes(const std::vector<session::Tensor>& inputs, int64_t repeats, bool with_other) const {
+    std::atomic<bool> failed{false};
+    const auto run_all = [&] {
+      for (int64_t i = 0; i < repeats && !failed; ++i) {
+        std::vector<session::Tensor> outputs;
+        if (!Run(inputs, &outputs).ok()) failed = true;
+      }
+    };
+    std::atomic<bool> ready{!with_other};
+    std::atomic<bool> go{false};
+    std::thread other;
+    if (with_other) {
+      other = std::thread([&] {
+        ready = true;
+        while (!go) std::this_thread::yield();
+        run_all();
+      });
+    }
+    while (!ready) std::this_thread::yield();
+    const int64_t begin_ns = MonotonicNs();
+    go = true;
+    run_all();
+    if (other.joinable()) other.join();
+    return failed ? 0 : std::max<int64_t>(MonotonicNs() - begin_ns, 1);
+  }
+
+  void TimeTwoLanes() {
+    const RunSample size = SizeForTwoLanes();
+    const Result<std::vector<session::Tensor>> inputs = Inputs(0, size.rows);
+    if (!inputs.ok()) return;
+    const int64_t repeats = std::clamp<int64_t>(kPairNs / std::max<int64_t>(size.ns, 1), 1, 1000);
+    std::vector<int64_t> one;
+    std::vector<int64_t> two;
+    try {
+      for (int i = 0; i < kPairs; ++i) {
+        one.push_back(TimeLanes(inputs.value(), repeats, false));
+        two.push_back(TimeLanes(inputs.value(), repeats, true));
+      }
+    } catch (const std::system_error&) {
+      report_.notes.push_back("two lanes could not be compared with one: the machine has no thread left");
+      return;
+    }
+    if (std::count(one.begin(), one.end(), 0) + std::count(two.begin(), two.end(), 0) != 0) {
+      report_.notes.push_back("two lanes could not be compared with one: a run failed");
+      return;
+    }
+    report_.joint_speed = JointSpeed(one, two);
+    const double slowdown = 2 / report_.joint_speed;
+    const size_t alone = report_.samples.size();
+    for (size_t i = 0; i < alone; ++i) {
+      const RunSample sample = report_.samples[i];
+      report_.samples.push_back({2, sample.rows, static_cast<int64_t>(static_cast<double>(sample.ns) * slowdown)});
+    }
+    report_.notes.push_back("two lanes with batches of " + Rows(size.rows) + " ran " +
+                            std::to_string(report_.joint_speed).substr(0, 4) + " times as fast as one");
+  }
+
+  const session::Session& session_;
+  const WarmUpOptions options_;
+  const int64_t end_ns_;
+  std::vector<size_t> all_outputs_;
+  int64_t open_dim_ = 1;
+  WarmUpReport report_;
+};
+
+}  // namespace
+
+double JointSpeed(const std::vector<int64_t>& one_ns, const std::vector<int64_t>& two_ns) {
+  return 2 * static_cast<double>(*std::min_element(one_ns.begin(), one_ns.end())) /
+         static_cast<double>(*std::min_element(two_ns.begin(), two_ns.end()));
+}
+
+WarmUpReport WarmUp(const session::Session& session, const WarmUpOptions& options) { return WarmUpRuns(session, options).Report(); }
+
+}  // namespace penstock::pipeline

@@ -1,0 +1,96 @@
+// The accept thread of one port: it takes connections from the kernel and hands each to the taker that has fewest, so that no front-end
+// thread has more than its share.
+//
+// While nobody takes, connections wait in the kernel's backlog. Beyond the limit they are accepted and closed at once: a client that is
+// told goes elsewhere, one that waits does not.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/status.h"
+#include "transport/file_descriptor.h"
+#include "transport/listening_socket.h"
+
+namespace penstock::transport {
+
+class ConnectionTaker {
+ public:
+  virtual ~ConnectionTaker() = default;
+  // [accept thread, under the acceptor's lock: must not block and must not call the acceptor] A connected, non-blocking socket.
+  virtual void Take(FileDescriptor connection) = 0;
+};
+
+struct ListenOptions {
+  std::string host;
+  uint16_t port = 0;  // 0 = any free one
+  std::string flag;   // the option that names the port, for complaints
+  size_t max_connections = 0;
+};
+
+class Acceptor {
+ public:
+  struct Count {
+    uint32_t thread;
+    size_t connections;
+  };
+
+  // Errors: those of Listen(); kInternal when the system has no thread or descriptor for it.
+  static Result<std::shared_ptr<Acceptor>> Open(const ListenOptions& options);
+  ~Acceptor() { Close(); }
+
+  uint16_t port() const { return port_; }
+
+  // All of the following: [any thread].
+
+  // The name of a new taker. `thread` is what it is called in Counts().
+  uint64_t Attach(std::shared_ptr<ConnectionTaker> taker, uint32_t thread);
+  // When it returns, Take is not running and is never called again. The taker's connections do not count any more. Unknown names are ignored.
+  void Detach(uint64_t name);
+  // One of the connections handed to the taker has ended. Unknown names are ignored.
+  void Ended(uint64_t name);
+  // Accepts what has connected already (as far as somebody takes it), stops listening and joins the thread. Connections stay, and their ends
+  // still count. May be repeated.
+  void Close();
+  bool closed() const;
+  // One for each taker.
+  std::vector<Count> Counts() const;
+
+ private:
+  struct Taker {
+    uint64_t name;
+    uint32_t thread;
+    std::shared_ptr<ConnectionTaker> taker;
+    size_t connections;
+  };
+  enum class Next { kMore, kNone, kBackOff };
+
+  Acceptor(ListeningSocket listening, FileDescriptor wake, size_t max_connections);
+  void Run();         // the accept thread
+  Next AcceptOne();   // [accept thread]
+  void HandOut(FileDescriptor connection);  // [accept thread, under mutex_]
+  std::vector<Taker>::iterator Find(uint64_t name);
+  void Wake();  // [under mutex_]
+
+  const uint16_t port_;
+  const size_t max_connections_;
+  FileDescriptor listener_;  // accept thread only, once that runs
+
+  std::mutex join_mutex_;  // who closes; taken before mutex_
+  std::thread thread_;
+  FileDescriptor wake_;  // an eventfd; written to under mutex_, none once the thread has been joined
+
+  mutable std::mutex mutex_;  // guards all below
+  std::vector<Taker> takers_;
+  size_t connections_ = 0;  // of all takers
+  size_t turn_ = 0;         // where the search for the fewest begins: takers with equal numbers alternate
+  uint64_t next_name_ = 1;
+  bool closing_ = false;
+};
+
+}  // namespace penstock::transport

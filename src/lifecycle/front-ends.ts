@@ -1,0 +1,100 @@
+/**
+ * The front-end threads: all start, all drain, and one that dies is replaced, so that only its own clients notice. With one exception that is
+ * not ours to mend: Node 20 aborts the process when a thread ends at the moment in which node:http2 hands it the data of a gRPC call.
+ */
+import { usableCpus } from '../config/cpu-limit.js';
+import type { Options } from '../config/options.js';
+import { ServerError } from '../errors.js';
+import type { Logger } from '../telemetry/log.js';
+import type { FrontEndThread } from './front-end-thread.js';
+
+/** So many deaths within so long are no accident: whatever kills the threads will go on. */
+const MAX_DEATHS = 5;
+const DEATHS_WITHIN_MS = 60_000;
+
+/** Half of the CPUs run models; beyond eight threads the ports are never what limits. */
+const MAX_DEFAULT_THREADS = 8;
+
+export interface FrontEndsOptions {
+  readonly count: number;
+  /** Starts the thread of that number, which says when it dies. */
+  readonly startThread: (thread: number, onLost: (error: ServerError) => void) => FrontEndThread;
+  readonly log: Logger;
+  /** More or fewer threads take connections than before. */
+  readonly onChange: () => void;
+  /** Threads die faster than it makes sense to replace them. */
+  readonly onGivenUp: (error: ServerError) => void;
+  /** Milliseconds that never go back. */
+  readonly now: () => number;
+}
+
+export class FrontEnds {
+  readonly #options: FrontEndsOptions;
+  readonly #threads: FrontEndThread[] = [];
+  readonly #listening = new Set<FrontEndThread>();
+  #deathsAtMs: number[] = [];
+  #leaving = false;
+
+  constructor(options: FrontEndsOptions) {
+    this.#options = options;
+  }
+
+  /** Threads that take connections. */
+  get listening(): number {
+    return this.#listening.size;
+  }
+
+  /** Resolves when every thread takes connections; rejects with what keeps the first one that cannot from it. */
+  async start(): Promise<void> {
+    for (let thread = 0; thread < this.#options.count; thread++) this.#startThread(thread);
+    await Promise.all(this.#threads.map((thread) => thread.listening));
+  }
+
+  /** Finishes accepted requests; resolves when every thread has. The ports must be closed. */
+  async drain(): Promise<void> {
+    this.#leaving = true;
+    await Promise.all(this.#threads.map((thread) => thread.drain()));
+  }
+
+  /** Ends every thread now. May be repeated. */
+  async destroy(): Promise<void> {
+    this.#leaving = true;
+    await Promise.all(this.#threads.map((thread) => thread.destroy()));
+  }
+
+  #startThread(number: number): FrontEndThread {
+    const thread = this.#options.startThread(number, (error) => {
+      this.#listening.delete(thread);
+      this.#options.onChange();
+      this.#replace(number, error);
+    });
+    this.#threads[number] = thread;
+    thread.listening.then(
+      () => {
+        this.#listening.add(thread);
+        this.#options.onChange();
+      },
+      () => {}, // Whoever waits for it is told, too.
+    );
+    return thread;
+  }
+
+  #replace(number: number, cause: ServerError): void {
+    if (this.#leaving) return;
+    const now = this.#options.now();
+    this.#deathsAtMs = [...this.#deathsAtMs.filter((atMs) => now - atMs < DEATHS_WITHIN_MS), now];
+    if (this.#deathsAtMs.length >= MAX_DEATHS) {
+      const words = `${MAX_DEATHS} front-end threads died within ${DEATHS_WITHIN_MS / 1000} s`;
+      this.#options.onGivenUp(new ServerError('ERR_INTERNAL', words, { cause }));
+      return;
+    }
+    this.#options.log.error({ err: cause, thread: number }, 'a front-end thread died and its connections with it; another one is started');
+    this.#startThread(number).listening.catch((error: ServerError) => this.#replace(number, error));
+  }
+}
+
+/** Threads that serve the ports: as many as --front-end-threads says, by default half of the CPUs that this process may use. */
+export function frontEndCount(options: Options): number {
+  if (options.frontEndThreads > 0) return options.frontEndThreads;
+  return Math.max(1, Math.min(MAX_DEFAULT_THREADS, Math.floor(usableCpus() / 2)));
+}
