@@ -3,27 +3,17 @@
  * own, in turns. Usage: node bench/json-decode.mjs [rounds]
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildReferences, median, record, rounded } from './measure/record.mjs';
+import { buildReferences, scratch } from './measure/processes.mjs';
+import { randomNumbers } from './measure/random.mjs';
+import { median, progress, record, rounded } from './measure/record.mjs';
 
 const SHAPE = [1, 3, 224, 224];
 const COUNT = SHAPE.reduce((product, dim) => product * dim, 1);
 const DECODES = 15;
 const rounds = Number(process.argv[2] ?? 5);
-
-/** Seeded, so that every run reads the same text (mulberry32). */
-function randomNumbers(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const CORPORA = {
   // 53 random bits: with fewer, many values would lie halfway between two floats.
@@ -49,27 +39,26 @@ function compare(nativeFile, javascriptFile) {
   return differing;
 }
 
-const folder = mkdtempSync(path.join(tmpdir(), 'penstock-bench-'));
 const programs = buildReferences();
 const reader = fileURLToPath(new URL('measure/json-parse.mjs', import.meta.url));
 const figures = [];
 for (const [corpus, write] of Object.entries(CORPORA)) {
   const random = randomNumbers(7);
   const data = Array.from({ length: COUNT }, () => write(random)).join(',');
-  const file = path.join(folder, 'body.json');
+  const file = path.join(scratch, 'body.json');
   writeFileSync(file, `{"inputs":[{"name":"INPUT0","shape":${JSON.stringify(SHAPE)},"datatype":"FP32","data":[${data}]}]}`);
   const contenders = { native: [path.join(programs, 'json_decode')], javascript: [process.execPath, reader] };
   const times = { native: [], javascript: [] };
   for (let round = 0; round < rounds; round++) {
-    process.stderr.write(`\r${corpus}: round ${round + 1} of ${rounds}   `);
+    progress(`${corpus}: round ${round + 1} of ${rounds}`);
     const order = round % 2 === 0 ? ['native', 'javascript'] : ['javascript', 'native'];
     for (const name of order) {
       const [program, ...args] = contenders[name];
-      const line = execFileSync(program, [...args, file, String(DECODES), path.join(folder, name)], { encoding: 'utf8' });
+      const line = execFileSync(program, [...args, file, String(DECODES), path.join(scratch, name)], { encoding: 'utf8' });
       times[name].push(JSON.parse(line).medianMs);
     }
   }
-  const otherwiseRounded = compare(path.join(folder, 'native'), path.join(folder, 'javascript'));
+  const otherwiseRounded = compare(path.join(scratch, 'native'), path.join(scratch, 'javascript'));
   const [native, javascript] = [median(times.native), median(times.javascript)];
   figures.push({
     corpus,
@@ -79,7 +68,6 @@ for (const [corpus, write] of Object.entries(CORPORA)) {
     otherwiseRounded,
   });
 }
-process.stderr.write('\n');
-rmSync(folder, { recursive: true });
+progress('');
 console.table(figures);
 record('json-decode', { shape: SHAPE, rounds, decodesPerRound: DECODES, javascript: 'toString + JSON.parse + Float32Array.from' }, figures);

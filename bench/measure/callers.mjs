@@ -61,10 +61,18 @@ export async function grpcCaller(port, message) {
   return { call };
 }
 
+const serialise = (request) =>
+  loadSync('grpc_service.proto', { includeDirs: [path.join(root, 'proto')], keepCase: true })[
+    'inference.GRPCInferenceService'
+  ].ModelInfer.requestSerialize(request);
+
 /** A ModelInferRequest in protobuf's JSON form, as a message. */
 export function grpcRequest(file) {
-  const definition = loadSync('grpc_service.proto', { includeDirs: [path.join(root, 'proto')], keepCase: true });
   const request = JSON.parse(readFileSync(file, 'utf8'));
-  request.raw_input_contents = request.raw_input_contents.map((text) => Buffer.from(text, 'base64'));
-  return definition['inference.GRPCInferenceService'].ModelInfer.requestSerialize(request);
+  return serialise({ ...request, raw_input_contents: request.raw_input_contents.map((text) => Buffer.from(text, 'base64')) });
+}
+
+/** A ModelInferRequest with one tensor. */
+export function grpcInferMessage(model, { name, datatype, shape, bytes }) {
+  return serialise({ model_name: model, inputs: [{ name, datatype, shape }], raw_input_contents: [bytes] });
 }

@@ -1,6 +1,6 @@
-/** What every benchmark shares: the machine's description, medians, the result file. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+/** What every benchmark shares: the machine's description, medians, progress, the result file. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,18 +16,25 @@ export function median(values) {
 /** Two decimals are more than these machines repeat. */
 export const rounded = (value) => Number(value.toFixed(2));
 
-/** Builds the reference programs; returns the folder they are in. */
-export function buildReferences() {
-  const folder = path.join(root, 'build/bench');
-  for (const args of [
-    ['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', '-DBUILD_ADDON=OFF', '-DBUILD_BENCH=ON'],
-    ['--build', folder, '--target', 'json_decode', 'bare_run', '-j2'],
-  ]) {
-    const { status, stdout, stderr } = spawnSync('cmake', args, { encoding: 'utf8' });
-    if (status !== 0) throw new Error(`cmake ${args.join(' ')} failed:\n${stdout}${stderr}`);
-  }
-  return folder;
+/** Median of the rounds, and how far they lie apart. */
+export const spread = (values) => ({
+  median: rounded(median(values)),
+  low: rounded(Math.min(...values)),
+  high: rounded(Math.max(...values)),
+});
+
+/** Spread of the quotients of two contenders, round by round. */
+export const ratioSpread = (values, references) => spread(values.map((value, round) => value / references[round]));
+
+/** One line that is written over; '' ends it. */
+export function progress(text) {
+  process.stderr.write(text === '' ? '\r\x1b[K' : `\r\x1b[K${text}`);
 }
+
+/** Every contender goes first as often as the others. */
+export const turns = (contenders, round) => contenders.map((_, index) => contenders[(index + round) % contenders.length]);
+
+export const resultFile = (name) => path.join(root, 'bench/results', `${name}.json`);
 
 /** Writes bench/results/NAME.json and says where. */
 export function record(name, settings, figures) {
@@ -39,9 +46,12 @@ export function record(name, settings, figures) {
     node: process.version,
     loadAverage: os.loadavg().map(rounded),
   };
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
-  const file = path.join(root, 'bench/results', `${name}.json`);
+  const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+  const commit = git('describe', '--always', '--dirty', '--exclude', '*');
+  const file = resultFile(name);
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), commit, machine, settings, figures }, null, 2)}\n`);
   console.log(`written to ${path.relative(root, file)}`);
 }
+
+export const readResult = (name) => JSON.parse(readFileSync(resultFile(name), 'utf8'));
