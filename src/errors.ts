@@ -52,6 +52,11 @@ export const ERRORS = {
   ERR_ROUTE_METHOD: { number: 507, class: 'method-not-allowed', meaning: 'the route exists but not for this HTTP method' },
   ERR_CONFIG_OPTION: { number: 600, class: 'invalid', meaning: 'a start option has an impossible value' },
   ERR_PORT_BUSY: { number: 601, class: 'unavailable', meaning: 'a port is already in use' },
+  ERR_GPU_OOM: { number: 700, class: 'unavailable', meaning: 'not enough GPU memory for this request or model' },
+  ERR_GPU_FAULT: { number: 701, class: 'unavailable', meaning: 'the GPU context has failed and the server is restarting; try again' },
+  ERR_GPU_LOST: { number: 702, class: 'unavailable', meaning: 'the GPU is gone' },
+  ERR_GPU_UNAVAILABLE: { number: 703, class: 'unavailable', meaning: 'a GPU is asked for, but none can be used' },
+  ERR_CUDA_PROVIDER: { number: 704, class: 'internal', meaning: "ONNX Runtime's CUDA provider cannot be used" },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

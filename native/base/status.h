@@ -48,7 +48,12 @@ namespace penstock {
   X(506, kRouteUnknown, "ERR_ROUTE_UNKNOWN")                \
   X(507, kRouteMethod, "ERR_ROUTE_METHOD")                  \
   X(600, kConfigOption, "ERR_CONFIG_OPTION")                \
-  X(601, kPortBusy, "ERR_PORT_BUSY")
+  X(601, kPortBusy, "ERR_PORT_BUSY")                        \
+  X(700, kGpuMemory, "ERR_GPU_OOM")                         \
+  X(701, kGpuFault, "ERR_GPU_FAULT")                        \
+  X(702, kGpuLost, "ERR_GPU_LOST")                          \
+  X(703, kGpuUnavailable, "ERR_GPU_UNAVAILABLE")            \
+  X(704, kCudaProvider, "ERR_CUDA_PROVIDER")
 
 enum class StatusCode : int32_t {
 #define PENSTOCK_STATUS_ENUM(number, name, text) name = number,

@@ -10,11 +10,18 @@
 
 namespace penstock::memory {
 
-Block::~Block() {
-  std::free(data_);
-  pool_->live_bytes_.fetch_sub(size_, std::memory_order_relaxed);
-  pool_->live_blocks_.fetch_sub(1, std::memory_order_relaxed);
-}
+class BlockPool::Pageable final : public Block {
+ public:
+  Pageable(BlockPool* pool, uint8_t* data, size_t size) : Block(data, size, MemoryKind::kPageable), pool_(pool) {}
+  ~Pageable() override {
+    std::free(data());
+    pool_->live_bytes_.fetch_sub(size(), std::memory_order_relaxed);
+    pool_->live_blocks_.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+ private:
+  BlockPool* const pool_;
+};
 
 Result<std::shared_ptr<Block>> BlockPool::Allocate(uint64_t bytes) {
   const auto refuse = [bytes](const char* why) {
@@ -34,7 +41,7 @@ Result<std::shared_ptr<Block>> BlockPool::Allocate(uint64_t bytes) {
   } while (!live_bytes_.compare_exchange_weak(live, wanted, std::memory_order_relaxed));
 
   auto* data = static_cast<uint8_t*>(std::aligned_alloc(kAlignment, rounded));
-  Block* block = data == nullptr ? nullptr : new (std::nothrow) Block(this, data, bytes);
+  Block* block = data == nullptr ? nullptr : new (std::nothrow) Pageable(this, data, bytes);
   if (block == nullptr) {
     std::free(data);
     live_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
@@ -52,7 +59,8 @@ BlockPool& BlockPool::Process() {
 Slice WholeSlice(std::shared_ptr<Block> block) {
   const uint8_t* data = block->data();
   const size_t size = block->size();
-  return Slice{data, size, MemoryKind::kPageable, std::move(block)};
+  const MemoryKind kind = block->kind();
+  return Slice{data, size, kind, std::move(block)};
 }
 
 }  // namespace penstock::memory

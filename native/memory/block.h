@@ -13,25 +13,35 @@
 
 namespace penstock::memory {
 
+// Given back to where it came from with its last reference, by any thread.
 class Block {
  public:
+  Block(uint8_t* data, size_t size, MemoryKind kind) : data_(data), size_(size), kind_(kind) {}
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
-  ~Block();
+  virtual ~Block() = default;
 
   uint8_t* data() { return data_; }
   const uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
+  MemoryKind kind() const { return kind_; }
 
  private:
-  friend class BlockPool;
-  Block(class BlockPool* pool, uint8_t* data, size_t size) : pool_(pool), data_(data), size_(size) {}
-  BlockPool* pool_;
-  uint8_t* data_;
-  size_t size_;
+  uint8_t* const data_;
+  const size_t size_;
+  const MemoryKind kind_;
 };
 
-class BlockPool {
+// Where blocks come from: the process's pool of ordinary memory, or page-locked memory of a GPU.
+class BlockSource {
+ public:
+  virtual ~BlockSource() = default;
+  // [any thread] A block of exactly `bytes`, aligned to BlockPool::kAlignment. Not zeroed: the caller writes every byte that it hands on.
+  // A source of page-locked memory that has none left may give pageable memory: Block::kind says which it is. Errors: kMemory.
+  virtual Result<std::shared_ptr<Block>> Allocate(uint64_t bytes) = 0;
+};
+
+class BlockPool : public BlockSource {
  public:
   // Every block starts at a multiple of this, so that vector instructions may load from its start.
   static constexpr size_t kAlignment = 64;
@@ -41,7 +51,7 @@ class BlockPool {
 
   // Not zeroed: the caller writes every byte that it hands on. kMemory when the limit or the machine says no; nothing is counted then.
   // A zero size gives a valid block of no bytes.
-  Result<std::shared_ptr<Block>> Allocate(uint64_t bytes);
+  Result<std::shared_ptr<Block>> Allocate(uint64_t bytes) override;
 
   uint64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
   uint64_t live_blocks() const { return live_blocks_.load(std::memory_order_relaxed); }
@@ -52,7 +62,7 @@ class BlockPool {
   static BlockPool& Process();
 
  private:
-  friend class Block;
+  class Pageable;
   std::atomic<uint64_t> limit_bytes_;
   std::atomic<uint64_t> live_bytes_{0};
   std::atomic<uint64_t> live_blocks_{0};

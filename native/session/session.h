@@ -9,6 +9,7 @@
 
 #include "base/data_type.h"
 #include "base/status.h"
+#include "memory/block.h"
 #include "memory/slice.h"
 
 namespace penstock::session {
@@ -45,7 +46,15 @@ class RunControl {
   virtual void Reset() = 0;
 };
 
-// Shared by all lanes of a model version; weights are in memory once. Thread-safe.
+// Memory that a session holds, by where it lies: weights, arena, lanes' buffers.
+struct MemoryUse {
+  std::string kind;  // as the V2 statistics have it: "CPU", "CPU_PINNED", "GPU"
+  std::string gpu_uuid;  // of "GPU"; empty otherwise
+  int id = 0;        // the device's index; 0 for the CPU
+  uint64_t bytes = 0;
+};
+
+// Shared by all lanes of a model version; weights are in memory once a device. Thread-safe.
 class Session {
  public:
   virtual ~Session() = default;
@@ -57,8 +66,26 @@ class Session {
   // [lane thread] Blocks until the run ends. `inputs` has one tensor per signature input, in order, already checked against dtype and
   // byte size; they stay alive until Run returns. `outputs` are indices into signature().outputs; `results` gets as many tensors in
   // the same order, each owning its bytes. Errors: kRequestCancelled after Terminate(), kMemory, kModelRun.
+  // On a GPU also: kGpuMemory (passes), kGpuFault and kGpuLost (do not).
   virtual Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
                      std::vector<Tensor>* results) const = 0;
+
+  // Where the inputs of a run are best gathered.
+  virtual memory::BlockSource& input_memory() const { return memory::BlockPool::Process(); }
+
+  // How many rows a batch of `rows` should be padded to, at least `rows`: devices re-plan for every new shape.
+  virtual int64_t PaddedRows(int64_t rows) const { return rows; }
+
+  // [any thread] Asked for after a run has failed with kGpuMemory: the next run gives back what the arena holds without need.
+  virtual void ReleaseSpareMemory() const {}
+
+  // [loader thread, after the warm-up; may call the driver] Takes stock of the memory that loading and warming up have taken.
+  virtual void MeasureMemory() {}
+  // [any thread] What MeasureMemory found; empty before.
+  virtual std::vector<MemoryUse> memory_use() const { return {}; }
+
+  // UUIDs of the GPUs that it runs on; empty: the CPU.
+  virtual std::vector<std::string> gpus() const { return {}; }
 };
 
 }  // namespace penstock::session

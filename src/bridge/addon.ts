@@ -53,6 +53,136 @@ export interface NativeEngineOptions {
   readonly laneSpinUs: number;
   /** CPUs that this process may use. */
   readonly cpus: number;
+  readonly gpu: NativeGpuOptions;
+}
+
+/** How GPUs are looked for and watched. The driver is `libcuda.so.1` and NVML is `libnvidia-ml.so.1`, as the loader finds them. */
+export interface NativeGpuOptions {
+  /** False: no driver is opened, everything runs on the CPU. */
+  readonly allowed: boolean;
+  /** NVIDIA_VISIBLE_DEVICES as the container runtime understands it; empty = all. */
+  readonly visibleDevices: string;
+  /** Such as 7.5; older GPUs are left out. */
+  readonly minComputeCapability: number;
+  /** Page-locked memory for inputs and outputs, in all; 0 = none. */
+  readonly pinnedPoolBytes: number;
+  /** Milliseconds between two readings of NVML. */
+  readonly monitorIntervalMs: number;
+  /** Milliseconds between two memory probes, and two canaries, of each GPU; 0 = none. */
+  readonly probeIntervalMs: number;
+  /** Device memory that a probe keeps and examines. */
+  readonly probeBytes: number;
+  /**
+   * A batch on a GPU that takes longer than this, and than ten times the 99.9 % quantile of its model, counts as hung; three times that, and
+   * the process aborts (134). Milliseconds; 0 = no watchdog.
+   */
+  readonly watchdogMs: number;
+}
+
+/** One usable GPU, as found at start. */
+export interface NativeGpu {
+  readonly uuid: string;
+  readonly name: string;
+  /** Position in this list, which `instance_group.gpus` means. */
+  readonly index: number;
+  readonly totalBytes: number;
+  /** Such as "9.0". */
+  readonly computeCapability: string;
+  readonly mig: boolean;
+}
+
+export interface NativeGpuReport {
+  /** "13.0"; empty without a driver. */
+  readonly driverVersion: string;
+  readonly gpus: readonly NativeGpu[];
+  /** Why there is none: "no-device", "driver-mismatch", "fabric-not-ready", "device-revoked", "cuda-error"; empty when there is one. */
+  readonly cause: string;
+  /** The same in words. */
+  readonly reason: string;
+  /** For the log: devices that were left out. */
+  readonly notes: readonly string[];
+}
+
+/** A GPU now. Reading it never calls the driver. What NVML does not give is -1. */
+export interface NativeGpuState {
+  readonly uuid: string;
+  /** "sticky-error", "contained-memory-error", "gpu-hw", "device-lost"; empty while the context works. It stays. */
+  readonly fatalCause: string;
+  /** Such as "cuStreamSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS (700)". */
+  readonly fatalText: string;
+  readonly outOfMemoryCount: number;
+  /** Milliseconds since a batch or a canary last succeeded on it; -1 = none yet. */
+  readonly lastBatchAgeMs: number;
+  /** Milliseconds that its oldest batch has been running, when that is longer than the watchdog allows; 0 otherwise. */
+  readonly hungMs: number;
+  readonly probe: NativeProbeState;
+  readonly canary: NativeProbeState;
+  /** Why NVML gives nothing; empty = it works. */
+  readonly nvmlUnavailable: string;
+  /** Milliseconds since NVML was last read; -1 = never. */
+  readonly nvmlAgeMs: number;
+  readonly utilization: number;
+  readonly memoryUsedBytes: number;
+  readonly memoryTotalBytes: number;
+  readonly powerWatts: number;
+  readonly powerLimitWatts: number;
+  readonly energyJoules: number;
+  readonly temperatureCelsius: number;
+  /** NVML's bits. */
+  readonly throttleReasons: number;
+  /** Thermal or hardware slowdown. */
+  readonly throttled: boolean;
+  readonly eccUncorrected: number;
+  readonly eccCorrected: number;
+  readonly remapPending: boolean;
+  readonly remapFailed: boolean;
+  readonly pcieRxBytesPerSecond: number;
+  readonly pcieTxBytesPerSecond: number;
+  /** 0 = none since the start. */
+  readonly lastXid: number;
+  readonly xidCount: number;
+  /** What the driver wants: 0 nothing, 1 reset, 2 reboot, 3 drain. */
+  readonly recoveryAction: number;
+  readonly lost: boolean;
+  readonly revoked: boolean;
+}
+
+/** Of the memory probe, or of the canaries of all models on a GPU. */
+export interface NativeProbeState {
+  readonly runs: number;
+  readonly mismatches: number;
+  /** In a row, up to now. */
+  readonly consecutiveMismatches: number;
+  /** Could not be done at all, in a row; `text` says why. */
+  readonly consecutiveFailures: number;
+  readonly text: string;
+  /** Milliseconds since the last one; -1 = none yet. */
+  readonly ageMs: number;
+}
+
+/** Memory that a version holds. */
+export interface NativeMemoryUse {
+  /** "CPU", "CPU_PINNED" or "GPU", as the V2 statistics have it. */
+  readonly kind: string;
+  /** Of "GPU"; empty otherwise. */
+  readonly gpuUuid: string;
+  /** Index of the GPU; 0 otherwise. */
+  readonly id: number;
+  readonly bytes: number;
+}
+
+export interface NativeSessionOptions {
+  readonly modelPath: string;
+  /** 0 = the shared pool. */
+  readonly intraOpThreads: number;
+  /** UUIDs of the GPUs to run on, each with a session of its own; empty = the CPU. */
+  readonly gpus: readonly string[];
+  /** Of ONNX Runtime's CUDA provider, by its own names. */
+  readonly providerOptions: Readonly<Record<string, string>>;
+  /** Pad batches to powers of two. */
+  readonly buckets: boolean;
+  /** Runs of one session at one time, >= 1; the copies of other lanes overlap with them in any case. */
+  readonly runsAtOnce: number;
 }
 
 export interface NativeApiTensor {
@@ -114,6 +244,7 @@ export interface NativeCreatedVersion {
   readonly merges: boolean;
   /** For the log: why a wish was not granted, or why there was no warm-up. */
   readonly notes: readonly string[];
+  readonly memory: readonly NativeMemoryUse[];
 }
 
 export interface NativeCatalogVersion {
@@ -192,6 +323,11 @@ export interface NativeStatistics {
   readonly laneBusyNs: number;
   /** Now waiting, not yet running. */
   readonly queueLength: number;
+  /** UUIDs of the GPUs that it runs on; empty = the CPU. */
+  readonly gpus: readonly string[];
+  readonly memory: readonly NativeMemoryUse[];
+  /** Rows that batches may have now: fewer than configured after the GPU ran out of memory, until it has recovered. 0 = no limit. */
+  readonly batchLimit: number;
 }
 
 export interface NativeGauges {
@@ -204,6 +340,11 @@ export interface NativeGauges {
   /** Output ranges wrapped for JavaScript and not given back yet, in every environment. */
   readonly ranges: number;
   readonly rangeBytes: number;
+  /** Page-locked memory: what it may have, what blocks hold now, and what had to come from ordinary memory instead since the start. */
+  readonly pinnedPoolBytes: number;
+  readonly pinnedUsedBytes: number;
+  readonly pinnedFallbackBlocks: number;
+  readonly pinnedFallbackBytes: number;
 }
 
 export interface NativeCompletion {
@@ -309,8 +450,12 @@ export interface NativeAddon {
   stopEngine(): boolean;
   /** [sync] Leaves the process at once: nothing is destroyed, no exit handler runs. */
   exitNow(code: number): never;
-  /** [async] Loads a model file on a loader thread. `intraOpThreads` 0 = the shared pool. */
-  openSession(options: { readonly modelPath: string; readonly intraOpThreads: number }): Promise<NativeSession>;
+  /** [sync] The GPUs that startEngine has found. */
+  gpus(): NativeGpuReport;
+  /** [sync] One for each of them, in the same order. */
+  gpuStates(): readonly NativeGpuState[];
+  /** [async] Loads a model file on a loader thread. */
+  openSession(options: NativeSessionOptions): Promise<NativeSession>;
   /** [async] Warms a version up on a loader thread and starts its lanes; it serves once a catalog names it. */
   createVersion(session: NativeSession, spec: NativeVersionSpec): Promise<NativeCreatedVersion>;
   /** [sync] Swaps the catalog. Versions that are not in it any more retire once their requests have ended. */

@@ -29,8 +29,8 @@ describe('a container on a host of 64 CPUs', () => {
     expect(start).toMatchObject({ cpu_threads: 2, front_end_threads: 1 });
     const free = await serveOnBigHost(false);
     expect(free.start).toMatchObject({ cpu_threads: 64, front_end_threads: 8 });
-    // Both have the same threads of Node, and lanes are left out: how many run is measured at load; only what depends on the CPUs differs: ONNX Runtime's pool (which counts the
-    // calling lane in) and the front ends.
+    // Both have the same threads of Node. Lanes are left out, as a measurement at load says how many run. Only what depends on the CPUs
+    // differs: ONNX Runtime's pool (which counts the calling lane in) and the front ends.
     expect(withoutLanes(free.threads).length - withoutLanes(threads).length).toBeGreaterThanOrEqual(64 - 2 + 8 - 1);
     expect(threads.length).toBeLessThanOrEqual(24);
   });
