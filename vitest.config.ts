@@ -3,10 +3,12 @@ import { defineConfig } from 'vitest/config';
 /** One project a folder of test/, from cheap to dear. The later ones start servers, which would take the cores from each other. */
 const PARALLEL = ['unit', 'architecture', 'contract'];
 const SEQUENTIAL = ['integration', 'process'];
+/** Needs a GPU: run by `npm run verify:gpu`, never by `npm test`. */
+const ON_A_GPU = ['gpu'];
 
 export default defineConfig({
   test: {
-    projects: [...PARALLEL, ...SEQUENTIAL].map((name) => ({
+    projects: [...PARALLEL, ...SEQUENTIAL, ...ON_A_GPU].map((name) => ({
       test: {
         name,
         include: [`test/${name}/**/*.test.ts`],

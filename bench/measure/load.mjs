@@ -77,7 +77,7 @@ export async function closedWindow({ load, records, seconds, sample }) {
  */
 export async function openLoop({ port, management, requests, schedule, graceSeconds, maxLateMs }) {
   const files = prepare(requests);
-  const times = path.join(scratch, 'schedule');
+  const times = `${files.records}.schedule`;
   writeFileSync(times, new Uint8Array(schedule.buffer, schedule.byteOffset, schedule.byteLength));
   let lateMs = { p50: 0, p99: 0 };
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

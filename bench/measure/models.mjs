@@ -7,9 +7,9 @@ import { root } from './record.mjs';
 import { scratch } from './processes.mjs';
 
 /** Different rows, so that an answer to somebody else's request does not pass. */
-const DISTINCT_REQUESTS = 16;
+export const DISTINCT_REQUESTS = 16;
 const VARIABLE_LENGTHS = [16, 32, 64, 128];
-const TOKENS = 30522;
+export const TOKENS = 30522;
 
 const folderOf = (model) => path.join(root, 'bench/models', model);
 export const modelFile = (model) => path.join(folderOf(model), '1/model.onnx');

@@ -9,7 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from './record.mjs';
 
 const START_SECONDS = 60;
-const ORT = path.join(
+/** ONNX Runtime's library of the package. */
+export const ORT = path.join(
   path.dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json')),
   `bin/napi-v6/linux/${process.arch}/libonnxruntime.so.1`,
 );
@@ -28,7 +29,7 @@ export function buildReferences() {
   const folder = path.join(root, 'build/bench');
   for (const args of [
     ['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', '-DBUILD_ADDON=OFF', '-DBUILD_BENCH=ON'],
-    ['--build', folder, '--target', 'json_decode', 'bare_run', 'http_load', 'batching_policy', '-j2'],
+    ['--build', folder, '--target', 'json_decode', 'bare_run', 'http_load', 'batching_policy', 'gpu_ceiling', 'gpu_drill', '-j2'],
   ]) {
     const { status, stdout, stderr } = spawnSync('cmake', args, { encoding: 'utf8' });
     if (status !== 0) throw new Error(`cmake ${args.join(' ')} failed:\n${stdout}${stderr}`);
