@@ -1,7 +1,16 @@
 #include "device/gpu_fault.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
 namespace penstock::device {
 
+// The numbers and what they leave behind: "Data types used by CUDA driver" (CUresult) in the CUDA driver API reference. Sticky are those
+// of which it says that the process must be terminated and relaunched, and 709: we hold our context and never destroy it, so nothing of
+// ours is left where it is gone. 35 is of the runtime API, whose codes ONNX Runtime reports.
 FaultKind KindOf(CudaCode code, bool worked_before) {
   switch (code) {
     case 0:
@@ -12,14 +21,19 @@ FaultKind KindOf(CudaCode code, bool worked_before) {
     case 803:
     case 804:
       return FaultKind::kMismatch;
+    case 34:
+      return FaultKind::kNoDevice;
     case 100:
       return worked_before ? FaultKind::kLost : FaultKind::kNoDevice;
     case 101:
       return worked_before ? FaultKind::kLost : FaultKind::kOther;
     case 999:
-    case 304:
       return worked_before ? FaultKind::kLost : FaultKind::kRevoked;
+    case 304:
+      // Later on any failed system call gives it, for example one that locks pages: no proof against the device.
+      return worked_before ? FaultKind::kOther : FaultKind::kRevoked;
     case 214:
+    case 220:
       return FaultKind::kEcc;
     case 226:
       return FaultKind::kContainedMemory;
@@ -27,6 +41,7 @@ FaultKind KindOf(CudaCode code, bool worked_before) {
       return FaultKind::kNotReady;
     case 700:
     case 702:
+    case 709:
     case 710:
     case 714:
     case 715:
@@ -34,6 +49,9 @@ FaultKind KindOf(CudaCode code, bool worked_before) {
     case 717:
     case 718:
     case 719:
+    case 721:
+    case 810:
+    case 911:
       return FaultKind::kSticky;
     default:
       return FaultKind::kOther;
@@ -88,6 +106,21 @@ StatusCode StatusCodeOf(FaultKind kind) {
     default:
       return StatusCode::kGpuFault;
   }
+}
+
+Fault AtStart(Fault fault, const std::string& device_node) {
+  if (fault.code != 100 && fault.code != 304 && fault.code != 999) return fault;
+  const int node = open(device_node.c_str(), O_RDWR | O_CLOEXEC);
+  const int error = node < 0 ? errno : 0;
+  if (node >= 0) close(node);
+  if (error == EPERM || error == EACCES) {
+    fault.kind = FaultKind::kRevoked;
+  } else if (fault.code != 100) {
+    const bool gone = error == ENOENT || error == ENOTDIR || error == ENXIO || error == ENODEV;
+    fault.kind = gone ? FaultKind::kRevoked : FaultKind::kOther;
+  }
+  if (error != 0) fault.text += "; " + device_node + ": " + std::strerror(error);
+  return fault;
 }
 
 Status StatusOf(const Fault& fault) {

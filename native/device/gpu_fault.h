@@ -14,15 +14,15 @@ using CudaCode = int;
 // The rows of the failure table that a code of the driver can tell (reliability.md 3). The order is that of the table.
 enum class FaultKind : uint8_t {
   kNone = 0,
-  kSticky,           // 700, 702, 710, 714 to 719: the context is lost for good, the process must be started again
+  kSticky,           // 700, 702, 709, 710, 714 to 719, 721, 810, 911: the context is lost for good, the process must be started again
   kContainedMemory,  // 226: as sticky, but memory is to blame and not a model
-  kEcc,              // 214: uncorrectable memory error; the device must be reset
+  kEcc,              // 214, 220: uncorrectable error of memory or of NVLink; the device must be reset
   kLost,             // 101, 100 or 999 from a device that worked before: it has left the bus or has been taken away
   kOutOfMemory,      // 2: passes
   kMismatch,         // 803, 804, 35: driver and library, or driver and hardware, do not fit each other
   kNotReady,         // 802: a fabric manager that has not come up yet
-  kNoDevice,         // 100 at start
-  kRevoked,          // 999 or 304 at start or in a fresh look, with the device nodes gone: the container lost its devices
+  kNoDevice,         // 100 at start; 34: the library is the stub of a build image
+  kRevoked,          // 999 or 304 at start or in a fresh look, with the device nodes gone: the container lost its devices (see AtStart)
   kOther,
 };
 
@@ -46,6 +46,11 @@ struct Fault {
   // "cuMemAlloc_v2: CUDA_ERROR_OUT_OF_MEMORY (2)": call, name and number as CUDA has them.
   std::string text;
 };
+
+// [may block for a moment] What a fault of the first calls means once the device node (/dev/nvidiactl) has been looked at: 100, 304 and 999
+// are kRevoked where it may not be opened (a container whose device rules were dropped keeps the node), 304 and 999 also where it is gone,
+// and kOther where it opens, because the driver itself is in trouble then. The text names what was found. Other faults stay as they are.
+Fault AtStart(Fault fault, const std::string& device_node);
 
 // OK for kNone.
 Status StatusOf(const Fault& fault);
