@@ -13,10 +13,12 @@
 namespace penstock::device {
 
 struct GpuInfo {
-  std::string uuid;  // "GPU-..." or "MIG-...": what everybody calls it by
+  // "GPU-..." or "MIG-..." and 36 characters, as nvidia-smi -L prints it: what everybody calls it by. Of a MIG device it is its own UUID,
+  // not that of the GPU it lies on.
+  std::string uuid;
   std::string name;  // "NVIDIA H100 80GB HBM3"
   int ordinal = 0;   // of CUDA in this process; only for calls that take one
-  std::string pci_bus_id;  // "00000000:17:00.0"
+  std::string pci_bus_id;  // "00000000:17:00.0", as NVML writes it
   uint64_t total_bytes = 0;
   int compute_major = 0;
   int compute_minor = 0;
@@ -44,14 +46,17 @@ class Gpu {
   // [any thread] cuMemGetInfo.
   Result<DeviceMemory> ReadMemory() const;
 
-  // [any thread] Asks the context whether it still works, without waiting for anybody's work. Records what it finds.
+  // [any thread] Asks the context whether it still works, without waiting for anybody's work. Records what it finds. After a fatal fault
+  // it is that fault, and the driver is not asked.
   Fault Ask() const;
 
-  // [any thread] Turns the code of a call into a status and, when the fault is fatal, remembers it. OK for 0.
+  // [any thread] Turns the code of a call into a status and, when the fault is fatal, remembers it; counts a failed allocation (2).
+  // OK for 0.
   Status Check(const char* call, CudaCode code) const;
 
   // [any thread] The first fatal fault; it stays. Kind kNone while there is none. Never calls the driver.
   Fault fatal() const;
+  // [any thread] Does nothing for a fault that is not fatal, or after the first.
   void RecordFatal(const Fault& fault) const;
   // Failed allocations on this device since the process began.
   uint64_t out_of_memory_count() const { return out_of_memory_.load(std::memory_order_relaxed); }
