@@ -1,6 +1,11 @@
 // Page-locked host memory: slabs that the driver has locked once, cut into blocks, with exact accounting.
 //
-// A GPU copies from and to it at full speed and asynchronously. Locking is slow (milliseconds a slab), so slabs are kept.
+// A GPU copies from and to it at full speed and asynchronously. Locking is slow (milliseconds a slab), so slabs are kept, also empty ones,
+// until a larger block needs their room.
+//
+// A block goes into the smallest hole that takes it (the lowest of equal ones), and freed neighbours join. Sizes are rounded up to eighths
+// of a power of two, and 256 bytes at least: that wastes an eighth at most, and the holes that blocks of one size leave fit the next of
+// about this size. What fragmentation can cost is bounded by the limit: a block that finds no hole is pageable, and is counted.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +21,7 @@ namespace penstock::memory {
 class PageLocker {
  public:
   virtual ~PageLocker() = default;
-  // Null when there is none to be had.
+  // Aligned to a page. Null when there is none to be had.
   virtual void* Lock(size_t bytes) = 0;
   virtual void Unlock(void* pages, size_t bytes) = 0;
 };
@@ -36,9 +41,10 @@ struct PinnedUse {
   uint64_t fallback_bytes = 0;
 };
 
-// Thread-safe. Blocks keep the arena alive.
+// Thread-safe, and no thread waits for another one that locks pages unless it needs a new slab too. Blocks keep the arena alive.
 class PinnedArena : public BlockSource, public std::enable_shared_from_this<PinnedArena> {
  public:
+  // `locker` must not be null; it lives as long as the arena.
   static std::shared_ptr<PinnedArena> Create(std::shared_ptr<PageLocker> locker, PinnedArenaOptions options);
   ~PinnedArena() override;
 
