@@ -37,7 +37,7 @@ export function nativeSources(wanted = () => true) {
 export async function compile(name, targets = []) {
   const jobs = String(os.availableParallelism());
   const selection = targets.length > 0 ? ['--target', ...targets] : [];
-  const print = fingerprint(nativeSources());
+  const print = fingerprint([...nativeSources(), ...filesBelow('test/fake-driver', (file) => /\.(cc|h)$/.test(file))]);
   const afresh = changedBehindClock(name, print) ? ['--clean-first'] : [];
   const { code } = await run('cmake', ['--build', path.join(root, 'build', name), '--parallel', jobs, ...afresh, ...selection]);
   writeStamp(name, print);

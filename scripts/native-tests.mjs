@@ -1,4 +1,4 @@
-/** GoogleTest binaries of native/, built with sanitizers in a build tree of their own. */
+/** GoogleTest binaries of native/ and of test/fake-driver/, built with sanitizers in a build tree of their own. */
 import path from 'node:path';
 import process from 'node:process';
 import { compile, configure } from './cmake.mjs';
@@ -60,7 +60,7 @@ export async function runNativeTests(tree, sanitizers, { without = [] } = {}) {
     process.stderr.write(configured.output);
     return { passed: 0, failed: 1, note: 'CMake could not configure it' };
   }
-  const folders = testedFolders(without);
+  const folders = [...testedFolders(without), 'fake_driver'];
   const code = await compile(
     tree,
     folders.map((folder) => `${folder}_test`),
