@@ -6,11 +6,12 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync }
 import path from 'node:path';
 import process from 'node:process';
 import { withBuildLock } from './build-lock.mjs';
-import { compile, configure, nativeSources } from './cmake.mjs';
+import { compile, configure, missingKernels, nativeSources } from './cmake.mjs';
 import { requireBuildTools, requireNode } from './prerequisites.mjs';
 import { Failure, root, run, say, seconds } from './processes.mjs';
 import { filesBelow, fingerprint, stampMatches, writeStamp } from './stamps.mjs';
 
+const EXIT_USAGE = 64;
 /** EX_SOFTWARE */
 const EXIT_BUILD_FAILED = 70;
 
@@ -43,12 +44,27 @@ async function installPackages() {
 
 const addonSources = () => nativeSources((file) => !file.endsWith('_test.cc'));
 
-async function buildNative() {
-  const configured = await configure('native-cmake', { CMAKE_BUILD_TYPE: 'Release', BUILD_ADDON: 'ON', BUILD_NATIVE_TESTS: 'OFF' });
+/** `-DKEY=VALUE` flags as an object. */
+function cmakeOptions(flags) {
+  return Object.fromEntries(
+    flags.map((flag) => {
+      const [, key, value] = /^-D(\w+)=(.*)$/.exec(flag) ?? [];
+      if (key === undefined)
+        throw new Failure(EXIT_USAGE, `Flags for the build look like -DKEY=VALUE, and go to CMake; this one does not: ${flag}`);
+      return [key, value];
+    }),
+  );
+}
+
+async function buildNative(flags) {
+  const options = { CMAKE_BUILD_TYPE: 'Release', BUILD_ADDON: 'ON', BUILD_NATIVE_TESTS: 'OFF', ...cmakeOptions(flags) };
+  const configured = await configure('native-cmake', options);
   if (configured.code !== 0) {
     process.stderr.write(configured.output);
     throw new Failure(EXIT_BUILD_FAILED, 'CMake could not configure the native engine: see its messages above.');
   }
+  const withoutKernels = missingKernels(configured.output);
+  if (withoutKernels !== undefined) say(withoutKernels);
   if ((await compile('native-cmake', ['penstock_addon'])) !== 0) {
     throw new Failure(EXIT_BUILD_FAILED, 'The native engine did not compile: see the messages above.');
   }
@@ -79,16 +95,16 @@ const install = {
   perform: installPackages,
 };
 
-const native = {
+const native = (flags) => ({
   doing: 'building the native engine (CMake)',
-  isStale: () => !existsSync(addon) || !stampMatches('native', fingerprint(addonSources())),
+  isStale: () => flags.length > 0 || !existsSync(addon) || !stampMatches('native', fingerprint(addonSources())),
   require: requireBuildTools,
   async perform() {
     const print = fingerprint(addonSources()); // Before building: an edit meanwhile makes the step stale again.
-    await buildNative();
+    await buildNative(flags);
     writeStamp('native', print);
   },
-};
+});
 
 const typescriptInputs = () => ['tsconfig.json', 'package-lock.json', ...typescriptSources()];
 const typescript = {
@@ -121,5 +137,5 @@ async function bringUpToDate(steps) {
 /** Packages only: enough for lint, types and tests that need no addon. */
 export const ensureInstalled = () => bringUpToDate([install]);
 
-/** Everything that `dist/main.js` needs. Throws `Failure`. */
-export const ensureBuilt = () => bringUpToDate([install, native, typescript]);
+/** Everything that `dist/main.js` needs; with `-D` flags for CMake, the native engine in any case. Throws `Failure`. */
+export const ensureBuilt = (cmakeFlags = []) => bringUpToDate([install, native(cmakeFlags), typescript]);

@@ -28,6 +28,11 @@ export function configure(name, options) {
   return run('cmake', ['-S', root, '-B', folder, '-G', generator, ...flags], { capture: true });
 }
 
+/** Why a tree has no GPU kernels, as CMake said it when it was configured, or undefined. */
+export function missingKernels(output) {
+  return /no GPU kernels: .*/.exec(output)?.[0];
+}
+
 /** Everything below native/ and what it is compiled against; `wanted` may leave files out. */
 export function nativeSources(wanted = () => true) {
   return ['CMakeLists.txt', 'package-lock.json', ...filesBelow('native', (file) => /\.(cc|h|inc|cu)$/.test(file) && wanted(file))];

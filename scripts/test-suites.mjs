@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { checkMetrics, metricsCheckMissing } from './check-metrics.mjs';
+import { kernelTestsMissing, runKernelTests } from './kernel-tests.mjs';
 import { nativeTestsMissing, runNativeTests } from './native-tests.mjs';
 import { root, run } from './processes.mjs';
 import { filesBelow } from './stamps.mjs';
@@ -65,6 +66,12 @@ const allSuites = [
     missing: () => nativeTestsMissing('thread'),
     // Neither ONNX Runtime nor Node is instrumented, so the folder that loads the one and the folder that lives in the other stay out.
     run: () => runNativeTests('native-tsan', 'thread', { without: ['session'] }),
+  },
+  {
+    name: 'kernels',
+    exists: () => filesBelow('native', (file) => file.endsWith('.cu')).length > 0,
+    missing: kernelTestsMissing,
+    run: runKernelTests,
   },
   {
     name: 'clients',
