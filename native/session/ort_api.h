@@ -10,7 +10,9 @@
 extern "C" {
 // Opaque. In the global namespace, because the official header declares the same names.
 struct OrtAllocator;
+struct OrtCUDAProviderOptionsV2;
 struct OrtEnv;
+struct OrtIoBinding;
 struct OrtMemoryInfo;
 struct OrtModelMetadata;
 struct OrtRunOptions;
@@ -82,10 +84,12 @@ constexpr int kOrtLogFatal = 4;           // OrtLoggingLevel
   X(62, GetDimensions, OrtStatus*, (const OrtTensorTypeAndShapeInfo*, int64_t*, size_t rank))                                         \
   X(63, GetSymbolicDimensions, OrtStatus*, (const OrtTensorTypeAndShapeInfo*, const char** borrowed, size_t rank))                    \
   X(65, GetTensorTypeAndShape, OrtStatus*, (const OrtValue*, OrtTensorTypeAndShapeInfo**))                                            \
+  X(68, CreateMemoryInfo, OrtStatus*, (const char* name, int allocator_type, int id, int memory_type, OrtMemoryInfo**))               \
   X(69, CreateCpuMemoryInfo, OrtStatus*, (int allocator_type, int memory_type, OrtMemoryInfo**))                                      \
   X(76, AllocatorFree, OrtStatus*, (OrtAllocator*, void*))                                                                            \
   X(78, GetAllocatorWithDefaultOptions, OrtStatus*, (OrtAllocator** borrowed))                                                        \
   X(93, ReleaseStatus, void, (OrtStatus*))                                                                                            \
+  X(94, ReleaseMemoryInfo, void, (OrtMemoryInfo*))                                                                                    \
   X(95, ReleaseSession, void, (OrtSession*))                                                                                          \
   X(96, ReleaseValue, void, (OrtValue*))                                                                                              \
   X(97, ReleaseRunOptions, void, (OrtRunOptions*))                                                                                    \
@@ -106,9 +110,23 @@ constexpr int kOrtLogFatal = 4;           // OrtLoggingLevel
   X(122, ReleaseThreadingOptions, void, (OrtThreadingOptions*))                                                                       \
   X(123, ModelMetadataGetCustomMetadataMapKeys, OrtStatus*, (const OrtModelMetadata*, OrtAllocator*, char*** keys, int64_t* count))   \
   X(130, AddSessionConfigEntry, OrtStatus*, (OrtSessionOptions*, const char* key, const char* value))                                 \
+  X(133, RunWithBinding, OrtStatus*, (OrtSession*, const OrtRunOptions*, const OrtIoBinding*))                                        \
+  X(134, CreateIoBinding, OrtStatus*, (OrtSession*, OrtIoBinding**))                                                                  \
+  X(135, ReleaseIoBinding, void, (OrtIoBinding*))                                                                                     \
+  X(136, BindInput, OrtStatus*, (OrtIoBinding*, const char* name, const OrtValue*))                                                   \
+  X(138, BindOutputToDevice, OrtStatus*, (OrtIoBinding*, const char* name, const OrtMemoryInfo*))                                     \
+  X(140, GetBoundOutputValues, OrtStatus*, (const OrtIoBinding*, OrtAllocator*, OrtValue*** values, size_t* count))                   \
+  X(141, ClearBoundInputs, void, (OrtIoBinding*))                                                                                     \
+  X(142, ClearBoundOutputs, void, (OrtIoBinding*))                                                                                    \
   X(147, SetGlobalIntraOpNumThreads, OrtStatus*, (OrtThreadingOptions*, int threads))                                                 \
   X(148, SetGlobalInterOpNumThreads, OrtStatus*, (OrtThreadingOptions*, int threads))                                                 \
   X(149, SetGlobalSpinControl, OrtStatus*, (OrtThreadingOptions*, int spin))                                                          \
+  X(165, AddRunConfigEntry, OrtStatus*, (OrtRunOptions*, const char* key, const char* value))                                         \
+  X(204, SessionOptionsAppendExecutionProvider_CUDA_V2, OrtStatus*, (OrtSessionOptions*, const OrtCUDAProviderOptionsV2*))            \
+  X(205, CreateCUDAProviderOptions, OrtStatus*, (OrtCUDAProviderOptionsV2**))                                                         \
+  X(206, UpdateCUDAProviderOptions, OrtStatus*,                                                                                       \
+    (OrtCUDAProviderOptionsV2*, const char* const* keys, const char* const* values, size_t count))                                    \
+  X(208, ReleaseCUDAProviderOptions, void, (OrtCUDAProviderOptionsV2*))                                                               \
   X(252, GetResizedStringTensorElementBuffer, OrtStatus*, (OrtValue*, size_t index, size_t bytes, char** borrowed))
 
 // The functions above by name, copied out of the library's table.
