@@ -56,7 +56,11 @@ Status StartOrt(const OrtOptions& options) {
 
   Result<OrtLibrary> library = OpenOrtLibrary(options.library_path);
   if (!library.ok()) return library.status();
-  auto* runtime = new OrtRuntime{library.value().functions, library.value().version, canonical, nullptr, nullptr, nullptr};
+  auto* runtime = new OrtRuntime{};
+  runtime->functions = library.value().functions;
+  runtime->version = library.value().version;
+  runtime->canonical_path = canonical;
+  runtime->folder = std::filesystem::path(options.library_path).parent_path().string();
   const Status created = CreateEnvironment(runtime->functions, options.intra_op_threads, runtime);
   if (!created.ok()) {
     delete runtime;

@@ -11,6 +11,7 @@ struct OrtRuntime {
   OrtFunctions functions;
   std::string version;
   std::string canonical_path;         // of the library
+  std::string folder;                 // of the path that the library was opened by: where it looks for its provider libraries
   OrtEnv* env = nullptr;
   OrtMemoryInfo* cpu_memory = nullptr;  // describes bytes of ours that are lent to the library
   OrtAllocator* allocator = nullptr;    // for names, metadata and string tensors; belongs to the library, thread-safe

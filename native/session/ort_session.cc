@@ -1,14 +1,16 @@
 #include <atomic>
-#include <filesystem>
 #include <new>
 #include <utility>
 
+#include "session/cuda_session.h"
 #include "session/ort_environment.h"
 #include "session/ort_handle.h"
 #include "session/ort_runtime.h"
+#include "session/ort_session_options.h"
 #include "session/ort_signature.h"
 #include "session/ort_status.h"
 #include "session/ort_tensor.h"
+#include "session/spread_session.h"
 
 namespace penstock::session {
 namespace {
@@ -120,33 +122,17 @@ class OnnxSession final : public Session {
   std::vector<const char*> input_names_;  // point into signature_
 };
 
-Result<OrtHandle<OrtSession>> CreateSession(const OrtRuntime& runtime, const SessionOptions& options) {
+Result<std::shared_ptr<Session>> OpenCpuSession(const OrtRuntime& runtime, const SessionOptions& options) {
   const OrtFunctions& ort = runtime.functions;
-  const std::filesystem::path path(options.model_path);
-  const auto check = [&](OrtStatus* status) {
-    return TakeOrtStatus(ort, status, StatusCode::kModelLoad, "cannot load " + path.filename().string() + ": ", options.model_path);
-  };
-  if (options.intra_op_threads < 0) {
-    return Status(StatusCode::kModelConfig,
-                  "intra_op_threads: found " + std::to_string(options.intra_op_threads) + ", expected 0 (shared) or more");
-  }
-  OrtSessionOptions* raw_options = nullptr;
-  PENSTOCK_RETURN_IF_ERROR(check(ort.CreateSessionOptions(&raw_options)));
-  const OrtHandle<OrtSessionOptions> session_options(raw_options, ort.ReleaseSessionOptions);
-  if (options.intra_op_threads == 0) {
-    PENSTOCK_RETURN_IF_ERROR(check(ort.DisablePerSessionThreads(raw_options)));
-  } else {
-    PENSTOCK_RETURN_IF_ERROR(check(ort.SetIntraOpNumThreads(raw_options, options.intra_op_threads)));
-    PENSTOCK_RETURN_IF_ERROR(check(ort.AddSessionConfigEntry(raw_options, "session.intra_op.allow_spinning", "0")));
-  }
-  // Memory patterns are remembered for every distinct input shape and never dropped, so clients could grow the process without end: a graph
-  // of 500 buffers took 26 KB a shape. Without them the smallest model ran 5 % slower (6.6 against 6.3 us), larger ones no slower.
-  PENSTOCK_RETURN_IF_ERROR(check(ort.DisableMemPattern(raw_options)));
-  // The CPU arena stays on. A small CNN at batch 32 held the process at 187 MB with it and at 173-219 MB without (76-149 MB only after
-  // small batches followed), but without it every activation above 32 MB is mapped and unmapped again: 1.3 times the run time.
+  Result<OrtHandle<OrtSessionOptions>> session_options = NewSessionOptions(runtime, options);
+  if (!session_options.ok()) return session_options.status();
   OrtSession* raw = nullptr;
-  PENSTOCK_RETURN_IF_ERROR(check(ort.CreateSession(runtime.env, options.model_path.c_str(), raw_options, &raw)));
-  return OrtHandle<OrtSession>(raw, ort.ReleaseSession);
+  PENSTOCK_RETURN_IF_ERROR(TakeLoadStatus(
+      runtime, options, ort.CreateSession(runtime.env, options.model_path.c_str(), session_options.value().get(), &raw)));
+  OrtHandle<OrtSession> session(raw, ort.ReleaseSession);
+  Result<Signature> signature = ReadSignature(runtime, raw);
+  if (!signature.ok()) return signature.status();
+  return std::shared_ptr<Session>(std::make_shared<OnnxSession>(runtime, std::move(session), std::move(signature).value()));
 }
 
 }  // namespace
@@ -154,12 +140,15 @@ Result<OrtHandle<OrtSession>> CreateSession(const OrtRuntime& runtime, const Ses
 Result<std::shared_ptr<Session>> OpenOrtSession(const SessionOptions& options) {
   const OrtRuntime* runtime = CurrentOrt();
   if (runtime == nullptr) return Status(StatusCode::kClosed, "ONNX Runtime has not been started");
-  Result<OrtHandle<OrtSession>> session = CreateSession(*runtime, options);
-  if (!session.ok()) return session.status();
-  Result<Signature> signature = ReadSignature(*runtime, session.value().get());
-  if (!signature.ok()) return signature.status();
-  return std::shared_ptr<Session>(
-      std::make_shared<OnnxSession>(*runtime, std::move(session).value(), std::move(signature).value()));
+  if (options.gpus.empty()) return OpenCpuSession(*runtime, options);
+  std::vector<std::shared_ptr<Session>> sessions;
+  for (const std::shared_ptr<device::Gpu>& gpu : options.gpus) {
+    Result<std::shared_ptr<Session>> session = OpenCudaSession(*runtime, options, gpu);
+    if (!session.ok()) return session.status();
+    sessions.push_back(std::move(session).value());
+  }
+  if (sessions.size() == 1) return sessions.front();
+  return std::shared_ptr<Session>(std::make_shared<SpreadSession>(std::move(sessions)));
 }
 
 }  // namespace penstock::session

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <initializer_list>
 #include <string_view>
 #include <utility>
 
@@ -92,6 +93,15 @@ void CutAtLimit(std::string* text) {
   text->resize(end);
 }
 
+// "... ; GPU=0 ; hostname=... ; file=... ; line=1 ; expr=...": what the CUDA provider appends to a failure tells a client about the host.
+void DropCudaDetails(std::string* line) {
+  if (const size_t at = line->find(" ; GPU="); at != std::string::npos) line->resize(at);
+}
+
+bool HasAny(std::string_view message, std::initializer_list<std::string_view> texts) {
+  return std::any_of(texts.begin(), texts.end(), [&](std::string_view text) { return message.find(text) != std::string_view::npos; });
+}
+
 }  // namespace
 
 std::string CleanOrtMessage(std::string message, const std::string& model_path) {
@@ -99,16 +109,19 @@ std::string CleanOrtMessage(std::string message, const std::string& model_path) 
   DropFolders(&message, model_path);
   DropSourcePositions(&message);
   message = OneLine(message);
+  DropCudaDetails(&message);
   CutAtLimit(&message);
   return message;
 }
 
 bool SaysOutOfMemory(const OrtFunctions& ort, const OrtStatus* status) {
-  const std::string_view message = ort.GetErrorMessage(status);
-  for (const std::string_view text : {"Failed to allocate memory", "std::bad_alloc", "bad allocation"}) {
-    if (message.find(text) != std::string_view::npos) return true;
-  }
-  return false;
+  return HasAny(ort.GetErrorMessage(status), {"Failed to allocate memory", "std::bad_alloc", "bad allocation"});
+}
+
+bool SaysGpuOutOfMemory(const OrtFunctions& ort, const OrtStatus* status) {
+  return HasAny(ort.GetErrorMessage(status),
+                {"Failed to allocate memory", "is smaller than requested bytes of", "CUDA failure 2:", "CUBLAS_STATUS_ALLOC_FAILED",
+                 "CUDNN_STATUS_ALLOC_FAILED", "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"});
 }
 
 Status TakeOrtStatus(const OrtFunctions& ort, OrtStatus* status, StatusCode code, const std::string& prefix,

@@ -167,28 +167,33 @@ Result<OrtHandle<OrtValue>> BorrowAsOrtValue(const OrtRuntime& runtime, const Te
   return OrtHandle<OrtValue>(raw, ort.ReleaseValue);
 }
 
-Result<Tensor> TensorFromOrtValue(const OrtRuntime& runtime, OrtHandle<OrtValue> value, const std::vector<Tensor>& inputs) {
+Status DescribeOrtValue(const OrtRuntime& runtime, const OrtValue* value, Tensor* tensor, uint64_t* count, uint64_t* bytes) {
   const OrtFunctions& ort = runtime.functions;
   OrtTensorTypeAndShapeInfo* raw_info = nullptr;
-  PENSTOCK_RETURN_IF_ERROR(CheckRun(runtime, ort.GetTensorTypeAndShape(value.get(), &raw_info)));
+  PENSTOCK_RETURN_IF_ERROR(CheckRun(runtime, ort.GetTensorTypeAndShape(value, &raw_info)));
   const OrtHandle<OrtTensorTypeAndShapeInfo> info(raw_info, ort.ReleaseTensorTypeAndShapeInfo);
   int element_type = 0;
   size_t rank = 0;
   PENSTOCK_RETURN_IF_ERROR(CheckRun(runtime, ort.GetTensorElementType(raw_info, &element_type)));
   PENSTOCK_RETURN_IF_ERROR(CheckRun(runtime, ort.GetDimensionsCount(raw_info, &rank)));
-
-  Tensor tensor;
-  tensor.dtype = DataTypeOf(element_type);
-  if (tensor.dtype == DataType::kInvalid) {
+  tensor->dtype = DataTypeOf(element_type);
+  if (tensor->dtype == DataType::kInvalid) {
     return Status(StatusCode::kModelRun, std::string("an output came as a tensor of ") + ElementTypeName(element_type));
   }
-  tensor.dims.resize(rank);
-  PENSTOCK_RETURN_IF_ERROR(CheckRun(runtime, ort.GetDimensions(raw_info, tensor.dims.data(), rank)));
-  uint64_t count = 0;
-  uint64_t bytes = 0;
-  if (!ElementCount(tensor.dims, &count) || !CheckedMul(count, DataTypeSize(tensor.dtype), &bytes)) {
+  tensor->dims.resize(rank);
+  PENSTOCK_RETURN_IF_ERROR(CheckRun(runtime, ort.GetDimensions(raw_info, tensor->dims.data(), rank)));
+  if (!ElementCount(tensor->dims, count) || !CheckedMul(*count, DataTypeSize(tensor->dtype), bytes)) {
     return Status(StatusCode::kModelRun, "the shape of an output has more elements than fit 64 bits");
   }
+  return Status::Ok();
+}
+
+Result<Tensor> TensorFromOrtValue(const OrtRuntime& runtime, OrtHandle<OrtValue> value, const std::vector<Tensor>& inputs) {
+  const OrtFunctions& ort = runtime.functions;
+  Tensor tensor;
+  uint64_t count = 0;
+  uint64_t bytes = 0;
+  PENSTOCK_RETURN_IF_ERROR(DescribeOrtValue(runtime, value.get(), &tensor, &count, &bytes));
   if (tensor.dtype == DataType::kBytes) {
     Result<memory::Slice> framed = FrameStrings(runtime, value.get(), count);
     if (!framed.ok()) return framed.status();

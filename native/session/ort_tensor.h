@@ -24,6 +24,10 @@ const char* ElementTypeName(int element_type);
 // Errors: kModelRun when the bytes do not fit dtype and dims.
 Result<OrtHandle<OrtValue>> BorrowAsOrtValue(const OrtRuntime& runtime, const Tensor& tensor);
 
+// Reads what `value` is: dtype and dims of `tensor`, and how many elements and bytes (0 for BYTES) it has.
+// Errors: kModelRun for a type that the protocol lacks.
+Status DescribeOrtValue(const OrtRuntime& runtime, const OrtValue* value, Tensor* tensor, uint64_t* count, uint64_t* bytes);
+
 // The tensor owns `value` and shows its bytes where they lie. Copied into a block of memory::BlockPool::Process() are BYTES elements, which
 // get their framing, and an output that is one of the run's `inputs` handed through, whose bytes are not the value's.
 // Errors: kMemory, kModelRun for a type that the protocol lacks.

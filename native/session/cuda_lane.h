@@ -1,0 +1,72 @@
+// What one lane of a session on a GPU has to itself: stream, input buffers on the device, binding, and the flag that stops its runs.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "device/gpu.h"
+#include "device/stream.h"
+#include "memory/block.h"
+#include "session/ort_handle.h"
+#include "session/ort_runtime.h"
+#include "session/run_permits.h"
+#include "session/session.h"
+
+namespace penstock::session {
+
+// The loaded model. Its lanes keep it: a binding must not outlive the session that it is made of.
+struct CudaModel {
+  CudaModel(const OrtRuntime& ort_runtime, std::shared_ptr<const device::Gpu> device, int runs_at_once)
+      : runtime(ort_runtime), gpu(std::move(device)), permits(runs_at_once) {}
+
+  const OrtRuntime& runtime;
+  const std::shared_ptr<const device::Gpu> gpu;
+  OrtHandle<OrtMemoryInfo> device_memory{nullptr, nullptr};
+  OrtHandle<OrtSession> session{nullptr, nullptr};
+  Signature signature;
+  RunPermits permits;
+};
+
+class CudaLane final : public RunControl {
+ public:
+  // Creates nothing on the device yet: that is done on the lane's own thread.
+  CudaLane(std::shared_ptr<CudaModel> model, OrtHandle<OrtRunOptions> options);
+
+  // [any thread] Also wakes a lane that waits for a permit.
+  void Terminate() override;
+  void Reset() override;
+  const std::atomic<bool>& terminated() const { return terminated_; }
+
+  // The steps of a run, in this order, all on the lane's thread. The context is current. Finish() belongs to every run that has begun,
+  // whatever became of it: after it nothing of the run's is in use any more.
+  // Copies the inputs to the device and waits for them; BYTES and empty tensors stay on the CPU. Errors: kGpuMemory, kGpuFault, kGpuLost,
+  // kModelRun.
+  Status BindInputs(const std::vector<Tensor>& inputs);
+  // Outputs are left on the device, BYTES on the CPU.
+  Status BindOutputs(const std::vector<size_t>& outputs);
+  // [holding a permit] `shrink`: gives back what the arena holds without need, after the run. Null, or a failure that the caller takes.
+  OrtStatus* Execute(bool shrink);
+  // Copies the outputs into blocks of `source` and waits for them. Errors: kMemory, kGpuFault, kGpuLost, kModelRun.
+  Status TakeOutputs(memory::BlockSource& source, std::vector<Tensor>* results);
+  void Finish();
+
+ private:
+  Status Prepare();
+  Status BindOnDevice(size_t index, const Tensor& tensor);
+  Status BindValue(size_t index, OrtHandle<OrtValue> value);
+  void WaitForCopies();
+  Result<Tensor> TakeOutput(OrtHandle<OrtValue>& value, memory::BlockSource& source);
+
+  const std::shared_ptr<CudaModel> model_;
+  const OrtHandle<OrtRunOptions> options_;
+  std::atomic<bool> terminated_{false};
+  // The rest belongs to the lane's thread.
+  std::unique_ptr<device::Stream> stream_;
+  std::vector<device::DeviceBuffer> input_buffers_;  // one a signature input, grown as runs need
+  OrtHandle<OrtIoBinding> binding_{nullptr, nullptr};
+  bool copying_ = false;  // asked for on the stream and not waited for
+};
+
+}  // namespace penstock::session

@@ -1,0 +1,58 @@
+#include "session/spread_session.h"
+
+#include <utility>
+
+namespace penstock::session {
+namespace {
+
+class SpreadRunControl final : public RunControl {
+ public:
+  SpreadRunControl(size_t index, std::unique_ptr<RunControl> inner) : index_(index), inner_(std::move(inner)) {}
+  void Terminate() override { inner_->Terminate(); }
+  void Reset() override { inner_->Reset(); }
+  size_t index() const { return index_; }
+  RunControl& inner() { return *inner_; }
+
+ private:
+  const size_t index_;
+  const std::unique_ptr<RunControl> inner_;
+};
+
+}  // namespace
+
+std::unique_ptr<RunControl> SpreadSession::NewRunControl() const {
+  const size_t index = next_.fetch_add(1, std::memory_order_relaxed) % sessions_.size();
+  return std::make_unique<SpreadRunControl>(index, sessions_[index]->NewRunControl());
+}
+
+Status SpreadSession::Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
+                          std::vector<Tensor>* results) const {
+  auto& spread = static_cast<SpreadRunControl&>(control);
+  return sessions_[spread.index()]->Run(inputs, outputs, spread.inner(), results);
+}
+
+void SpreadSession::ReleaseSpareMemory() const {
+  for (const std::shared_ptr<Session>& session : sessions_) session->ReleaseSpareMemory();
+}
+
+void SpreadSession::MeasureMemory() {
+  for (const std::shared_ptr<Session>& session : sessions_) session->MeasureMemory();
+}
+
+std::vector<MemoryUse> SpreadSession::memory_use() const {
+  std::vector<MemoryUse> all;
+  for (const std::shared_ptr<Session>& session : sessions_) {
+    for (MemoryUse& use : session->memory_use()) all.push_back(std::move(use));
+  }
+  return all;
+}
+
+std::vector<std::string> SpreadSession::gpus() const {
+  std::vector<std::string> all;
+  for (const std::shared_ptr<Session>& session : sessions_) {
+    for (std::string& uuid : session->gpus()) all.push_back(std::move(uuid));
+  }
+  return all;
+}
+
+}  // namespace penstock::session

@@ -1,0 +1,34 @@
+// One session over several of the same model, one a GPU.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "session/session.h"
+
+namespace penstock::session {
+
+class SpreadSession final : public Session {
+ public:
+  // At least one; all of the same model and options.
+  explicit SpreadSession(std::vector<std::shared_ptr<Session>> sessions) : sessions_(std::move(sessions)) {}
+
+  const Signature& signature() const override { return sessions_.front()->signature(); }
+  // Each next control, and the lane that has it, belongs to the next GPU.
+  std::unique_ptr<RunControl> NewRunControl() const override;
+  Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
+             std::vector<Tensor>* results) const override;
+  memory::BlockSource& input_memory() const override { return sessions_.front()->input_memory(); }
+  int64_t PaddedRows(int64_t rows) const override { return sessions_.front()->PaddedRows(rows); }
+  void ReleaseSpareMemory() const override;
+  void MeasureMemory() override;
+  std::vector<MemoryUse> memory_use() const override;
+  std::vector<std::string> gpus() const override;
+
+ private:
+  const std::vector<std::shared_ptr<Session>> sessions_;
+  mutable std::atomic<size_t> next_{0};
+};
+
+}  // namespace penstock::session
