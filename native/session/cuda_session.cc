@@ -53,10 +53,11 @@ class CudaSession final : public Session {
   }
 
   int64_t PaddedRows(int64_t rows) const override {
-    int64_t padded = 1;
+    if (!options_.buckets) return rows;
+    int64_t padded = rows < 1 ? rows : 1;
     // Past 2^62 rows there is no larger power to be had.
     while (padded < rows && padded <= INT64_MAX / 2) padded *= 2;
-    return options_.buckets && padded > rows ? padded : rows;
+    return padded > rows ? padded : rows;
   }
 
   void ReleaseSpareMemory() const override { shrink_.store(true); }

@@ -1,10 +1,12 @@
 #include "session/ort_environment.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 
+#include "device/test_driver.h"
 #include "session/ort_test_fixture.h"
 
 namespace penstock::session {
@@ -70,6 +72,41 @@ TEST_F(OrtEnvironmentTest, StartsOnceAndRefusesAnotherLibrary) {
   const Status other = StartOrt({OtherLibrary(), 1});
   EXPECT_EQ(other.code(), StatusCode::kOrtLibrary);
   EXPECT_TRUE(Contains(other.message(), "already runs")) << other.message();
+}
+
+// The real library, in a folder of links as `npm run install:cuda` makes it, with `provider` as the text of both provider libraries.
+std::string FolderWithProvider(const std::string& provider) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / ("penstock_provider_" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  std::filesystem::create_symlink(OrtLibraryPath(), folder / "libonnxruntime.so.1");
+  for (const char* library : {"libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so"}) {
+    std::ofstream(folder / library) << provider;
+  }
+  return folder.string();
+}
+
+Status OpenOnGpu(const std::string& library) {
+  const device::FakeDriver driver;
+  PENSTOCK_RETURN_IF_ERROR(StartOrt({library, 1}));
+  SessionOptions options;
+  options.model_path = FixtureModel("scalar");
+  options.gpus = {driver.First()};
+  return OpenOrtSession(options).status();
+}
+
+TEST_F(OrtEnvironmentTest, SaysHowToGetAProviderThatIsNotInstalled) {
+  EXPECT_EXIT(Exit(OpenOnGpu(OrtLibraryPath())), testing::ExitedWithCode(0),
+              "ERR_CUDA_PROVIDER: ONNX Runtime 1.*: libonnxruntime_providers_cuda.so is not installed; `npm run install:cuda`");
+}
+
+TEST_F(OrtEnvironmentTest, SaysWhyAProviderCannotBeLoaded) {
+  const auto open = [] {
+    const std::string folder = FolderWithProvider("no library, whatever its name says");
+    const Status status = OpenOnGpu(folder + "/libonnxruntime.so.1");
+    std::filesystem::remove_all(folder);
+    Exit(status);
+  };
+  EXPECT_EXIT(open(), testing::ExitedWithCode(0), "ERR_CUDA_PROVIDER: .*: libonnxruntime_providers_cuda.so: .*; `npm run install:cuda`");
 }
 
 }  // namespace

@@ -28,6 +28,13 @@ TEST(CleanOrtMessage, ShowsFilesWithoutTheirFolders) {
             "Load model.onnx: no \"weights.bin\" in \"1\", y");
 }
 
+TEST(CleanOrtMessage, LeavesHostAndSourceOfACudaFailureOut) {
+  EXPECT_EQ(CleanOrtMessage("CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED ; \nGPU=0 ; \nhostname=gpu-node-7 ; \nfile=/src/conv.cc ; "
+                            "\nline=493 ; \nexpr=cudnnAddTensor(handle, &alpha); ",
+                            ""),
+            "CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED");
+}
+
 TEST(CleanOrtMessage, KeepsNamesOfNodesThatLookLikePaths) {
   EXPECT_EQ(CleanOrtMessage("Name:'/encoder/layer.0/MatMul' failed", "/data/m/1/model.onnx"), "Name:'/encoder/layer.0/MatMul' failed");
 }

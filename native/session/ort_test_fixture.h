@@ -1,4 +1,4 @@
-// What the tests of this folder share: the real library, the fixture models, and a writer of tiny models for the odd cases.
+// What the tests of this folder share: the library, the fixture models, and a writer of tiny models for the odd cases.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "session/fake_ort.h"
 #include "session/ort_environment.h"
 
 namespace penstock::session {
@@ -50,13 +51,13 @@ inline std::string ModelBytes(const std::string& graph, const std::string& more 
          Field(8, Field(1, std::string()) + Field(2, uint64_t{19})) + more;
 }
 
-// StartOrt, unseen by the leak checker: the environment lives until the process ends, and the library itself loses 14 bytes while it reads
+// StartOrt with the real library behind the stand-in for its CUDA provider, because one process can start one library only. Unseen by the leak checker: the environment lives until the process ends, and the library itself loses 14 bytes while it reads
 // the processor's features. Everything made later is checked, objects of the library included.
 inline Status StartOrtForTests(int threads = 1) {
 #if defined(__SANITIZE_ADDRESS__)
   const __lsan::ScopedDisabler disabler;
 #endif
-  return StartOrt({OrtLibraryPath(), threads});
+  return StartOrt({FakeOrt::Library(), threads});
 }
 
 class OrtTest : public testing::Test {

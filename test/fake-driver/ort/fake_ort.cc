@@ -6,13 +6,18 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "base/checked_math.h"
+#include "base/data_type.h"
 #include "device/cuda_api.h"
 #include "ort_script.h"
 #include "session/ort_api.h"
+#include "session/ort_tensor.h"
 
 #define FAKE_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -73,28 +78,34 @@ const Real& TheReal() {
 
 OrtStatus* Failure(const std::string& text, int code = kOrtFail) { return TheReal().create_status(code, text.c_str()); }
 
-// The driver that the process has loaded; weights are taken from it. Without any there is nothing to account for.
-class Weights {
+// Memory of the fake driver that the process has loaded, given back with the object. Without a driver there is none, nor any accounting.
+class DeviceMemory {
  public:
-  // False when the device has no room.
-  static bool Take(int ordinal, uint64_t bytes, Weights* weights) {
+  // Null when the device has no room.
+  static std::shared_ptr<DeviceMemory> Take(int ordinal, uint64_t bytes) {
+    std::shared_ptr<DeviceMemory> memory(new DeviceMemory);
     void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
-    if (driver == nullptr || bytes == 0) return true;
-    const auto retain = Function<int(device::CudaContext*, device::CudaDevice)>(driver, "cuDevicePrimaryCtxRetain");
+    if (driver == nullptr || bytes == 0) return memory;
     const auto get = Function<int(device::CudaDevice*, int)>(driver, "cuDeviceGet");
+    const auto retain = Function<int(device::CudaContext*, device::CudaDevice)>(driver, "cuDevicePrimaryCtxRetain");
     const auto allocate = Function<int(device::CudaPointer*, size_t)>(driver, "cuMemAlloc_v2");
-    weights->enter_ = Function<int(device::CudaContext)>(driver, "cuCtxSetCurrent");
-    weights->free_ = Function<int(device::CudaPointer)>(driver, "cuMemFree_v2");
+    memory->enter_ = Function<int(device::CudaContext)>(driver, "cuCtxSetCurrent");
+    memory->free_ = Function<int(device::CudaPointer)>(driver, "cuMemFree_v2");
     device::CudaDevice device = 0;
-    if (get(&device, ordinal) != 0 || retain(&weights->context_, device) != 0 || weights->enter_(weights->context_) != 0) return false;
-    return allocate(&weights->pointer_, bytes) == 0;
+    const bool entered =
+        get(&device, ordinal) == 0 && retain(&memory->context_, device) == 0 && memory->enter_(memory->context_) == 0;
+    return entered && allocate(&memory->pointer_, bytes) == 0 ? memory : nullptr;
   }
-  void GiveBack() const {
-    if (pointer_ == 0 || enter_(context_) != 0) return;
-    free_(pointer_);
+  ~DeviceMemory() {
+    if (pointer_ != 0 && enter_(context_) == 0) free_(pointer_);
   }
+  DeviceMemory(const DeviceMemory&) = delete;
+  DeviceMemory& operator=(const DeviceMemory&) = delete;
+
+  void* data() const { return reinterpret_cast<void*>(pointer_); }
 
  private:
+  DeviceMemory() = default;
   template <typename F>
   static F* Function(void* library, const char* name) {
     void* const function = dlsym(library, name);
@@ -107,11 +118,22 @@ class Weights {
   int (*free_)(device::CudaPointer) = nullptr;
 };
 
+OrtStatus* NoRoom(uint64_t bytes) { return Failure("Failed to allocate memory for requested buffer of size " + std::to_string(bytes)); }
+
+// An output of a binding: where it was bound to, and after a run its bytes on the device.
+struct Output {
+  int ordinal = -1;  // -1: on the CPU
+  std::shared_ptr<DeviceMemory> memory;
+};
+
 struct Books {
   std::mutex mutex;
   Options last_options;
-  std::map<const OrtSessionOptions*, int> ordinals;  // of session options with the provider appended
-  std::map<const OrtSession*, Weights> weights;
+  std::map<const OrtSessionOptions*, int> ordinals;       // of session options with the provider appended
+  std::map<const OrtMemoryInfo*, int> places;             // "Cuda", by ordinal
+  std::map<const OrtSession*, std::shared_ptr<DeviceMemory>> weights;
+  std::map<const OrtIoBinding*, std::vector<Output>> outputs;  // in the order of binding
+  std::map<const OrtValue*, std::shared_ptr<DeviceMemory>> values;
   std::set<const OrtRunOptions*> shrinking;
   uint64_t shrinks = 0;
 };
@@ -120,6 +142,8 @@ Books& TheBooks() {
   static Books& books = *new Books;
   return books;
 }
+
+using Lock = std::lock_guard<std::mutex>;
 
 OrtStatus* CreateCUDAProviderOptions(OrtCUDAProviderOptionsV2** options) {
   *options = new OrtCUDAProviderOptionsV2;
@@ -143,7 +167,7 @@ OrtStatus* UpdateCUDAProviderOptions(OrtCUDAProviderOptionsV2* options, const ch
 
 OrtStatus* AppendCuda(OrtSessionOptions* session_options, const OrtCUDAProviderOptionsV2* options) {
   Books& books = TheBooks();
-  const std::lock_guard<std::mutex> lock(books.mutex);
+  const Lock lock(books.mutex);
   books.last_options = options->options;
   const auto device = options->options.find("device_id");
   books.ordinals[session_options] = device == options->options.end() ? 0 : std::atoi(device->second.c_str());
@@ -153,7 +177,7 @@ OrtStatus* AppendCuda(OrtSessionOptions* session_options, const OrtCUDAProviderO
 void ReleaseSessionOptions(OrtSessionOptions* options) {
   {
     Books& books = TheBooks();
-    const std::lock_guard<std::mutex> lock(books.mutex);
+    const Lock lock(books.mutex);
     books.ordinals.erase(options);
   }
   TheReal().ort.ReleaseSessionOptions(options);
@@ -162,41 +186,45 @@ void ReleaseSessionOptions(OrtSessionOptions* options) {
 OrtStatus* CreateMemoryInfo(const char* name, int allocator_type, int id, int memory_type, OrtMemoryInfo** info) {
   const OrtFunctions& ort = TheReal().ort;
   if (std::strcmp(name, "Cuda") != 0) return ort.CreateMemoryInfo(name, allocator_type, id, memory_type, info);
-  return ort.CreateCpuMemoryInfo(allocator_type, memory_type, info);
+  OrtStatus* const status = ort.CreateCpuMemoryInfo(allocator_type, memory_type, info);
+  const Lock lock(TheBooks().mutex);
+  if (status == nullptr) TheBooks().places[*info] = id;
+  return status;
+}
+
+void ReleaseMemoryInfo(OrtMemoryInfo* info) {
+  {
+    const Lock lock(TheBooks().mutex);
+    TheBooks().places.erase(info);
+  }
+  TheReal().ort.ReleaseMemoryInfo(info);
 }
 
 OrtStatus* CreateSession(const OrtEnv* env, const char* path, const OrtSessionOptions* options, OrtSession** session) {
   if (const std::string text = BeginCall("CreateSession"); !text.empty()) return Failure(text);
   Books& books = TheBooks();
-  std::unique_lock<std::mutex> lock(books.mutex);
-  const auto ordinal = books.ordinals.find(options);
-  Weights weights;
-  if (ordinal != books.ordinals.end()) {
+  std::shared_ptr<DeviceMemory> weights;
+  {
+    const Lock lock(books.mutex);
     std::error_code error;
     const uint64_t bytes = std::filesystem::file_size(path, error);
-    if (!error && !Weights::Take(ordinal->second, bytes, &weights)) {
-      return Failure("Failed to allocate memory for requested buffer of size " + std::to_string(bytes));
+    if (const auto ordinal = books.ordinals.find(options); !error && ordinal != books.ordinals.end()) {
+      weights = DeviceMemory::Take(ordinal->second, bytes);
+      if (weights == nullptr) return NoRoom(bytes);
     }
   }
-  lock.unlock();
   OrtStatus* const status = TheReal().ort.CreateSession(env, path, options, session);
-  lock.lock();
-  if (status == nullptr) {
+  if (status == nullptr && weights != nullptr) {
+    const Lock lock(books.mutex);
     books.weights[*session] = weights;
-  } else {
-    weights.GiveBack();
   }
   return status;
 }
 
 void ReleaseSession(OrtSession* session) {
   {
-    Books& books = TheBooks();
-    const std::lock_guard<std::mutex> lock(books.mutex);
-    if (const auto found = books.weights.find(session); found != books.weights.end()) {
-      found->second.GiveBack();
-      books.weights.erase(found);
-    }
+    const Lock lock(TheBooks().mutex);
+    TheBooks().weights.erase(session);
   }
   TheReal().ort.ReleaseSession(session);
 }
@@ -205,7 +233,7 @@ void ReleaseSession(OrtSession* session) {
 OrtStatus* AddRunConfigEntry(OrtRunOptions* options, const char* key, const char* value) {
   if (std::strcmp(key, "memory.enable_memory_arena_shrinkage") != 0) return TheReal().ort.AddRunConfigEntry(options, key, value);
   Books& books = TheBooks();
-  const std::lock_guard<std::mutex> lock(books.mutex);
+  const Lock lock(books.mutex);
   if (std::strncmp(value, "gpu:", 4) == 0) {
     books.shrinking.insert(options);
   } else {
@@ -217,7 +245,7 @@ OrtStatus* AddRunConfigEntry(OrtRunOptions* options, const char* key, const char
 void ReleaseRunOptions(OrtRunOptions* options) {
   {
     Books& books = TheBooks();
-    const std::lock_guard<std::mutex> lock(books.mutex);
+    const Lock lock(books.mutex);
     books.shrinking.erase(options);
   }
   TheReal().ort.ReleaseRunOptions(options);
@@ -229,14 +257,129 @@ OrtStatus* Run(OrtSession* session, const OrtRunOptions* options, const char* co
   return TheReal().ort.Run(session, options, input_names, inputs, input_count, output_names, output_count, outputs);
 }
 
-OrtStatus* RunWithBinding(OrtSession* session, const OrtRunOptions* options, const OrtIoBinding* binding) {
+OrtStatus* BindOutputToDevice(OrtIoBinding* binding, const char* name, const OrtMemoryInfo* place) {
   {
     Books& books = TheBooks();
-    const std::lock_guard<std::mutex> lock(books.mutex);
+    const Lock lock(books.mutex);
+    const auto found = books.places.find(place);
+    books.outputs[binding].push_back(Output{found == books.places.end() ? -1 : found->second, nullptr});
+  }
+  return TheReal().ort.BindOutputToDevice(binding, name, place);
+}
+
+void ClearBoundOutputs(OrtIoBinding* binding) {
+  {
+    const Lock lock(TheBooks().mutex);
+    TheBooks().outputs.erase(binding);
+  }
+  TheReal().ort.ClearBoundOutputs(binding);
+}
+
+void ReleaseIoBinding(OrtIoBinding* binding) {
+  {
+    const Lock lock(TheBooks().mutex);
+    TheBooks().outputs.erase(binding);
+  }
+  TheReal().ort.ReleaseIoBinding(binding);
+}
+
+// What a tensor of numbers is made of.
+struct Shape {
+  int element_type = 0;
+  std::vector<int64_t> dims;
+  uint64_t bytes = 0;
+};
+
+OrtStatus* ShapeOf(const OrtValue* value, Shape* shape) {
+  const OrtFunctions& ort = TheReal().ort;
+  OrtTensorTypeAndShapeInfo* info = nullptr;
+  if (OrtStatus* status = ort.GetTensorTypeAndShape(value, &info); status != nullptr) return status;
+  size_t rank = 0;
+  ort.GetTensorElementType(info, &shape->element_type);
+  ort.GetDimensionsCount(info, &rank);
+  shape->dims.resize(rank);
+  ort.GetDimensions(info, shape->dims.data(), rank);
+  ort.ReleaseTensorTypeAndShapeInfo(info);
+  shape->bytes = DataTypeSize(session::DataTypeOf(shape->element_type));
+  for (const int64_t dim : shape->dims) {
+    if (!CheckedMul(shape->bytes, static_cast<uint64_t>(dim), &shape->bytes)) return Failure("too large");
+  }
+  return nullptr;
+}
+
+// Puts an output where a GPU would have left it.
+OrtStatus* MoveToDevice(OrtValue* value, Output* output) {
+  Shape shape;
+  if (OrtStatus* status = ShapeOf(value, &shape); status != nullptr) return status;
+  output->memory = DeviceMemory::Take(output->ordinal, shape.bytes);
+  if (output->memory == nullptr) return NoRoom(shape.bytes);
+  void* data = nullptr;
+  if (OrtStatus* status = TheReal().ort.GetTensorMutableData(value, &data); status != nullptr) return status;
+  if (output->memory->data() != nullptr) std::memcpy(output->memory->data(), data, shape.bytes);
+  return nullptr;
+}
+
+OrtStatus* RealOutputs(const OrtIoBinding* binding, std::vector<OrtValue*>* values) {
+  const OrtFunctions& ort = TheReal().ort;
+  OrtAllocator* allocator = nullptr;
+  if (OrtStatus* status = ort.GetAllocatorWithDefaultOptions(&allocator); status != nullptr) return status;
+  OrtValue** raw = nullptr;
+  size_t count = 0;
+  if (OrtStatus* status = ort.GetBoundOutputValues(binding, allocator, &raw, &count); status != nullptr) return status;
+  values->assign(raw, raw + count);
+  return raw != nullptr ? ort.AllocatorFree(allocator, raw) : nullptr;
+}
+
+OrtStatus* RunWithBinding(OrtSession* session, const OrtRunOptions* options, const OrtIoBinding* binding) {
+  Books& books = TheBooks();
+  {
+    const Lock lock(books.mutex);
     books.shrinks += books.shrinking.count(options);
   }
   if (const std::string text = BeginCall("RunWithBinding"); !text.empty()) return Failure(text);
-  return TheReal().ort.RunWithBinding(session, options, binding);
+  if (OrtStatus* status = TheReal().ort.RunWithBinding(session, options, binding); status != nullptr) return status;
+  std::vector<OrtValue*> values;
+  if (OrtStatus* status = RealOutputs(binding, &values); status != nullptr) return status;
+  OrtStatus* failure = nullptr;
+  const Lock lock(books.mutex);
+  std::vector<Output>& outputs = books.outputs[binding];
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (failure == nullptr && outputs.at(i).ordinal >= 0) failure = MoveToDevice(values[i], &outputs[i]);
+    TheReal().ort.ReleaseValue(values[i]);
+  }
+  return failure;
+}
+
+OrtStatus* GetBoundOutputValues(const OrtIoBinding* binding, OrtAllocator* allocator, OrtValue*** values, size_t* count) {
+  const OrtFunctions& ort = TheReal().ort;
+  if (OrtStatus* status = ort.GetBoundOutputValues(binding, allocator, values, count); status != nullptr) return status;
+  Books& books = TheBooks();
+  const Lock lock(books.mutex);
+  const std::vector<Output>& outputs = books.outputs[binding];
+  for (size_t i = 0; i < *count; ++i) {
+    if (outputs.at(i).memory == nullptr || outputs[i].memory->data() == nullptr) continue;
+    Shape shape;
+    if (OrtStatus* status = ShapeOf((*values)[i], &shape); status != nullptr) return status;
+    OrtMemoryInfo* place = nullptr;
+    if (OrtStatus* status = ort.CreateCpuMemoryInfo(session::kOrtDeviceAllocator, session::kOrtMemTypeDefault, &place); status != nullptr) {
+      return status;
+    }
+    OrtValue* moved = nullptr;
+    OrtStatus* const status = ort.CreateTensorWithDataAsOrtValue(place, outputs[i].memory->data(), shape.bytes, shape.dims.data(),
+                                                                 shape.dims.size(), shape.element_type, &moved);
+    ort.ReleaseMemoryInfo(place);
+    if (status != nullptr) return status;
+    ort.ReleaseValue((*values)[i]);
+    (*values)[i] = moved;
+    books.values[moved] = outputs[i].memory;
+  }
+  return nullptr;
+}
+
+void ReleaseValue(OrtValue* value) {
+  TheReal().ort.ReleaseValue(value);
+  const Lock lock(TheBooks().mutex);
+  TheBooks().values.erase(value);
 }
 
 // Slots as in session/ort_api.h, which is checked against the official header: a replacement of another signature does not compile.
@@ -244,10 +387,16 @@ void Replace(OrtFunctions* functions) {
   functions->CreateSession = CreateSession;
   functions->Run = Run;
   functions->CreateMemoryInfo = CreateMemoryInfo;
+  functions->ReleaseMemoryInfo = ReleaseMemoryInfo;
   functions->ReleaseSession = ReleaseSession;
+  functions->ReleaseValue = ReleaseValue;
   functions->ReleaseRunOptions = ReleaseRunOptions;
   functions->ReleaseSessionOptions = ReleaseSessionOptions;
   functions->RunWithBinding = RunWithBinding;
+  functions->BindOutputToDevice = BindOutputToDevice;
+  functions->GetBoundOutputValues = GetBoundOutputValues;
+  functions->ClearBoundOutputs = ClearBoundOutputs;
+  functions->ReleaseIoBinding = ReleaseIoBinding;
   functions->AddRunConfigEntry = AddRunConfigEntry;
   functions->SessionOptionsAppendExecutionProvider_CUDA_V2 = AppendCuda;
   functions->CreateCUDAProviderOptions = CreateCUDAProviderOptions;
@@ -286,14 +435,14 @@ FAKE_EXPORT uint64_t fake_ort_calls(const char* function) { return penstock::fak
 
 FAKE_EXPORT uint64_t fake_ort_shrinks() {
   auto& books = penstock::fake_ort::TheBooks();
-  const std::lock_guard<std::mutex> lock(books.mutex);
+  const penstock::fake_ort::Lock lock(books.mutex);
   return books.shrinks;
 }
 
 // Valid until the provider is appended again.
 FAKE_EXPORT const char* fake_ort_option(const char* name) {
   auto& books = penstock::fake_ort::TheBooks();
-  const std::lock_guard<std::mutex> lock(books.mutex);
+  const penstock::fake_ort::Lock lock(books.mutex);
   const auto found = books.last_options.find(name);
   return found == books.last_options.end() ? nullptr : found->second.c_str();
 }
