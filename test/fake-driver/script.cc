@@ -242,6 +242,8 @@ void ReadLine(Line* line, Script* script) {
   } else if (key == "xid") {
     const size_t gpu = line->Index(script->gpus.size(), "GPU");
     script->xids.push_back({static_cast<int>(gpu), line->Number()});
+  } else if (key == "ort") {  // for the stand-in for ONNX Runtime's CUDA provider
+    while (!line->done()) line->Word();
   } else if (key == "driver") {
     script->cuda_version = static_cast<int>(line->Index(1'000'000, "version"));
     if (!line->done()) script->driver_version = line->Word();

@@ -47,7 +47,7 @@ Rule ParseRule(const std::string& line, std::istringstream& words) {
   } else if (rule.action != "hang") {
     Die(line, "calls can fail, hang or be delayed");
   }
-  for (std::string key; words >> key;) {
+  for (std::string key; words >> key && key[0] != '#';) {
     if (key != "after" && key != "times") Die(line, "only after and times may follow");
     if (!(words >> (key == "after" ? rule.after : rule.times))) Die(line, "a number is missing");
   }
