@@ -28,6 +28,7 @@ Batcher::Dropped Expired(std::shared_ptr<QueueItem> item, int64_t now_ns) {
 
 Batcher::Batcher(BatchingOptions options)
     : options_(std::move(options)),
+      configured_rows_(options_.max_batch_rows),
       queue_(options_.queue),
       run_times_(static_cast<size_t>(options_.lanes)),
       lanes_(static_cast<size_t>(options_.lanes)) {}
@@ -80,8 +81,19 @@ void Batcher::Finished(int lane, int64_t now_ns, bool learn) {
   if (learn) {
     ++runs_;
     Learn(done.busy_lanes, done.rows, now_ns - done.started_ns);
+    if (batch_limit() != 0 && ++runs_in_a_row_ == kRunsPerDoubling) {
+      runs_in_a_row_ = 0;
+      const int64_t limit = options_.max_batch_rows;
+      options_.max_batch_rows = limit > configured_rows_ / 2 ? configured_rows_ : limit * 2;
+    }
   }
   done.busy = false;
+}
+
+void Batcher::OutOfMemory(int64_t rows) {
+  if (!options_.merge || rows < 2) return;
+  options_.max_batch_rows = std::min(options_.max_batch_rows, rows / 2);
+  runs_in_a_row_ = 0;
 }
 
 void Batcher::Expire(int64_t now_ns, std::vector<Dropped>* dropped) {
@@ -143,7 +155,7 @@ Batcher::Outlook Batcher::Predict(const QueueItem& item, uint64_t level, int64_t
   // A batch that waits for its lane fills meanwhile. Where several groups are queued it fills with few of the rows that come: what is known
   // stands for it, which dropping at dispatch makes good (reference/batching.md 7).
   const bool one_group = queue_.groups() <= 1;
-  if (options_.merge && one_group && !starts_now) rows = options_.max_batch_rows;
+  if (options_.merge && one_group && !starts_now) rows = std::max(rows, options_.max_batch_rows);
   const RunTimes& times = TimesFor(starts_now ? busy_lanes() + 1 : options_.lanes);
   return {forecast_.Run(times.Safe(rows)), times.Fresh(rows, runs_)};
 }

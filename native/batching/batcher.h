@@ -45,6 +45,15 @@ class Batcher {
   // The batch of `lane` has ended. `learn`: its time tells something about the next ones (it ran to its end, in one go).
   void Finished(int lane, int64_t now_ns, bool learn);
 
+  // A run of `rows` rows did not fit into the memory of its device: later batches get half of them at most, one request of more rows alone
+  // excepted. The limit doubles each time kRunsPerDoubling runs in a row have succeeded, until it is the configured one again. A single row
+  // says nothing about batches. Items are not touched.
+  void OutOfMemory(int64_t rows);
+  // Rows that a batch may have now; 0 = as many as configured.
+  int64_t batch_limit() const { return options_.max_batch_rows == configured_rows_ ? 0 : options_.max_batch_rows; }
+  // A batch that is too large costs its requests one failed run and two halves: so many runs make that a small part.
+  static constexpr int64_t kRunsPerDoubling = 64;
+
   // Ends what has waited too long and delays what its policy delays. To be called at next_expiry_ns(), however busy the lanes are; what is
   // due within BatchQueue::kExpiryGrainNs of a call waits until then. Free lanes ask again after it.
   void Expire(int64_t now_ns, std::vector<Dropped>* dropped);
@@ -60,6 +69,7 @@ class Batcher {
 
   size_t size() const { return queue_.size(); }
   uint64_t bytes() const { return queue_.bytes(); }
+  // As they hold now: max_batch_rows may be less than configured.
   const BatchingOptions& options() const { return options_; }
 
  private:
@@ -91,7 +101,9 @@ class Batcher {
   int64_t LatestStart(const BatchPlan& plan, int64_t now_ns) const;
   void Start(int lane, int64_t rows, int64_t now_ns);
 
-  const BatchingOptions options_;
+  BatchingOptions options_;  // max_batch_rows is the limit, everything else stays
+  const int64_t configured_rows_;
+  int64_t runs_in_a_row_ = 0;  // that succeeded since the limit last changed
   BatchQueue queue_;
   std::vector<RunTimes> run_times_;  // [busy lanes - 1]: lanes share a device
   int64_t runs_ = 0;                 // of batches that taught something; a warm-up counts as just before the first

@@ -31,7 +31,7 @@ struct BatchingOptions {
   QueueOptions queue;
   int lanes = 1;
   bool merge = false;         // false: every request runs alone
-  int64_t max_batch_rows = 1; // of a merged batch, >= 1. No item has more.
+  int64_t max_batch_rows = 1; // of a merged batch, >= 1. No item has more; but see Batcher::OutOfMemory.
   // Either of these makes a configuration decide when a batch starts, as Triton does; nothing is predicted or refused early then.
   std::vector<int64_t> preferred_rows;  // rising
   int64_t max_delay_ns = 0;
