@@ -21,6 +21,11 @@ void End(Job* job, JobResult result) noexcept {
 
 Status NoMemory() { return Status(StatusCode::kMemory, "the machine has no memory left for this request"); }
 
+// A run that was told to stop, or a GPU that is gone for this process: fewer jobs would not do better.
+bool EndsEveryRun(StatusCode code) {
+  return code == StatusCode::kRequestCancelled || code == StatusCode::kGpuFault || code == StatusCode::kGpuLost;
+}
+
 // Outputs below this size are not counted: what they can hold in all is bounded by the number of connections.
 constexpr uint64_t kChargedFromBytes = 64 * 1024;
 
@@ -29,11 +34,20 @@ class BatchRun {
   BatchRun(const session::Session& session, session::RunControl& control, const BatchRunOptions& options, Counters* counters)
       : session_(session), control_(control), options_(options), counters_(*counters) {}
 
-  // Ends all jobs of [first, last), which has one at least. Returns true when one run was enough.
+  // Ends all jobs of [first, last), which has one at least.
+  BatchEnd RunAll(Job** first, Job** last) {
+    end_.in_one_go = Run(first, last);
+    return end_;
+  }
+
+ private:
+  // Returns true when one run was enough.
   bool Run(Job** first, Job** last) {
     const Status status = RunOnce(first, last);
     if (status.ok()) return true;
-    if (last - first == 1 || status.code() == StatusCode::kRequestCancelled) {
+    if (status.code() == StatusCode::kGpuMemory) OutOfMemory(first, last);
+    if (fatal_.ok() && EndsEveryRun(status.code())) fatal_ = status;
+    if (last - first == 1 || !fatal_.ok()) {
       std::for_each(first, last, [&status](Job* job) { End(job, JobResult{status, {}}); });
       return false;
     }
@@ -43,7 +57,13 @@ class BatchRun {
     return false;
   }
 
- private:
+  void OutOfMemory(Job** first, Job** last) {
+    int64_t rows = 0;
+    std::for_each(first, last, [&rows](const Job* job) { rows += job->rows; });
+    end_.rows_out_of_memory = end_.rows_out_of_memory == 0 ? rows : std::min(end_.rows_out_of_memory, rows);
+    session_.ReleaseSpareMemory();
+  }
+
   // Leaves out whom nobody wants any more.
   void RunWanted(Job** first, Job** last) {
     Job** const end = std::remove_if(first, last, [](Job* job) {
@@ -51,7 +71,12 @@ class BatchRun {
       End(job, JobResult{Cancelled(), {}});
       return true;
     });
-    if (end != first) Run(first, end);
+    if (end == first) return;
+    if (fatal_.ok()) {
+      Run(first, end);
+    } else {
+      std::for_each(first, end, [this](Job* job) { End(job, JobResult{fatal_, {}}); });
+    }
   }
 
   // One run of all these jobs. On failure their results are untouched, and they can be run again.
@@ -61,7 +86,8 @@ class BatchRun {
       execution.begin_ns = MonotonicNs();
       const std::vector<Job*> jobs(first, last);
       for (const Job* job : jobs) execution.rows += job->rows;
-      Result<Gathered> gathered = Gather(jobs);
+      const int64_t padding = PaddingOf(execution.rows);
+      Result<Gathered> gathered = Gather(jobs, padding, &session_.input_memory());
       if (!gathered.ok()) return gathered.status();
       counters_.RecordInput(0, gathered.value().bytes_copied);
       execution.input_ready_ns = MonotonicNs();
@@ -78,7 +104,7 @@ class BatchRun {
       ChargeOutputs(&outputs);
 
       std::vector<std::vector<session::Tensor>> parts;
-      PENSTOCK_RETURN_IF_ERROR(Distribute(jobs, wanted, std::move(outputs), &parts));
+      PENSTOCK_RETURN_IF_ERROR(Distribute(jobs, padding, wanted, std::move(outputs), &parts));
       execution.end_ns = MonotonicNs();
       counters_.RecordExecution(execution);
       // Nothing below can fail, so that no job loses its inputs and is run again.
@@ -87,6 +113,10 @@ class BatchRun {
     } catch (const std::bad_alloc&) {
       return NoMemory();
     }
+  }
+
+  int64_t PaddingOf(int64_t rows) const {
+    return std::max<int64_t>(0, std::min(session_.PaddedRows(rows), options_.pad_up_to_rows) - rows);
   }
 
   // A view keeps the whole output alive, however small its part is: one answer that is slow to leave holds those of all who shared the run.
@@ -114,15 +144,16 @@ class BatchRun {
   }
 
   // (*parts)[j] = the outputs of jobs[j]; `outputs` are those of the run, as `wanted` names them.
-  Status Distribute(const std::vector<Job*>& jobs, const std::vector<size_t>& wanted, std::vector<session::Tensor> outputs,
-                    std::vector<std::vector<session::Tensor>>* parts) const {
-    if (!options_.merge) {
+  Status Distribute(const std::vector<Job*>& jobs, int64_t padding, const std::vector<size_t>& wanted,
+                    std::vector<session::Tensor> outputs, std::vector<std::vector<session::Tensor>>* parts) const {
+    if (!options_.merge && padding == 0) {
       parts->push_back(std::move(outputs));
       return Status::Ok();
     }
     std::vector<int64_t> rows;
     for (const Job* job : jobs) rows.push_back(job->rows);
-    std::vector<std::vector<session::Tensor>> cut;  // [position in wanted][job]
+    if (padding != 0) rows.push_back(padding);
+    std::vector<std::vector<session::Tensor>> cut;  // [position in wanted][job], and what the padding gave
     for (size_t i = 0; i < wanted.size(); ++i) {
       Result<std::vector<session::Tensor>> pieces = CutRows(outputs[i], rows, session_.signature().outputs[wanted[i]].name);
       if (!pieces.ok()) return pieces.status();
@@ -142,12 +173,14 @@ class BatchRun {
   session::RunControl& control_;
   const BatchRunOptions options_;
   Counters& counters_;
+  BatchEnd end_;
+  Status fatal_;  // not OK: no further run makes sense
 };
 
 }  // namespace
 
-bool RunBatch(const session::Session& session, session::RunControl& control, const BatchRunOptions& options,
-              const std::vector<std::shared_ptr<Job>>& jobs, Counters* counters) noexcept {
+BatchEnd RunBatch(const session::Session& session, session::RunControl& control, const BatchRunOptions& options,
+                  const std::vector<std::shared_ptr<Job>>& jobs, Counters* counters) noexcept {
   uint64_t received = 0;
   uint64_t copied_before = 0;
   for (const std::shared_ptr<Job>& job : jobs) {
@@ -159,12 +192,12 @@ bool RunBatch(const session::Session& session, session::RunControl& control, con
     std::vector<Job*> all;
     all.reserve(jobs.size());
     for (const std::shared_ptr<Job>& job : jobs) all.push_back(job.get());
-    return BatchRun(session, control, options, counters).Run(all.data(), all.data() + all.size());
+    return BatchRun(session, control, options, counters).RunAll(all.data(), all.data() + all.size());
   } catch (const std::bad_alloc&) {
     for (const std::shared_ptr<Job>& job : jobs) {
       if (!job->ended) End(job.get(), JobResult{NoMemory(), {}});
     }
-    return false;
+    return {};
   }
 }
 

@@ -16,6 +16,9 @@ struct BatchRunOptions {
   // The first dimension of every tensor is the batch. It is then checked in the outputs of each run, also of one job alone: what a
   // request is told must not depend on its company. False: jobs come one by one, and their outputs pass through untouched.
   bool merge = false;
+  // Pads each run to as many rows as the session likes best, but never beyond this many, and drops what the padding gives. 0: no padding.
+  // Only for a model with the batch as first dimension of every tensor, whose rows do not depend on each other.
+  int64_t pad_up_to_rows = 0;
   // Called with the size of each larger output of a run; the result lives as long as any view of that output. May be null.
   std::function<memory::Owner(uint64_t bytes)> charge;
 };
@@ -23,10 +26,16 @@ struct BatchRunOptions {
 // What a job ends with whose client does not want it any more.
 inline Status Cancelled() { return Status(StatusCode::kRequestCancelled, "the request was cancelled"); }
 
+struct BatchEnd {
+  bool in_one_go = false;          // one run was enough, and it succeeded
+  int64_t rows_out_of_memory = 0;  // of the smallest run that did not fit into its GPU's memory; 0 = all did
+};
+
 // [lane thread] Runs `jobs` (one or more, of one group): each is `ended` then, with its `result` and its `timing` up to run_end_ns. A batch
-// of n jobs takes one run, and at most 2 n - 1 when some of them fail. Returns true when one run that succeeded was enough.
-// A job's status is that of its own last run: kRequestCancelled after `control` was terminated, kMemory, kModelRun.
-bool RunBatch(const session::Session& session, session::RunControl& control, const BatchRunOptions& options,
-              const std::vector<std::shared_ptr<Job>>& jobs, Counters* counters) noexcept;
+// of n jobs takes one run, and at most 2 n - 1 when some of them fail. A GPU whose memory was not enough is told to release what it can.
+// A job's status is that of its own last run: kRequestCancelled after `control` was terminated, kMemory, kModelRun, kGpuMemory; and kGpuFault
+// and kGpuLost, which no further run is tried after.
+BatchEnd RunBatch(const session::Session& session, session::RunControl& control, const BatchRunOptions& options,
+                  const std::vector<std::shared_ptr<Job>>& jobs, Counters* counters) noexcept;
 
 }  // namespace penstock::pipeline

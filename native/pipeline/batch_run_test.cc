@@ -22,7 +22,7 @@ class BatchRunTest : public ::testing::Test {
  protected:
   std::vector<JobResult> Run(const std::vector<std::shared_ptr<Job>>& jobs, bool merge = true) {
     options_.merge = merge;
-    in_one_go_ = RunBatch(*session_, *control_, options_, jobs, &counters_);
+    end_ = RunBatch(*session_, *control_, options_, jobs, &counters_);
     std::vector<JobResult> results;
     for (const auto& job : jobs) {
       EXPECT_TRUE(job->ended);
@@ -39,13 +39,13 @@ class BatchRunTest : public ::testing::Test {
   std::unique_ptr<session::RunControl> control_ = session_->NewRunControl();
   BatchRunOptions options_;
   Counters counters_;
-  bool in_one_go_ = false;
+  BatchEnd end_;
 };
 
 TEST_F(BatchRunTest, GivesEachJobItsOwnRowsFromOneRun) {
   const auto results = Run({FloatJob(1, {{1, 2}}), FloatJob(2, {{3, 4, 5, 6}}), FloatJob(1, {{7, 8}})});
   EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{4}));
-  EXPECT_TRUE(in_one_go_);
+  EXPECT_TRUE(end_.in_one_go);
   EXPECT_EQ(FloatsOf(results[0].outputs.at(0)), (std::vector<float>{1, 2}));
   EXPECT_EQ(FloatsOf(results[1].outputs.at(0)), (std::vector<float>{3, 4, 5, 6}));
   EXPECT_EQ(results[1].outputs[0].dims, (std::vector<int64_t>{2, 2}));
@@ -124,7 +124,7 @@ TEST_F(BatchRunTest, OnlyTheGuiltyGetTheError) {
       EXPECT_EQ(FloatsOf(result.outputs.at(0)), (std::vector<float>{static_cast<float>(i), 0.5f})) << "bitwise its own";
     }
   }
-  EXPECT_FALSE(in_one_go_);
+  EXPECT_FALSE(end_.in_one_go);
   EXPECT_LE(session_->started(), 15u);
   EXPECT_EQ(counters_.Snapshot().bytes_received, 64u) << "received once, however often it ran";
 }
@@ -136,6 +136,50 @@ TEST_F(BatchRunTest, ABatchThatDoesNotFitIntoMemoryRunsInHalves) {
   const auto results = Run({FloatJob(1, {{1}}), FloatJob(1, {{2}}), FloatJob(1, {{3}}), FloatJob(1, {{4}})});
   for (size_t i = 0; i < 4; ++i) EXPECT_EQ(FloatsOf(results[i].outputs.at(0)), (std::vector<float>{static_cast<float>(i + 1)}));
   EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{4, 2, 2}));
+}
+
+TEST_F(BatchRunTest, ABatchThatDoesNotFitIntoAGpuRunsInHalvesAndSaysHowMuchWasTooMuch) {
+  session_->JudgeRuns([](const std::vector<session::Tensor>& inputs) {
+    return inputs[0].dims[0] > 2 ? Status(StatusCode::kGpuMemory, "no room") : Status::Ok();
+  });
+  std::vector<std::shared_ptr<Job>> jobs;
+  for (int i = 0; i < 8; ++i) jobs.push_back(FloatJob(1, {{static_cast<float>(i)}}));
+  const auto results = Run(jobs);
+  for (size_t i = 0; i < 8; ++i) EXPECT_EQ(FloatsOf(results[i].outputs.at(0)), (std::vector<float>{static_cast<float>(i)}));
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{8, 4, 2, 2, 4, 2, 2}));
+  EXPECT_EQ(end_.rows_out_of_memory, 4);
+  EXPECT_EQ(session_->spare_memory_releases(), 3u) << "one for each run that failed";
+  EXPECT_FALSE(end_.in_one_go);
+}
+
+TEST_F(BatchRunTest, ARowThatDoesNotFitIntoAGpuEndsAlone) {
+  session_->JudgeRuns([](const std::vector<session::Tensor>& inputs) {
+    return Holds(inputs[0], 666) ? Status(StatusCode::kGpuMemory, "no room") : Status::Ok();
+  });
+  const auto results = Run({FloatJob(1, {{1}}), FloatJob(1, {{666}}), FloatJob(1, {{3}})});
+  EXPECT_TRUE(results[0].status.ok());
+  EXPECT_EQ(results[1].status.code(), StatusCode::kGpuMemory);
+  EXPECT_TRUE(results[2].status.ok());
+}
+
+TEST_F(BatchRunTest, AGpuThatIsGoneEndsTheWholeBatchAtOnce) {
+  for (const StatusCode code : {StatusCode::kGpuFault, StatusCode::kGpuLost}) {
+    Use(FakeSession::WithOneInput());
+    session_->FailWith(Status(code, "illegal address"));
+    for (const JobResult& result : Run({FloatJob(1, {{1}}), FloatJob(1, {{2}}), FloatJob(1, {{3}})})) EXPECT_EQ(result.status.code(), code);
+    EXPECT_EQ(session_->started(), 1u);
+    EXPECT_EQ(session_->spare_memory_releases(), 0u);
+  }
+}
+
+TEST_F(BatchRunTest, AGpuThatGoesWhileHalvesRunEndsThoseThatAreLeft) {
+  session_->JudgeRuns([](const std::vector<session::Tensor>& inputs) {
+    return inputs[0].dims[0] > 2 ? Status(StatusCode::kGpuMemory, "no room") : Status(StatusCode::kGpuFault, "illegal address");
+  });
+  for (const JobResult& result : Run({FloatJob(1, {{1}}), FloatJob(1, {{2}}), FloatJob(1, {{3}}), FloatJob(1, {{4}})})) {
+    EXPECT_EQ(result.status.code(), StatusCode::kGpuFault);
+  }
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{4, 2}));
 }
 
 TEST_F(BatchRunTest, AGatherThatDoesNotFitIntoMemoryRunsInHalves) {
@@ -176,6 +220,69 @@ TEST_F(BatchRunTest, AnOutputWithoutTheRowsOfTheBatchIsTheModelsFaultAloneAndInC
     EXPECT_EQ(result.status.code(), StatusCode::kModelRun);
     EXPECT_EQ(result.status.message(), "output \"y\": found 7 rows after a run of a batch, expected 1 rows");
   }
+}
+
+TEST_F(BatchRunTest, PadsABatchAndGivesEachJobItsOwnRowsOnly) {
+  session_->PadToPowersOfTwo();
+  options_.pad_up_to_rows = 8;
+  std::vector<float> seen;
+  session_->OnRun([&seen](const std::vector<session::Tensor>& inputs) { seen = FloatsOf(inputs[0]); });
+  const auto results = Run({FloatJob(2, {{1, 2, 3, 4}}), FloatJob(1, {{5, 6}})});
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{4}));
+  EXPECT_EQ(seen, (std::vector<float>{1, 2, 3, 4, 5, 6, 0, 0}));
+  EXPECT_EQ(FloatsOf(results[0].outputs.at(0)), (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(results[1].outputs.at(0).dims, (std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(FloatsOf(results[1].outputs.at(0)), (std::vector<float>{5, 6}));
+  const CounterSnapshot counts = counters_.Snapshot();
+  EXPECT_EQ(counts.batches.at(3).compute_infer.count, 1u) << "three real rows";
+  EXPECT_EQ(counts.bytes_received, 24u);
+  EXPECT_EQ(counts.bytes_copied, 24u);
+}
+
+TEST_F(BatchRunTest, NeverPadsBeyondTheLargestBatch) {
+  session_->PadToPowersOfTwo();
+  options_.pad_up_to_rows = 6;
+  for (const int64_t rows : {1, 3, 4, 5, 6}) {
+    const auto results = Run({FloatJob(rows, {std::vector<float>(static_cast<size_t>(rows), 1.0f)})});
+    EXPECT_EQ(results[0].outputs.at(0).dims[0], rows);
+  }
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{1, 4, 4, 6, 6}));
+}
+
+TEST_F(BatchRunTest, PadsAlsoWhereEveryRequestRunsAlone) {
+  session_->PadToPowersOfTwo();
+  options_.pad_up_to_rows = 8;
+  const auto results = Run({FloatJob(3, {{1, 2, 3}})}, false);
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{4}));
+  EXPECT_EQ(FloatsOf(results[0].outputs.at(0)), (std::vector<float>{1, 2, 3}));
+}
+
+TEST_F(BatchRunTest, LeavesBatchesAloneWhereNothingSaysThatTheyMayBePadded) {
+  session_->PadToPowersOfTwo();
+  Run({FloatJob(3, {{1, 2, 3}})});
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{3}));
+}
+
+TEST_F(BatchRunTest, SplitsPaddedBytesByTheirFraming) {
+  Use(FakeSession::WithOneInput(DataType::kBytes, {-1, 1}));
+  session_->PadToPowersOfTwo();
+  options_.pad_up_to_rows = 8;
+  auto job = std::make_shared<Job>();
+  job->rows = 3;
+  job->inputs.push_back({DataType::kBytes, {3, 1}, memory::SliceChain(OwnedSlice(Framed({"x", "", "yz"}))), false});
+  job->outputs = {0};
+  const auto results = Run({job});
+  const memory::Slice& bytes = results[0].outputs.at(0).bytes;
+  EXPECT_EQ(std::vector<uint8_t>(bytes.data, bytes.data + bytes.size), Framed({"x", "", "yz"}));
+}
+
+TEST_F(BatchRunTest, APaddedRunWhoseOutputHasOtherRowsIsTheModelsFault) {
+  session_->PadToPowersOfTwo();
+  options_.pad_up_to_rows = 8;
+  session_->AlterResults([](std::vector<session::Tensor>* results) { (*results)[0].dims[0] -= 1; });
+  const auto results = Run({FloatJob(3, {{1, 2, 3}})});
+  EXPECT_EQ(results[0].status.code(), StatusCode::kModelRun);
+  EXPECT_EQ(results[0].status.message(), "output \"y\": found 3 rows after a run of a batch, expected 4 rows");
 }
 
 TEST_F(BatchRunTest, JobsThatAreNeverMergedPassThroughUntouched) {

@@ -65,14 +65,15 @@ void Pipeline::AwaitNews(Lane* lane, std::unique_lock<std::mutex>* lock, int64_t
 
 void Pipeline::RunCurrent(Lane* lane, int64_t started_ns) {
   for (const std::shared_ptr<Job>& job : lane->current) job->timing.dequeued_ns = started_ns;
-  const bool in_one_go = RunBatch(*session_, *lane->control, run_options_, lane->current, &counters_);
+  const BatchEnd end = RunBatch(*session_, *lane->control, run_options_, lane->current, &counters_);
   EndedBatch ended;
   bool wake = false;
   int64_t ended_ns = 0;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     ended_ns = MonotonicNs();
-    batcher_.Finished(lane->index, ended_ns, in_one_go);
+    batcher_.Finished(lane->index, ended_ns, end.in_one_go);
+    if (end.rows_out_of_memory != 0) batcher_.OutOfMemory(end.rows_out_of_memory);
     ended.swap(lane->current);
     for (const std::shared_ptr<Job>& job : ended) {
       if (job->cancelled) {

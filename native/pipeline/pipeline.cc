@@ -30,7 +30,7 @@ FailureReason ReasonOf(StatusCode code) {
 Pipeline::Pipeline(std::shared_ptr<const session::Session> session, PipelineOptions options)
     : session_(std::move(session)),
       batching_(options.batching),
-      run_options_{options.batching.merge, std::move(options.charge)},
+      run_options_{options.batching.merge, options.pad ? options.batching.max_batch_rows : 0, std::move(options.charge)},
       batcher_(std::move(options.batching)),
       alarm_([this] { Expire(); }) {
   for (const RunSample& sample : options.run_samples) {
@@ -128,6 +128,11 @@ void Pipeline::Close(Status reason) {
 size_t Pipeline::queue_length() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return batcher_.size();
+}
+
+int64_t Pipeline::batch_limit() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return batcher_.batch_limit();
 }
 
 void Pipeline::SetAlarm() noexcept {

@@ -28,6 +28,8 @@ namespace penstock::pipeline {
 struct PipelineOptions {
   batching::BatchingOptions batching;  // its `lanes` are threads
   std::vector<RunSample> run_samples;  // of a warm-up; empty: run times are learned from requests alone
+  // Batches are padded to the rows that the session likes best, never beyond batching.max_batch_rows; see BatchRunOptions.
+  bool pad = false;
   SpinOptions spin;
   std::function<memory::Owner(uint64_t bytes)> charge;  // counts outputs against the server's limits; see BatchRunOptions
 };
@@ -60,6 +62,8 @@ class Pipeline {
   const session::Session& session() const { return *session_; }
   // Jobs waiting, not yet taken by a lane.
   size_t queue_length() const;
+  // Rows that batches may have now, fewer than configured after a GPU ran out of memory; 0 = no limit. See Batcher::OutOfMemory.
+  int64_t batch_limit() const;
 
  private:
   struct Lane;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -37,6 +38,19 @@ TEST(WarmUp, TimesSizesOneTwoFourAndTheLargestThreeTimesEach) {
   }
   EXPECT_EQ(sizes, (std::vector<int64_t>{1, 1, 1, 2, 2, 2, 4, 4, 4, 6, 6, 6}));
   EXPECT_TRUE(report.notes.empty());
+}
+
+TEST(WarmUp, RunsEverySizeThatPaddingToPowersOfTwoGives) {
+  for (int64_t largest = 1; largest <= 40; ++largest) {
+    const auto session = FakeSession::WithOneInput();
+    session->PadToPowersOfTwo();
+    WarmUp(*session, Batched(largest));
+    const std::vector<int64_t> warm = session->rows_per_run();
+    for (int64_t rows = 1; rows <= largest; ++rows) {
+      const int64_t padded = std::min(session->PaddedRows(rows), largest);
+      EXPECT_NE(std::find(warm.begin(), warm.end(), padded), warm.end()) << rows << " of " << largest;
+    }
+  }
 }
 
 TEST(WarmUp, TriesSizesForOpenDimensionsUntilOneRuns) {

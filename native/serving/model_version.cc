@@ -78,7 +78,8 @@ void SettleWishes(const session::Session& session, VersionSpec* spec, VersionRep
     pipeline::WarmUpOptions options;
     options.batched = spec->max_batch_size > 0;
     options.max_batch_rows = batching.max_batch_rows;
-    options.check_rows = batching.merge && spec->merge_if_rows_are_independent;
+    // Padding is company, too: a row that feels its neighbours would feel the zeros.
+    options.check_rows = batching.merge ? spec->merge_if_rows_are_independent : !session.gpus().empty();
     options.try_two_lanes = batching.lanes > 1;
     // Models load side by side, but times that were taken side by side would be worth nothing.
     static std::mutex one_at_a_time;
@@ -87,6 +88,7 @@ void SettleWishes(const session::Session& session, VersionSpec* spec, VersionRep
   }
   report->notes = std::move(found.notes);
   if (spec->merge_if_rows_are_independent && !found.rows_are_independent) batching.merge = false;  // a note of the warm-up says why
+  spec->pipeline.pad = spec->max_batch_size > 0 && (batching.merge || found.rows_are_independent);
   DecideLanes(found.joint_speed, spec, &report->notes);
   spec->pipeline.run_samples = std::move(found.samples);
   report->lanes = batching.lanes;

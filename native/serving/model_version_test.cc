@@ -117,6 +117,28 @@ TEST(ModelVersion, ToBeCheckedNeverMergesUnchecked) {
   EXPECT_FALSE(ReportOf(spec, FakeFor(spec)).merges);
 }
 
+bool Pads(VersionSpec spec, const std::shared_ptr<session::FakeSession>& session) {
+  session->RunOnGpus({"GPU-0"});
+  return ModelVersion::Create(session, std::move(spec), nullptr).value()->spec().pipeline.pad;
+}
+
+TEST(ModelVersion, PadsOnlyRowsThatMayHaveCompany) {
+  VersionSpec merging = MergingSpec();
+  EXPECT_TRUE(Pads(merging, FakeFor(merging))) << "whoever asks for batches says so";
+  merging.merge_if_rows_are_independent = merging.warm_up = true;
+  EXPECT_TRUE(Pads(merging, FakeFor(merging)));
+  EXPECT_FALSE(Pads(merging, std::make_shared<MixingSession>()));
+  VersionSpec alone = EchoSpec();
+  EXPECT_FALSE(Pads(alone, FakeFor(alone))) << "nobody has looked";
+  alone.warm_up = true;
+  EXPECT_TRUE(Pads(alone, FakeFor(alone)));
+  EXPECT_FALSE(Pads(alone, std::make_shared<MixingSession>()));
+  VersionSpec unbatched = EchoSpec();
+  unbatched.max_batch_size = 0;
+  unbatched.warm_up = true;
+  EXPECT_FALSE(Pads(unbatched, FakeFor(unbatched)));
+}
+
 TEST(ModelVersion, FillsInWhatTheWarmUpHasMeasured) {
   VersionSpec spec = EchoSpec();
   spec.warm_up = true;

@@ -46,6 +46,20 @@ class FakeSession : public Session {
   // Changes what a successful run gives; called outside the lock. Set it before the first run.
   void AlterResults(std::function<void(std::vector<Tensor>*)> alter) { alter_ = std::move(alter); }
 
+  // What a session on GPUs has. Set these before the first run.
+  void RunOnGpus(std::vector<std::string> uuids) { gpus_ = std::move(uuids); }
+  void PadRows(std::function<int64_t(int64_t)> padded_rows) { padded_rows_ = std::move(padded_rows); }
+  void PadToPowersOfTwo() {
+    PadRows([](int64_t rows) {
+      int64_t padded = 1;
+      while (padded < rows) padded *= 2;
+      return padded;
+    });
+  }
+  void GatherInto(memory::BlockSource* memory) { input_memory_ = memory; }
+  size_t spare_memory_releases() const { return Read(spare_memory_releases_); }
+  size_t memory_measurements() const { return Read(memory_measurements_); }
+
   // Blocks until so many runs in all have started.
   void WaitForStarted(size_t runs) const {
     std::unique_lock<std::mutex> lock(shared_->mutex);
@@ -58,7 +72,19 @@ class FakeSession : public Session {
   std::vector<int64_t> rows_per_run() const { return Read(rows_per_run_); }
 
   const Signature& signature() const override { return signature_; }
-  std::unique_ptr<RunControl> NewRunControl() const override { return std::make_unique<Control>(shared_); }
+  std::unique_ptr<RunControl> NewRunControl() const override {
+    const std::lock_guard<std::mutex> lock(shared_->mutex);
+    return std::make_unique<Control>(shared_, gpus_.empty() ? std::string() : gpus_[controls_++ % gpus_.size()]);
+  }
+  memory::BlockSource& input_memory() const override { return *input_memory_; }
+  int64_t PaddedRows(int64_t rows) const override { return padded_rows_ ? padded_rows_(rows) : rows; }
+  void ReleaseSpareMemory() const override {
+    Change([this] { ++spare_memory_releases_; });
+  }
+  void MeasureMemory() const override {
+    Change([this] { ++memory_measurements_; });
+  }
+  std::vector<std::string> gpus() const override { return gpus_; }
 
   Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
              std::vector<Tensor>* results) const override {
@@ -98,7 +124,8 @@ class FakeSession : public Session {
   };
 
   struct Control : RunControl {
-    explicit Control(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+    Control(std::shared_ptr<Shared> shared, std::string gpu) : shared_(std::move(shared)), gpu_(std::move(gpu)) {}
+    std::string gpu() const override { return gpu_; }
     void Terminate() override { Set(true); }
     void Reset() override { Set(false); }
     void Set(bool value) {
@@ -108,10 +135,11 @@ class FakeSession : public Session {
     }
     bool terminated = false;  // guarded by shared_->mutex
     std::shared_ptr<Shared> shared_;
+    const std::string gpu_;
   };
 
   template <typename F>
-  void Change(F change) {
+  void Change(F change) const {
     const std::lock_guard<std::mutex> lock(shared_->mutex);
     change();
     shared_->changed.notify_all();
@@ -128,9 +156,15 @@ class FakeSession : public Session {
   std::function<void(const std::vector<Tensor>&)> observer_;
   std::function<Status(const std::vector<Tensor>&)> judge_;
   std::function<void(std::vector<Tensor>*)> alter_;
+  std::vector<std::string> gpus_;
+  std::function<int64_t(int64_t)> padded_rows_;
+  memory::BlockSource* input_memory_ = &memory::BlockPool::Process();
   bool gate_shut_ = false;
   bool throws_ = false;
   Status failure_;
+  mutable size_t controls_ = 0;
+  mutable size_t spare_memory_releases_ = 0;
+  mutable size_t memory_measurements_ = 0;
   mutable size_t started_ = 0;
   mutable size_t running_ = 0;
   mutable size_t most_at_once_ = 0;

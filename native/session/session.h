@@ -44,6 +44,8 @@ class RunControl {
   virtual void Terminate() = 0;
   // [lane thread, between runs]
   virtual void Reset() = 0;
+  // UUID of the GPU that its runs go to, of those in Session::gpus(). May stay empty where those are fewer than two.
+  virtual std::string gpu() const { return {}; }
 };
 
 // Memory that a session holds, by where it lies: weights, arena, lanes' buffers.
@@ -61,6 +63,7 @@ class Session {
 
   virtual const Signature& signature() const = 0;
 
+  // Those of a session on several GPUs go round them in turn.
   virtual std::unique_ptr<RunControl> NewRunControl() const = 0;
 
   // [lane thread] Blocks until the run ends. `inputs` has one tensor per signature input, in order, already checked against dtype and
@@ -80,7 +83,7 @@ class Session {
   virtual void ReleaseSpareMemory() const {}
 
   // [loader thread, after the warm-up; may call the driver] Takes stock of the memory that loading and warming up have taken.
-  virtual void MeasureMemory() {}
+  virtual void MeasureMemory() const {}
   // [any thread] What MeasureMemory found; empty before.
   virtual std::vector<MemoryUse> memory_use() const { return {}; }
 
