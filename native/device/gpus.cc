@@ -102,7 +102,7 @@ Fault ReadInfo(const Driver& driver, int ordinal, GpuInfo* info) {
   if (!read) return fault;
   info->name = name;
   // CUDA has no attribute for it; it adds the profile to the name, as in "NVIDIA A100-SXM4-40GB MIG 1g.5gb".
-  info->is_mig = info->name.find(" MIG ") != std::string::npos;
+  info->is_mig = (info->name + " ").find(" MIG ") != std::string::npos;
   info->uuid = FormatUuid(uuid, info->is_mig);
   info->pci_bus_id = FormatBusId(bus_id);
   info->total_bytes = total_bytes;

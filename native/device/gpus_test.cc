@@ -62,6 +62,14 @@ TEST(FindGpus, CallsAMigDeviceByItsOwnUuid) {
   EXPECT_EQ(gpus.list[0]->info().total_bytes, 16u << 20);
 }
 
+TEST(FindGpus, KnowsAMigDeviceByTheProfileInItsName) {
+  FakeDriver fake(
+      "gpus 2\n"
+      "gpu 0 uuid GPU-a65afc88-50b5-5ccf-b0a8-f93b3247ae9e name \"NVIDIA A100-SXM4-40GB MIG 1g.5gb\"\n"
+      "gpu 1 uuid GPU-8932aaaa-0000-0000-0000-0000000000ff name \"NVIDIA MIGHTY\"\n");
+  EXPECT_EQ(UuidsOf(Find()), (Uuids{kSlice, kSecond}));
+}
+
 TEST(FindGpus, AnAbsentDriverIsANormalState) {
   GpuOptions options;
   options.cuda_library = "libpenstock-none.so.1";
