@@ -29,6 +29,8 @@ class FakeDriver {
   void Say(const std::string& script) { Call<void(const char*)>("fake_gpu_set_script")(script.c_str()); }
   // Calls of a function since the last script.
   uint64_t Calls(const char* function) const { return Call<uint64_t(const char*)>("fake_gpu_calls")(function); }
+  // Page-locked memory that has not been given back.
+  uint64_t HostBytes() const { return Call<uint64_t()>("fake_gpu_host_bytes")(); }
 
   static GpuOptions Options() {
     GpuOptions options;
