@@ -110,12 +110,17 @@ class GpuMonitor::State::Watcher {
     const int code = functions_.nvmlInit_v2();
     is_open_ = code == kNvmlSuccess;
     state_->Publish([&](MonitorSnapshot* snapshot) { snapshot->unavailable = is_open_ ? "" : nvml_->TextOf("nvmlInit_v2", code); });
-    for (size_t i = 0; i < gpus_.size(); ++i) Find(i, code);
+    int find_code = code;
+    for (size_t i = 0; i < gpus_.size(); ++i) find_code = Find(i, code);
+    const auto is_known = [](const NvmlGpu& gpu) { return gpu.device != nullptr; };
+    if (is_open_ && std::none_of(gpus_.begin(), gpus_.end(), is_known)) {
+      state_->Publish([&](MonitorSnapshot* snapshot) { snapshot->unavailable = nvml_->TextOf("nvmlDeviceGetHandleByUUID", find_code); });
+    }
     if (is_open_) OpenEvents();
     worked_before_ = worked_before_ || is_open_;
   }
 
-  void Find(size_t i, int init_code) {
+  int Find(size_t i, int init_code) {
     gpus_[i] = NvmlGpu{};
     const int code = is_open_ ? FindNvmlGpu(*nvml_, state_->infos[i], &gpus_[i]) : init_code;
     if (code == kNvmlSuccess) found_[i] = true;
@@ -135,6 +140,7 @@ class GpuMonitor::State::Watcher {
       nothing.read_ns = MonotonicNs();
       published = nothing;
     });
+    return code;
   }
 
   // Without permission for events, or on a driver without them, there is no set and XIDs stay at 0.

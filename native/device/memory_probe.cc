@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "device/kernels.h"
 #include "device/kernels/probe_pattern.h"
 
 namespace penstock::device {
@@ -49,7 +48,7 @@ Status MemoryProbe::State::ExamineOnDevice(uint64_t* mismatches) {
   PENSTOCK_RETURN_IF_ERROR(kernels->CountMismatches(stream.get(), scratch.data(), words, seed, device_count.data()));
   PENSTOCK_RETURN_IF_ERROR(stream->CopyOut(&host_count, device_count.data(), sizeof host_count));
   PENSTOCK_RETURN_IF_ERROR(stream->Synchronize());
-  *mismatches = host_count;
+  *mismatches = std::min(host_count, words);  // the count itself may have come back changed
   return Status::Ok();
 }
 
@@ -70,15 +69,18 @@ Status MemoryProbe::State::ExamineOnHost(uint64_t* mismatches) {
 }
 
 Result<std::unique_ptr<MemoryProbe>> MemoryProbe::Create(std::shared_ptr<const Gpu> gpu, uint64_t bytes) {
+  Result<std::shared_ptr<const Kernels>> kernels = Kernels::Load(gpu);
+  if (kernels.ok()) return Create(std::move(gpu), bytes, std::move(kernels).value());
+  if (kernels.status().code() == StatusCode::kGpuUnavailable) return Create(std::move(gpu), bytes, nullptr);
+  return kernels.status();
+}
+
+Result<std::unique_ptr<MemoryProbe>> MemoryProbe::Create(std::shared_ptr<const Gpu> gpu, uint64_t bytes,
+                                                         std::shared_ptr<const Kernels> kernels) {
   auto state = std::make_unique<State>();
   state->gpu = gpu;
+  state->kernels = std::move(kernels);
   state->words = bytes / sizeof(uint32_t);
-  Result<std::shared_ptr<const Kernels>> kernels = Kernels::Load(gpu);
-  if (kernels.ok()) {
-    state->kernels = std::move(kernels).value();
-  } else if (kernels.status().code() != StatusCode::kGpuUnavailable) {
-    return kernels.status();
-  }
   Result<std::unique_ptr<Stream>> stream = Stream::Create(gpu);
   if (!stream.ok()) return stream.status();
   state->stream = std::move(stream).value();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "device/kernels.h"
 #include "device/stream.h"
 
 namespace penstock::device {
@@ -21,7 +22,9 @@ struct ProbeResult {
 // One a GPU. Not thread-safe: the thread of the probes owns it.
 class MemoryProbe {
  public:
-  // Keeps `bytes` of the device for as long as it lives. Errors: those of DeviceBuffer::Allocate.
+  // Keeps `bytes` of the device for as long as it lives. Errors: those of DeviceBuffer::Allocate. Null kernels: compares on the host.
+  static Result<std::unique_ptr<MemoryProbe>> Create(std::shared_ptr<const Gpu> gpu, uint64_t bytes, std::shared_ptr<const Kernels> kernels);
+  // With the kernels of this build, where the driver takes them.
   static Result<std::unique_ptr<MemoryProbe>> Create(std::shared_ptr<const Gpu> gpu, uint64_t bytes);
   ~MemoryProbe();
 

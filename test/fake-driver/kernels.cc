@@ -1,9 +1,13 @@
 #include "kernels.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
 
 #include "base/checked_math.h"
 #include "contexts.h"
+#include "device/kernels/probe_pattern.h"
 
 namespace penstock::fake_driver {
 namespace {
@@ -13,10 +17,55 @@ void FillWords(const Launch& launch, uint64_t to, uint32_t value, uint64_t count
   std::fill_n(launch.At<uint32_t>(to, count), count, value);
 }
 
+void Fill(const Launch& launch, uint64_t at, uint64_t words, uint32_t seed) {
+  auto* to = launch.At<uint32_t>(at, words);
+  for (uint64_t i = 0; i < words; ++i) to[i] = device::ProbeWord(i, seed);
+}
+
+void CountMismatches(const Launch& launch, uint64_t at, uint64_t words, uint32_t seed, uint64_t count) {
+  const auto* from = launch.At<uint32_t>(at, words);
+  auto* total = launch.At<uint64_t>(count, 1);
+  for (uint64_t i = 0; i < words; ++i) *total += from[i] != device::ProbeWord(i, seed) ? 1 : 0;
+}
+
+struct Half {
+  uint16_t bits;
+};
+
+float Decode(uint8_t value) { return value; }
+float Decode(float value) { return value; }
+// By the definition of binary16.
+float Decode(Half half) {
+  const int exponent = half.bits >> 10 & 0x1F;
+  const int fraction = half.bits & 0x3FF;
+  float magnitude = exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24) : std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+  if (exponent == 31) magnitude = fraction == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+  return (half.bits & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+template <typename From>
+void Convert(const Launch& launch, uint64_t from, uint64_t scale, uint64_t offset, uint32_t channels, uint32_t inner, uint64_t elements,
+             uint64_t to) {
+  const auto* source = launch.At<From>(from, elements);
+  const auto* scales = launch.At<float>(scale, channels);
+  const auto* offsets = launch.At<float>(offset, channels);
+  auto* target = launch.At<float>(to, elements);
+  for (uint64_t i = 0; i < elements; ++i) {
+    const uint64_t channel = i / inner % channels;
+    const float value = std::fma(Decode(source[i]), scales[channel], offsets[channel]);
+    target[i] = std::isnan(value) ? std::numeric_limits<float>::quiet_NaN() : value;
+  }
+}
+
 // One line a kernel.
 const std::vector<Kernel>& Table() {
   static const auto& table = *new std::vector<Kernel>{
       KernelOf<FillWords>::Named("fake_fill_words"),
+      KernelOf<Fill>::Named("penstock_fill"),
+      KernelOf<CountMismatches>::Named("penstock_count_mismatches"),
+      KernelOf<Convert<uint8_t>>::Named("penstock_convert_uint8"),
+      KernelOf<Convert<Half>>::Named("penstock_convert_fp16"),
+      KernelOf<Convert<float>>::Named("penstock_convert_fp32"),
   };
   return table;
 }
