@@ -31,8 +31,9 @@ constexpr uint64_t kChargedFromBytes = 64 * 1024;
 
 class BatchRun {
  public:
-  BatchRun(const session::Session& session, session::RunControl& control, const BatchRunOptions& options, Counters* counters)
-      : session_(session), control_(control), options_(options), counters_(*counters) {}
+  BatchRun(const session::Session& session, session::RunControl& control, const BatchRunOptions& options, Counters* counters,
+           Heartbeat* heartbeat)
+      : session_(session), control_(control), options_(options), counters_(*counters), heartbeat_(heartbeat) {}
 
   // Ends all jobs of [first, last), which has one at least.
   BatchEnd RunAll(Job** first, Job** last) {
@@ -94,8 +95,7 @@ class BatchRun {
 
       const std::vector<size_t> wanted = WantedOutputs(jobs);
       std::vector<session::Tensor> outputs;
-      Status status = session_.Run(gathered.value().tensors, wanted, control_, &outputs);
-      execution.run_end_ns = MonotonicNs();
+      const Status status = RunSession(gathered.value().tensors, wanted, &execution, &outputs);
       for (Job* job : jobs) {
         job->timing.input_ready_ns = execution.input_ready_ns;
         job->timing.run_end_ns = execution.run_end_ns;
@@ -113,6 +113,19 @@ class BatchRun {
     } catch (const std::bad_alloc&) {
       return NoMemory();
     }
+  }
+
+  Status RunSession(const std::vector<session::Tensor>& inputs, const std::vector<size_t>& wanted, Execution* execution,
+                    std::vector<session::Tensor>* outputs) const {
+    if (heartbeat_ != nullptr) heartbeat_->Begin(execution->input_ready_ns);
+    Status status = NoMemory();
+    try {
+      status = session_.Run(inputs, wanted, control_, outputs);
+    } catch (const std::bad_alloc&) {  // told below like any other failure
+    }
+    execution->run_end_ns = MonotonicNs();
+    if (heartbeat_ != nullptr) heartbeat_->End(execution->run_end_ns, status.ok());
+    return status;
   }
 
   int64_t PaddingOf(int64_t rows) const {
@@ -173,6 +186,7 @@ class BatchRun {
   session::RunControl& control_;
   const BatchRunOptions options_;
   Counters& counters_;
+  Heartbeat* const heartbeat_;
   BatchEnd end_;
   Status fatal_;  // not OK: no further run makes sense
 };
@@ -180,7 +194,7 @@ class BatchRun {
 }  // namespace
 
 BatchEnd RunBatch(const session::Session& session, session::RunControl& control, const BatchRunOptions& options,
-                  const std::vector<std::shared_ptr<Job>>& jobs, Counters* counters) noexcept {
+                  const std::vector<std::shared_ptr<Job>>& jobs, Counters* counters, Heartbeat* heartbeat) noexcept {
   uint64_t received = 0;
   uint64_t copied_before = 0;
   for (const std::shared_ptr<Job>& job : jobs) {
@@ -192,7 +206,7 @@ BatchEnd RunBatch(const session::Session& session, session::RunControl& control,
     std::vector<Job*> all;
     all.reserve(jobs.size());
     for (const std::shared_ptr<Job>& job : jobs) all.push_back(job.get());
-    return BatchRun(session, control, options, counters).RunAll(all.data(), all.data() + all.size());
+    return BatchRun(session, control, options, counters, heartbeat).RunAll(all.data(), all.data() + all.size());
   } catch (const std::bad_alloc&) {
     for (const std::shared_ptr<Job>& job : jobs) {
       if (!job->ended) End(job.get(), JobResult{NoMemory(), {}});

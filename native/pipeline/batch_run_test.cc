@@ -22,7 +22,7 @@ class BatchRunTest : public ::testing::Test {
  protected:
   std::vector<JobResult> Run(const std::vector<std::shared_ptr<Job>>& jobs, bool merge = true) {
     options_.merge = merge;
-    end_ = RunBatch(*session_, *control_, options_, jobs, &counters_);
+    end_ = RunBatch(*session_, *control_, options_, jobs, &counters_, nullptr);
     std::vector<JobResult> results;
     for (const auto& job : jobs) {
       EXPECT_TRUE(job->ended);

@@ -65,7 +65,7 @@ void Pipeline::AwaitNews(Lane* lane, std::unique_lock<std::mutex>* lock, int64_t
 
 void Pipeline::RunCurrent(Lane* lane, int64_t started_ns) {
   for (const std::shared_ptr<Job>& job : lane->current) job->timing.dequeued_ns = started_ns;
-  const BatchEnd end = RunBatch(*session_, *lane->control, run_options_, lane->current, &counters_);
+  const BatchEnd end = RunBatch(*session_, *lane->control, run_options_, lane->current, &counters_, lane->heartbeat.get());
   EndedBatch ended;
   bool wake = false;
   int64_t ended_ns = 0;

@@ -96,7 +96,7 @@ TEST_F(OutOfMemoryTest, EveryJobOfABatchEndsWhicheverAllocationFails) {
     bool happened = false;
     {
       const FailingAllocation failing(number);
-      RunBatch(*session_, *control, options, jobs, &counters);
+      RunBatch(*session_, *control, options, jobs, &counters, nullptr);
       happened = failing.happened();
     }
     for (int i = 0; i < 4; ++i) {

@@ -40,7 +40,14 @@ Pipeline::Pipeline(std::shared_ptr<const session::Session> session, PipelineOpti
   if (batching_.preserve_ordering && batching_.lanes > 1) {
     order_ = std::make_unique<BatchOrder>([this](EndedBatch batch) { HandOver(std::move(batch)); });
   }
-  for (int i = 0; i < batching_.lanes; ++i) lanes_.push_back(std::make_unique<Lane>(i, session_->NewRunControl(), options.spin));
+  const bool watched = options.watchdog != nullptr && !session_->gpus().empty();
+  const auto history = watched ? std::make_shared<RunHistory>() : nullptr;
+  for (int i = 0; i < batching_.lanes; ++i) {
+    std::unique_ptr<session::RunControl> control = session_->NewRunControl();
+    std::unique_ptr<Heartbeat> heartbeat;
+    if (watched) heartbeat = options.watchdog->Watch(options.model, GpuOf(*session_, *control), history);
+    lanes_.push_back(std::make_unique<Lane>(i, std::move(control), std::move(heartbeat), options.spin));
+  }
   try {
     for (const std::unique_ptr<Lane>& lane : lanes_) lane->thread = std::thread(&Pipeline::RunLane, this, lane.get());
   } catch (...) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -21,16 +22,19 @@
 #include "pipeline/job.h"
 #include "pipeline/spinner.h"
 #include "pipeline/warm_up.h"
+#include "pipeline/watchdog.h"
 #include "session/session.h"
 
 namespace penstock::pipeline {
 
 struct PipelineOptions {
+  std::string model;  // name and version, for messages
   batching::BatchingOptions batching;  // its `lanes` are threads
   std::vector<RunSample> run_samples;  // of a warm-up; empty: run times are learned from requests alone
   // Batches are padded to the rows that the session likes best, never beyond batching.max_batch_rows; see BatchRunOptions.
   bool pad = false;
   SpinOptions spin;
+  std::shared_ptr<Watchdog> watchdog;  // of runs on GPUs; null: nobody watches
   std::function<memory::Owner(uint64_t bytes)> charge;  // counts outputs against the server's limits; see BatchRunOptions
 };
 

@@ -1,0 +1,62 @@
+#include "pipeline/watchdog.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace penstock::pipeline {
+
+struct Watchdog::State {
+  explicit State(WatchdogOptions own_options) : options(std::move(own_options)), heartbeats(options.limit_ms * 1'000'000) {}
+
+  void Run() {
+    pthread_setname_np(pthread_self(), "penstock-watch");
+    // Ten looks in the time that a run may take at least: overdue runs are seen a thirtieth too late at most.
+    const std::chrono::milliseconds interval(std::clamp<int64_t>(options.limit_ms / 10, 1, 1000));
+    std::unique_lock<std::mutex> lock(mutex);
+    while (!stopping.wait_for(lock, interval, [this] { return stop; })) {
+      const std::optional<HungRun> overdue = heartbeats.Overdue(MonotonicNs());
+      if (!overdue) continue;
+      if (options.before_abort) options.before_abort(*overdue);
+      options.abort();
+      return;  // only where a test has taken the place of abort()
+    }
+  }
+
+  const WatchdogOptions options;
+  Heartbeats heartbeats;
+  std::mutex mutex;  // guards `stop` and the start of `thread`
+  std::condition_variable stopping;
+  bool stop = false;
+  std::thread thread;
+};
+
+Watchdog::Watchdog(WatchdogOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+
+Watchdog::~Watchdog() {
+  {
+    const std::lock_guard<std::mutex> lock(state_->mutex);
+    state_->stop = true;
+  }
+  state_->stopping.notify_all();
+  if (state_->thread.joinable()) state_->thread.join();
+}
+
+std::unique_ptr<Heartbeat> Watchdog::Watch(std::string model, std::string gpu, std::shared_ptr<RunHistory> history) {
+  if (state_->options.limit_ms > 0) {
+    const std::lock_guard<std::mutex> lock(state_->mutex);
+    if (!state_->thread.joinable()) state_->thread = std::thread(&State::Run, state_.get());
+  }
+  return state_->heartbeats.Add(std::move(model), std::move(gpu), std::move(history));
+}
+
+GpuActivity Watchdog::activity(const std::string& gpu) const { return state_->heartbeats.activity(gpu, MonotonicNs()); }
+
+}  // namespace penstock::pipeline
