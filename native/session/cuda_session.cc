@@ -62,7 +62,7 @@ class CudaSession final : public Session {
 
   void ReleaseSpareMemory() const override { shrink_.store(true); }
 
-  void MeasureMemory() override {
+  void MeasureMemory() const override {
     const Result<device::DeviceMemory> now = model_->gpu->ReadMemory();
     if (!now.ok()) return;
     const uint64_t free_now = now.value().free_bytes;
@@ -115,8 +115,8 @@ class CudaSession final : public Session {
   const CudaSessionOptions options_;
   const uint64_t free_before_;  // bytes of the device, before the model was loaded
   mutable std::atomic<bool> shrink_{false};
-  std::atomic<uint64_t> used_bytes_{0};
-  std::atomic<bool> measured_{false};
+  mutable std::atomic<uint64_t> used_bytes_{0};
+  mutable std::atomic<bool> measured_{false};
 };
 
 std::string MiB(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }

@@ -35,7 +35,7 @@ void SpreadSession::ReleaseSpareMemory() const {
   for (const std::shared_ptr<Session>& session : sessions_) session->ReleaseSpareMemory();
 }
 
-void SpreadSession::MeasureMemory() {
+void SpreadSession::MeasureMemory() const {
   for (const std::shared_ptr<Session>& session : sessions_) session->MeasureMemory();
 }
 

@@ -22,7 +22,7 @@ class SpreadSession final : public Session {
   memory::BlockSource& input_memory() const override { return sessions_.front()->input_memory(); }
   int64_t PaddedRows(int64_t rows) const override { return sessions_.front()->PaddedRows(rows); }
   void ReleaseSpareMemory() const override;
-  void MeasureMemory() override;
+  void MeasureMemory() const override;
   std::vector<MemoryUse> memory_use() const override;
   std::vector<std::string> gpus() const override;
 
