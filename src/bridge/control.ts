@@ -4,7 +4,9 @@ import {
   type NativeCatalogModel,
   type NativeCreatedVersion,
   type NativeEngineOptions,
+  type NativeGpuReport,
   type NativeSession,
+  type NativeSessionOptions,
   type NativeVersionSpec,
 } from './addon.js';
 import { awaitNative, callNative } from './native-errors.js';
@@ -29,9 +31,14 @@ export function exitNow(code: number): never {
   return addon.exitNow(code);
 }
 
-/** `intraOpThreads` 0 = the shared pool. Rejects with ERR_MODEL_LOAD or ERR_MEMORY. */
-export function openSession(modelPath: string, intraOpThreads: number): Promise<NativeSession> {
-  return awaitNative(() => addon.openSession({ modelPath, intraOpThreads }));
+/** The GPUs that `startEngine` has found, or why there is none. */
+export function gpus(): NativeGpuReport {
+  return callNative(() => addon.gpus());
+}
+
+/** Rejects with ERR_MODEL_LOAD or ERR_MEMORY; on GPUs also with ERR_CUDA_PROVIDER, ERR_GPU_OOM, ERR_GPU_FAULT or ERR_GPU_LOST. */
+export function openSession(options: NativeSessionOptions): Promise<NativeSession> {
+  return awaitNative(() => addon.openSession(options));
 }
 
 /** Warms a version up and starts its lanes. Rejects with ERR_MODEL_CONFIG when the specification does not fit the session. */
@@ -51,8 +58,12 @@ export type {
   NativeCatalogVersion,
   NativeCreatedVersion,
   NativeEngineOptions,
+  NativeGpu,
+  NativeGpuOptions,
+  NativeGpuReport,
   NativeQueuePolicy,
   NativeSession,
+  NativeSessionOptions,
   NativeSignature,
   NativeTensorSpec,
   NativeVersion,

@@ -8,6 +8,7 @@ const PLACEHOLDERS: Readonly<Record<OptionRow['type'], string>> = {
   boolean: 'true|false',
   choice: '',
   count: 'N',
+  decimal: 'X.Y',
   port: 'PORT',
   bytes: 'BYTES',
   milliseconds: 'MS',

@@ -33,6 +33,10 @@ export function parseOption(row: OptionRow, texts: readonly string[]): Parsed {
       return parseNumber(text, /^\d+$/, 0, 65_535, 'a port from 0 (any free one) to 65535');
     case 'count':
       return parseBounded(row, text, 'a whole number');
+    case 'decimal': {
+      const [min, max] = [row.min ?? 0, row.max ?? Number.MAX_SAFE_INTEGER];
+      return parseNumber(text, /^\d+(\.\d+)?$/, min, max, `a number from ${min} to ${max}, fractions allowed`);
+    }
     case 'milliseconds':
       return parseBounded(row, text, 'whole milliseconds');
     case 'seconds':

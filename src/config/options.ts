@@ -4,7 +4,8 @@
  * An option is a flag (`--http-port`), an environment variable (`PENSTOCK_HTTP_PORT`) and a key of the YAML file (`http-port`).
  * The flag wins over the variable, the variable over the file, the file over the default.
  */
-export type OptionType = 'text' | 'path' | 'paths' | 'boolean' | 'choice' | 'count' | 'port' | 'bytes' | 'milliseconds' | 'seconds';
+export type OptionType =
+  'text' | 'path' | 'paths' | 'boolean' | 'choice' | 'count' | 'decimal' | 'port' | 'bytes' | 'milliseconds' | 'seconds';
 
 export interface OptionRow {
   readonly flag: string;
@@ -241,6 +242,71 @@ export const OPTIONS = {
     default: '',
     zero: 'the one that comes with the package onnxruntime-node',
     description: 'path of libonnxruntime.so.1',
+    triton: null,
+  },
+  gpu: {
+    flag: 'gpu',
+    type: 'choice',
+    choices: ['auto', 'off'],
+    default: 'auto',
+    description: 'auto: GPUs are used where the driver offers any; off: no driver is opened, every model runs on the CPU',
+    triton: null,
+  },
+  minSupportedComputeCapability: {
+    flag: 'min-supported-compute-capability',
+    type: 'decimal',
+    default: 7.5,
+    max: 100,
+    description: 'older GPUs are left out; 7.5 (Turing) is the oldest that CUDA 13 knows (Triton: 6.0)',
+    triton: 'min-supported-compute-capability',
+  },
+  pinnedMemoryPoolByteSize: {
+    flag: 'pinned-memory-pool-byte-size',
+    type: 'bytes',
+    default: 256 * MIB,
+    zero: 'none, copies to and from GPUs are slower',
+    description: 'page-locked memory for inputs and outputs of models on GPUs; what does not fit takes ordinary memory',
+    triton: 'pinned-memory-pool-byte-size',
+  },
+  allowGpuMetrics: {
+    flag: 'allow-gpu-metrics',
+    type: 'boolean',
+    default: true,
+    description: 'metrics of each GPU on the management port',
+    triton: 'allow-gpu-metrics',
+  },
+  metricsIntervalMs: {
+    flag: 'metrics-interval-ms',
+    type: 'milliseconds',
+    default: 2000,
+    min: 10,
+    description: 'time between two readings of what the driver says of each GPU',
+    triton: 'metrics-interval-ms',
+  },
+  gpuProbeIntervalSecs: {
+    flag: 'gpu-probe-interval-secs',
+    type: 'seconds',
+    default: 600,
+    zero: 'none',
+    description: 'time between two probes of the memory of each GPU, and of each model on it with inputs of known answer',
+    triton: null,
+  },
+  gpuProbeBytes: {
+    flag: 'gpu-probe-bytes',
+    type: 'bytes',
+    default: 64 * MIB,
+    min: 4096,
+    max: 16 * 1024 * MIB,
+    description: 'memory of each GPU that its probe keeps, writes and reads back',
+    triton: null,
+  },
+  gpuWatchdogMs: {
+    flag: 'gpu-watchdog-ms',
+    type: 'milliseconds',
+    default: 5000,
+    zero: 'no watchdog',
+    description:
+      'a batch on a GPU that takes longer (and ten times what 99.9 % of the batches of its model take) counts as hung: not ready; three times that: the process aborts (134)',
     triton: null,
   },
   healthIntervalMs: {

@@ -1,10 +1,11 @@
 /** The engine, stopped however the process ends: ONNX Runtime's static destructors must not meet a model that still runs. */
-import { exitNow, startEngine, stopEngine } from '../bridge/control.js';
+import { exitNow, startEngine, stopEngine, type NativeGpuOptions } from '../bridge/control.js';
 import { usableCpus } from '../config/cpu-limit.js';
 import type { Options } from '../config/options.js';
 import { findOrtLibrary } from '../config/ort-library.js';
+import { visibleDevices } from '../config/visible-devices.js';
 
-/** The engine of the process. Constructing it starts it; throws ERR_ORT_LIBRARY. */
+/** The engine of the process. Constructing it starts it, which takes seconds where there are GPUs; throws ERR_ORT_LIBRARY. */
 export class GuardedEngine {
   /** Threads that ONNX Runtime computes with. */
   readonly cpuThreads: number;
@@ -21,6 +22,7 @@ export class GuardedEngine {
       maxInFlightBytes: options.maxInFlightBytes,
       laneSpinUs: options.laneSpinUs,
       cpus,
+      gpu: gpuOptions(options),
     });
     process.once('exit', (code) => {
       // A model file that is being read cannot be interrupted.
@@ -33,4 +35,17 @@ export class GuardedEngine {
     this.#stopped ??= stopEngine();
     return this.#stopped;
   }
+}
+
+function gpuOptions(options: Options): NativeGpuOptions {
+  return {
+    allowed: options.gpu === 'auto',
+    visibleDevices: visibleDevices(),
+    minComputeCapability: options.minSupportedComputeCapability,
+    pinnedPoolBytes: options.pinnedMemoryPoolByteSize,
+    monitorIntervalMs: options.metricsIntervalMs,
+    probeIntervalMs: Math.round(options.gpuProbeIntervalSecs * 1000),
+    probeBytes: options.gpuProbeBytes,
+    watchdogMs: options.gpuWatchdogMs,
+  };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OptionsError, loadOptions } from '../../../src/config/load.js';
 import { optionsHelp } from '../../../src/config/option-table.js';
 import { OPTION_ROWS, variableOf } from '../../../src/config/options.js';
+import { visibleDevices } from '../../../src/config/visible-devices.js';
 
 const MIB = 1024 * 1024;
 
@@ -95,6 +96,28 @@ describe('values', () => {
     expect(load(['--drain-delay-secs=0.25']).options.drainDelaySecs).toBe(0.25);
     expect(faultsOf(['--max-queue-size=1.5'])).toHaveLength(1);
   });
+});
+
+it('reads a number with a fraction where one makes sense', () => {
+  expect(load(['--min-supported-compute-capability=8']).options.minSupportedComputeCapability).toBe(8);
+  expect(load(['--min-supported-compute-capability', '8.9']).options.minSupportedComputeCapability).toBe(8.9);
+  expect(faultsOf(['--min-supported-compute-capability=8.x'])[0]).toContain('"8.x" is not a number from 0 to 100');
+});
+
+it("has Triton's flags for GPUs, and our own", () => {
+  const flags = ['--pinned-memory-pool-byte-size=268435456', '--allow-gpu-metrics=false', '--metrics-interval-ms=500', '--gpu=off'];
+  expect(load(flags).options).toMatchObject({
+    pinnedMemoryPoolByteSize: 256 * MIB,
+    allowGpuMetrics: false,
+    metricsIntervalMs: 500,
+    gpu: 'off',
+  });
+  expect(load([]).options).toMatchObject({ gpu: 'auto', gpuProbeIntervalSecs: 600, gpuProbeBytes: 64 * MIB, gpuWatchdogMs: 5000 });
+});
+
+it('knows the GPUs that the container runtime was asked to show', () => {
+  expect(visibleDevices({ NVIDIA_VISIBLE_DEVICES: 'GPU-1' })).toBe('GPU-1');
+  expect(visibleDevices({})).toBe('');
 });
 
 describe('faults', () => {
