@@ -21,8 +21,8 @@ interface ModelStatistics {
     readonly compute_infer: NativeDuration;
     readonly compute_output: NativeDuration;
   }[];
-  /** Memory is counted for the engine as a whole, not by model. */
-  readonly memory_usage: readonly never[];
+  /** `type`: CPU, CPU_PINNED or GPU; `id`: index of the GPU, 0 otherwise. Empty where it is not known, as on the CPU alone. */
+  readonly memory_usage: readonly { readonly type: string; readonly id: number; readonly byte_size: number }[];
 }
 
 /** There is no response cache; its fields are part of the message all the same. */
@@ -56,6 +56,6 @@ function modelStatistics(counters: NativeStatistics): ModelStatistics {
       compute_infer: batch.computeInfer,
       compute_output: batch.computeOutput,
     })),
-    memory_usage: [],
+    memory_usage: counters.memory.map(({ kind, id, bytes }) => ({ type: kind, id, byte_size: bytes })),
   };
 }

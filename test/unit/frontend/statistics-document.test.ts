@@ -28,6 +28,12 @@ const counters: NativeStatistics = {
   lanes: 0,
   laneBusyNs: 0,
   queueLength: 0,
+  gpus: ['GPU-a'],
+  memory: [
+    { kind: 'CPU', gpuUuid: '', id: 0, bytes: 7 },
+    { kind: 'GPU', gpuUuid: 'GPU-a', id: 1, bytes: 2 ** 33 },
+  ],
+  batchLimit: 0,
 };
 
 it('has the fields of the statistics extension, the version as text', () => {
@@ -51,7 +57,10 @@ it('has the fields of the statistics extension, the version as text', () => {
         },
         response_stats: {},
         batch_stats: [{ batch_size: 3, compute_input: duration(1), compute_infer: duration(2), compute_output: duration(3) }],
-        memory_usage: [],
+        memory_usage: [
+          { type: 'CPU', id: 0, byte_size: 7 },
+          { type: 'GPU', id: 1, byte_size: 2 ** 33 },
+        ],
       },
     ],
   });
