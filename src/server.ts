@@ -1,6 +1,6 @@
 /** Composition root of the main thread: builds every object once; start, drain, destroy. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createVersion, openSession, ortVersion, publishCatalog } from './bridge/control.js';
+import { createVersion, gpus, openSession, ortVersion, publishCatalog } from './bridge/control.js';
 import { openListener, type NativeListener, type NativePortName } from './bridge/ports.js';
 import { engineReadings, inFlightRequests, latencyBoundsSeconds } from './bridge/engine-readings.js';
 import { HEALTH_MAX_AGE_MS, currentHealth, publishHealth, type HealthSnapshot } from './bridge/health-snapshot.js';
@@ -11,6 +11,7 @@ import { ServerError } from './errors.js';
 import { HealthMonitor } from './health/health-monitor.js';
 import { FrontEndThread } from './lifecycle/front-end-thread.js';
 import { FrontEnds, frontEndCount } from './lifecycle/front-ends.js';
+import { logGpus } from './lifecycle/gpu-log.js';
 import { GuardedEngine } from './lifecycle/guarded-engine.js';
 import { memoryBound, receivingBytesPerThread } from './lifecycle/memory-bound.js';
 import { clearReadyFile, writeReadyFile, type ServerPorts } from './lifecycle/ready-file.js';
@@ -23,7 +24,10 @@ import { createRegistry } from './telemetry/process-metrics.js';
 const FRONT_END_SCRIPT = new URL('./frontend/thread.js', import.meta.url);
 
 /** Triton's default for ONNX models on the CPU: while one run computes, the next one gathers. One where two are not measured to pay. */
-const DEFAULT_LANES = 2;
+const DEFAULT_CPU_LANES = 2;
+
+/** Of each GPU: the copies of one overlap the run of the other. */
+const DEFAULT_GPU_LANES = 2;
 
 /** Model files read at one time. Reading is mostly waiting for the disk, but each needs memory of its own while it is optimised. */
 const PARALLEL_LOADS = 4;
@@ -98,6 +102,7 @@ export class Server {
       { ...facts, worst_case: memoryBound(this.#options, threads) },
       'starting; worst_case is the request memory that the limits allow',
     );
+    logGpus(this.#log, gpus(), this.#options.gpu === 'off');
     this.#monitor.start();
     await this.#listenForManagement();
     if (!this.#exiting) await this.#startFrontEnds();
@@ -192,7 +197,8 @@ export function createModelStore(options: Options, log: Logger, onChange: () => 
     modelName: options.modelName,
     maxQueueSize: options.maxQueueSize,
     maxQueueBytes: options.maxQueueBytes,
-    defaultLanes: DEFAULT_LANES,
+    defaultLanes: { cpu: DEFAULT_CPU_LANES, gpu: DEFAULT_GPU_LANES },
+    gpus,
     parallelLoads: PARALLEL_LOADS,
     onChange,
   });

@@ -78,15 +78,15 @@ export class ConfigReader {
 
   /** Messages by key: fields of one message in JSON, a message of `key` and `value` for each in pbtxt. The keys differ. */
   map(name: string): readonly (readonly [key: string, value: ConfigReader])[] {
-    if (!this.has(name)) return [];
-    const entries = this.#items(name).flatMap((item) => (isMessage(item) ? entriesOf(item) : this.#entryFault(name)));
-    const seen = new Set<string>();
-    return entries.flatMap(([key, value]) => {
-      if (seen.has(key)) this.fault(name, 'each key once', `remove one of the two entries for ${shown(key)}`);
-      if (seen.has(key)) return [];
-      seen.add(key);
-      const place = /^\d+$/.test(key) ? key : shown(key);
-      return [[key, new ConfigReader(value, `${this.pathOf(name)}[${place}]`, this.#findings)] as const];
+    return this.#entries(name).map(([key, value]) => [key, new ConfigReader(value ?? {}, this.#pathOfEntry(name, key), this.#findings)]);
+  }
+
+  /** Texts by key, in both forms of `map`. */
+  textMap(name: string): readonly (readonly [key: string, value: string])[] {
+    return this.#entries(name).flatMap(([key, value]) => {
+      if (typeof value === 'string') return [[key, value] as const];
+      this.#fault(this.#pathOfEntry(name, key), value, 'one string', 'write the value in quotes');
+      return [];
     });
   }
 
@@ -102,6 +102,11 @@ export class ConfigReader {
     for (const name of names) {
       if (this.has(name) && !isOff(this.#fields[name])) this.warn(`${this.pathOf(name)} is ignored: this server does not act on it yet`);
     }
+  }
+
+  /** The same for one field that has a reason of its own. */
+  ignoreBecause(name: string, why: string): void {
+    if (this.has(name)) this.warn(`${this.pathOf(name)} is ignored: ${why}`);
   }
 
   /** Fields that need no action and no warning. */
@@ -123,6 +128,11 @@ export class ConfigReader {
     this.#fault(this.pathOf(name), this.#fields[name], expected, fix);
   }
 
+  /** Of something within, which is no field of this message itself. */
+  faultOf(place: string, found: string, expected: string, fix: string): void {
+    this.#findings.faults.push({ field: this.pathOf(place), found, expected, fix });
+  }
+
   /** A fault of the message as a whole. */
   faultOfItself(found: string, expected: string, fix: string): void {
     this.#findings.faults.push({ field: this.#path, found, expected, fix });
@@ -134,6 +144,20 @@ export class ConfigReader {
 
   pathOf(name: string): string {
     return this.#path === '' ? name : `${this.#path}.${name}`;
+  }
+
+  #entries(name: string): readonly (readonly [key: string, value: unknown])[] {
+    if (!this.has(name)) return [];
+    const entries = this.#items(name).flatMap((item) => (isMessage(item) ? entriesOf(item) : this.#entryFault(name)));
+    const seen = new Set<string>();
+    return entries.filter(([key]) => {
+      if (seen.has(key)) this.fault(name, 'each key once', `remove one of the two entries for ${shown(key)}`);
+      return !seen.has(key) && seen.add(key);
+    });
+  }
+
+  #pathOfEntry(name: string, key: string): string {
+    return `${this.pathOf(name)}[${/^\d+$/.test(key) ? key : shown(key)}]`;
   }
 
   #entryFault(name: string): [] {
@@ -165,7 +189,7 @@ function isMessage(tree: unknown): tree is Readonly<Record<string, unknown>> {
 /** JSON has the keys as names of fields; there a field named `key` holds a message, as all do. */
 function entriesOf(message: Readonly<Record<string, unknown>>): readonly (readonly [key: string, value: unknown])[] {
   const { key, value } = message;
-  return typeof key === 'string' || typeof key === 'number' ? [[String(key), value ?? {}]] : Object.entries(message);
+  return typeof key === 'string' || typeof key === 'number' ? [[String(key), value]] : Object.entries(message);
 }
 
 /** Absent, zero, empty, false, or a message of such: what tools print for a field that was never set. */

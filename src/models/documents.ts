@@ -3,6 +3,7 @@ import { configDataType, dataTypeName } from '../bridge/data-type.js';
 import type { NativeApiTensor, NativeCreatedVersion } from '../bridge/control.js';
 import type { CompleteConfig, CompleteTensor } from './auto-config.js';
 import { batchingDocument } from './batching-config.js';
+import { gpuOptimizationDocument } from './cuda-options.js';
 import { runningGroups, type LanePlan } from './instance-lanes.js';
 import { LATENCY_GOAL, type ModelConfig } from './model-config.js';
 import type { ApiSignature } from './signature-check.js';
@@ -48,11 +49,11 @@ export function configDocument(name: string, given: ModelConfig, config: Complet
     output: config.outputs.map((tensor) => ({ ...tensorDocument(tensor), label_filename: '' })),
     batch_input: [],
     batch_output: [],
-    // Only what the engine does: no pinned memory, which clients would take as a promise.
+    // Only what the engine does.
+    ...(lanes.gpus.length > 0 ? { optimization: gpuOptimizationDocument(given.cudaOptions) } : {}),
     ...(running.merges ? { dynamic_batching: batchingDocument(config.batching, config.maxBatchSize) } : {}),
     instance_group: runningGroups(lanes, running.lanes).map((group) => ({
       ...group,
-      gpus: [],
       secondary_devices: [],
       profile: [],
       passive: false,

@@ -2,8 +2,10 @@
 import type { NativeCatalogModel } from '../bridge/control.js';
 import { asServerError, ServerError } from '../errors.js';
 import { readConfigFile } from './config-file.js';
-import { planLanes } from './instance-lanes.js';
+import { planLanes, type DefaultLanes, type LanePlan } from './instance-lanes.js';
+import { LoadTurns } from './load-turns.js';
 import { catalogModelOf, statusOf, type ModelEntry, type ModelStatus, type VersionEntry } from './model-states.js';
+import { insistsOnGpus, NO_GPUS, type UsableGpus } from './placement.js';
 import { scanRepositories, type FoundModel } from './repository.js';
 import { loadVersion, type LoadOrder, type VersionMaker } from './version-loader.js';
 import { chooseVersions } from './version-policy.js';
@@ -20,13 +22,15 @@ export interface ModelStoreOptions {
   readonly repositories: readonly string[];
   /** Not empty: the one repository is itself this model. */
   readonly modelName: string;
-  /** Concurrent runs of a version whose configuration does not say, >= 1; fewer where the engine finds that one does as much. */
-  readonly defaultLanes: number;
+  /** Concurrent runs of a version whose configuration does not say; on the CPU fewer where the engine finds that one does as much. */
+  readonly defaultLanes: DefaultLanes;
   /** Requests of one version that wait, where its configuration does not bound every priority level; 0 = unbounded. */
   readonly maxQueueSize: number;
   /** Input bytes of those; 0 = unbounded. */
   readonly maxQueueBytes: number;
-  /** Model files that are read at one time, >= 1: each needs memory of its own while it is optimised. */
+  /** Asked once, when loading begins. */
+  readonly gpus: () => UsableGpus;
+  /** Model files that are read at one time, >= 1: each needs memory of its own while it is optimised. On one GPU it is always one. */
   readonly parallelLoads: number;
   /** Called after each change of what `models` says. */
   readonly onChange?: () => void;
@@ -37,6 +41,7 @@ export class ModelStore {
   readonly #log: ModelLog;
   readonly #options: ModelStoreOptions;
   readonly #models = new Map<string, ModelEntry>();
+  readonly #turns = new LoadTurns();
   #loading: Promise<void> | undefined;
   #isOver = false;
   #isClosed = false;
@@ -114,10 +119,11 @@ export class ModelStore {
     for (const text of scan.warnings) this.#log.warn({}, text);
     if (scan.models.length === 0)
       this.#log.warn({ repositories }, 'no model found; expected files such as <repository>/<model>/1/model.onnx');
+    const usable = this.#options.gpus();
     const orders: LoadOrder[] = [];
     for (const model of scan.models) {
       try {
-        orders.push(...(await this.#planModel(model)));
+        orders.push(...(await this.#planModel(model, usable)));
       } catch (thrown) {
         this.#refuse(model, asServerError(thrown));
       }
@@ -125,11 +131,13 @@ export class ModelStore {
     return orders;
   }
 
-  async #planModel(model: FoundModel): Promise<readonly LoadOrder[]> {
+  async #planModel(model: FoundModel, usable: UsableGpus): Promise<readonly LoadOrder[]> {
     if (model.fault !== '') throw new ServerError('ERR_MODEL_LOAD', model.fault);
     const configuration = await readConfigFile(model);
     const { config, source, warnings } = configuration;
-    const lanes = planLanes(model.name, config.instanceGroups, this.#options.defaultLanes);
+    const plan = (gpus: UsableGpus): LanePlan => planLanes(model.name, config.instanceGroups, this.#options.defaultLanes, gpus, source);
+    const lanes = plan(usable);
+    const lanesOnCpu = insistsOnGpus(config.instanceGroups) ? undefined : plan(NO_GPUS);
     for (const text of warnings) this.#log.warn({ model: model.name }, text);
     for (const text of lanes.warnings) this.#log.warn({ model: model.name }, `${source}: ${text}`);
 
@@ -148,10 +156,15 @@ export class ModelStore {
     const { maxQueueSize, maxQueueBytes } = this.#options;
     const queue = { maxQueueSize, maxQueueBytes };
     const folders = model.versions.filter(({ version }) => chosen.includes(version));
-    return folders.map((version) => ({ model, version, configuration, lanes, queue }));
+    return folders.map((version) => ({ model, version, configuration, lanes, lanesOnCpu, queue }));
   }
 
   async #load(order: LoadOrder, position: string): Promise<void> {
+    await this.#turns.take(order.lanes.gpus, () => this.#loadInTurn(order, position));
+  }
+
+  async #loadInTurn(order: LoadOrder, position: string): Promise<void> {
+    if (this.#isClosed) return;
     const model = order.model.name;
     const { version } = order.version;
     const started = performance.now();
@@ -165,10 +178,11 @@ export class ModelStore {
       }
       this.#change(model, version, { state: 'READY', reason: '', loaded });
       const ms = millisecondsSince(started);
-      const { api, lanes, merges, notes } = loaded;
+      const { api, lanes, merges, notes, plan, memory, warning } = loaded;
+      if (warning !== '') this.#log.warn({ model, version }, `${model} version ${version}: ${warning}`);
       for (const note of notes) this.#log.info({ model, version }, `${model} version ${version}: ${note}`);
-      const fields = { model, version, ms, maxBatchSize: api.maxBatchSize, lanes, batching: merges };
-      this.#log.info(fields, `loaded ${model} version ${version} in ${ms} ms`);
+      const fields = { model, version, ms, maxBatchSize: api.maxBatchSize, lanes, batching: merges, gpus: plan.gpus, memory };
+      this.#log.info(fields, `loaded ${model} version ${version} in ${ms} ms, on ${placeOf(plan)}`);
     } catch (thrown) {
       this.#fail(model, version, asServerError(thrown));
     }
@@ -197,6 +211,13 @@ export class ModelStore {
   #publish(): void {
     if (!this.#isClosed) this.#control.publishCatalog([...this.#models.values()].map(catalogModelOf));
   }
+}
+
+/** "the CPU", "GPU 0", "GPUs 0, 1". */
+function placeOf({ groups, gpus }: LanePlan): string {
+  if (gpus.length === 0) return 'the CPU';
+  const indices = [...new Set(groups.flatMap((group) => group.gpus))].sort((a, b) => a - b);
+  return `${indices.length === 1 ? 'GPU' : 'GPUs'} ${indices.join(', ')}`;
 }
 
 /** The message says all there is to know, unless the fault is ours. */

@@ -3,6 +3,7 @@ import { configDataType, DATA_TYPE_NAMES, dataTypeOfConfig, type DataTypeName } 
 import { readDynamicBatching, type DynamicBatching } from './batching-config.js';
 import { configError, shown, type ConfigFault } from './config-fault.js';
 import { ConfigReader, type ConfigFindings } from './config-reader.js';
+import { DEFAULT_CUDA_OPTIONS, readCudaParameter, readGpuOptimization, type CudaOptions } from './cuda-options.js';
 import { DEFAULT_VERSION_POLICY, type VersionPolicy } from './version-policy.js';
 
 export interface ConfigTensor {
@@ -21,6 +22,8 @@ export interface InstanceGroup {
   /** Concurrent runs; 0 = the server's default. */
   readonly count: number;
   readonly kind: InstanceKind;
+  /** Positions in the list of usable GPUs; empty = all of them. */
+  readonly gpus: readonly number[];
 }
 
 export interface ModelConfig {
@@ -39,6 +42,8 @@ export interface ModelConfig {
   readonly batching: DynamicBatching | undefined;
   /** Parameter `latency_goal_ms`: milliseconds that a request without a deadline of its own may take; 0 = none. */
   readonly latencyGoalMs: number;
+  /** For runs on GPUs. */
+  readonly cudaOptions: CudaOptions;
 }
 
 const FORMATS = ['FORMAT_NONE', 'FORMAT_NHWC', 'FORMAT_NCHW'] as const;
@@ -71,6 +76,7 @@ export const EMPTY_CONFIG: ModelConfig = {
   modelFilename: DEFAULT_FILENAME,
   batching: undefined,
   latencyGoalMs: 0,
+  cudaOptions: DEFAULT_CUDA_OPTIONS,
 };
 
 /**
@@ -92,12 +98,8 @@ export function readModelConfig(tree: unknown, source: string): { readonly confi
     versionPolicy: readVersionPolicy(reader.message('version_policy')),
     modelFilename: readFilename(reader),
     batching: batching === undefined ? undefined : readDynamicBatching(batching),
-    latencyGoalMs: readLatencyGoal(reader),
+    ...readParameters(reader),
   };
-  const optimization = reader.message('optimization');
-  optimization?.accept('input_pinned_memory', 'output_pinned_memory');
-  optimization?.ignore('graph', 'priority', 'cuda', 'execution_accelerators', 'gather_kernel_buffer_threshold', 'eager_batching');
-  optimization?.finish();
   reader.ignore('cc_model_filenames', 'metric_tags', 'model_warmup', 'model_operations', 'response_cache', 'runtime');
   reader.ignore('model_metrics');
   reader.finish();
@@ -164,8 +166,10 @@ function readInstanceGroup(group: ConfigReader): InstanceGroup {
     name: group.text('name'),
     count: group.integer('count', 0, MAX_INSTANCES) ?? 0,
     kind: group.choice('kind', KINDS) ?? 'KIND_AUTO',
+    gpus: group.integers('gpus', 0, MAX_INT32) ?? [],
   };
-  group.ignore('gpus', 'profile', 'rate_limiter', 'passive', 'secondary_devices', 'host_policy');
+  if (read.kind === 'KIND_CPU' && read.gpus.length > 0) group.fault('gpus', 'none, because kind is KIND_CPU', 'remove one of the two');
+  group.ignore('profile', 'rate_limiter', 'passive', 'secondary_devices', 'host_policy');
   group.finish();
   return read;
 }
@@ -198,14 +202,20 @@ function readFilename(reader: ConfigReader): string {
 }
 
 /** Parameters are free in Triton: those of other servers and backends are passed over. */
-function readLatencyGoal(reader: ConfigReader): number {
-  let goal = 0;
+function readParameters(reader: ConfigReader): Pick<ModelConfig, 'latencyGoalMs' | 'cudaOptions'> {
+  let latencyGoalMs = 0;
+  const cudaOptions: Record<string, string> = { ...DEFAULT_CUDA_OPTIONS };
   for (const [key, parameter] of reader.map('parameters')) {
-    if (key === LATENCY_GOAL) goal = readMilliseconds(parameter);
-    else parameter.ignore('string_value');
+    if (key === LATENCY_GOAL) latencyGoalMs = readMilliseconds(parameter);
+    else if (!readCudaParameter(key, parameter, cudaOptions)) parameter.ignore('string_value');
     parameter.finish();
   }
-  return goal;
+  const optimization = reader.message('optimization');
+  optimization?.accept('input_pinned_memory', 'output_pinned_memory');
+  optimization?.ignore('graph', 'priority', 'gather_kernel_buffer_threshold', 'eager_batching');
+  if (optimization !== undefined) readGpuOptimization(optimization, cudaOptions);
+  optimization?.finish();
+  return { latencyGoalMs, cudaOptions };
 }
 
 function readMilliseconds(parameter: ConfigReader): number {

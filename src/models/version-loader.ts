@@ -1,6 +1,6 @@
 /** Takes one version from its file to running lanes. */
 import { relative } from 'node:path';
-import type { NativeCreatedVersion, NativeSession, NativeVersionSpec } from '../bridge/control.js';
+import type { NativeCreatedVersion, NativeSession, NativeSessionOptions, NativeVersionSpec } from '../bridge/control.js';
 import { callNative } from '../bridge/native-errors.js';
 import { asServerError, ServerError } from '../errors.js';
 import { completeConfig } from './auto-config.js';
@@ -13,7 +13,7 @@ import { checkSignature, type ApiSignature } from './signature-check.js';
 
 /** The engine's side; the functions of bridge/control.ts. */
 export interface VersionMaker {
-  openSession(modelPath: string, intraOpThreads: number): Promise<NativeSession>;
+  openSession(options: NativeSessionOptions): Promise<NativeSession>;
   createVersion(session: NativeSession, spec: NativeVersionSpec): Promise<NativeCreatedVersion>;
 }
 
@@ -22,6 +22,8 @@ export interface LoadOrder {
   readonly version: FoundVersion;
   readonly configuration: LoadedConfig;
   readonly lanes: LanePlan;
+  /** Instead, where GPUs are there but ONNX Runtime cannot use them and the configuration does not insist; undefined = it does. */
+  readonly lanesOnCpu: LanePlan | undefined;
   /** The server's. */
   readonly queue: QueueBounds;
 }
@@ -30,14 +32,40 @@ export interface LoadOrder {
 export interface LoadedVersion extends NativeCreatedVersion {
   readonly api: ApiSignature;
   readonly configJson: string;
+  /** What it runs on. */
+  readonly plan: LanePlan;
+  /** Why that is not what was planned; empty = it is. */
+  readonly warning: string;
 }
+
+/** The copies of other lanes overlap with the one that runs. Concurrent runs of one CUDA session were seen slower than serial ones. */
+const RUNS_AT_ONCE = 1;
 
 /** Rejects with a `ServerError`, mostly ERR_MODEL_LOAD or ERR_MODEL_CONFIG, whose message holds no path of the server. */
 export async function loadVersion(maker: VersionMaker, order: LoadOrder): Promise<LoadedVersion> {
-  const { model, version, configuration, lanes, queue } = order;
+  const { lanes, lanesOnCpu } = order;
+  try {
+    return await loadWith(maker, order, lanes, '');
+  } catch (thrown) {
+    const { code, message } = asServerError(thrown);
+    if (code !== 'ERR_CUDA_PROVIDER' || lanesOnCpu === undefined) throw thrown;
+    return loadWith(maker, order, lanesOnCpu, `it runs on the CPU, although there are GPUs: ${message}`);
+  }
+}
+
+async function loadWith(maker: VersionMaker, order: LoadOrder, plan: LanePlan, warning: string): Promise<LoadedVersion> {
+  const { model, version, configuration, queue } = order;
   const { config, source } = configuration;
   const path = await modelFile(model, version, config.modelFilename);
-  const session = await openSession(maker, path, model.root);
+  const onGpus = plan.gpus.length > 0;
+  const session = await openSession(maker, model.root, {
+    modelPath: path,
+    intraOpThreads: 0,
+    gpus: plan.gpus,
+    providerOptions: onGpus ? config.cudaOptions : {},
+    buckets: onGpus,
+    runsAtOnce: RUNS_AT_ONCE,
+  });
   try {
     const file = callNative(() => session.signature());
     const complete = completeConfig(config, file);
@@ -46,21 +74,22 @@ export async function loadVersion(maker: VersionMaker, order: LoadOrder): Promis
       modelName: model.name,
       version: version.version,
       ...api,
-      lanes: lanes.lanes,
-      lanesIfFaster: lanes.lanesIfFaster,
+      lanes: plan.lanes,
+      lanesIfFaster: plan.lanesIfFaster,
       batching: planBatching(complete, config.latencyGoalMs, queue),
     });
-    return { ...created, api, configJson: configDocument(model.name, config, complete, lanes, created) };
+    return { ...created, api, configJson: configDocument(model.name, config, complete, plan, created), plan, warning };
   } finally {
     session.close();
   }
 }
 
-async function openSession(maker: VersionMaker, path: string, root: string): Promise<NativeSession> {
+async function openSession(maker: VersionMaker, root: string, options: NativeSessionOptions): Promise<NativeSession> {
+  const { modelPath } = options;
   try {
-    return await maker.openSession(path, 0);
+    return await maker.openSession(options);
   } catch (thrown) {
     const { code, message } = asServerError(thrown);
-    throw new ServerError(code, message.replaceAll(path, relative(root, path)), { cause: thrown });
+    throw new ServerError(code, message.replaceAll(modelPath, relative(root, modelPath)), { cause: thrown });
   }
 }

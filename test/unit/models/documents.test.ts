@@ -5,9 +5,11 @@ import type { NativeSignature } from '../../../src/bridge/control.js';
 import { completeConfig } from '../../../src/models/auto-config.js';
 import { configDocument, metadataDocument, type Running } from '../../../src/models/documents.js';
 import { planLanes } from '../../../src/models/instance-lanes.js';
+import { NO_GPUS } from '../../../src/models/placement.js';
 import { readModelConfig } from '../../../src/models/model-config.js';
 import { parsePbtxt } from '../../../src/models/pbtxt.js';
 import { checkSignature } from '../../../src/models/signature-check.js';
+import { usableGpus } from './usable-gpus.js';
 
 const proto = loadSync(fileURLToPath(new URL('../../../proto/model_config.proto', import.meta.url)), {
   keepCase: true,
@@ -28,14 +30,14 @@ const signature: NativeSignature = {
 };
 
 /** Of a version that the engine gives all it asks for. */
-function documentOf(text: string, running: Partial<Running> = {}): Record<string, unknown> {
-  return documentOfTree(parsePbtxt(text, 'config.pbtxt'), running);
+function documentOf(text: string, running: Partial<Running> = {}, usable = NO_GPUS): Record<string, unknown> {
+  return documentOfTree(parsePbtxt(text, 'config.pbtxt'), running, usable);
 }
 
-function documentOfTree(tree: unknown, running: Partial<Running> = {}): Record<string, unknown> {
+function documentOfTree(tree: unknown, running: Partial<Running> = {}, usable = NO_GPUS): Record<string, unknown> {
   const { config } = readModelConfig(tree, 'config');
   const complete = completeConfig(config, signature);
-  const plan = planLanes('m', config.instanceGroups, 2);
+  const plan = planLanes('m', config.instanceGroups, { cpu: 2, gpu: 2 }, usable, 'config');
   const all = { lanes: plan.lanes, merges: complete.merge !== 'never', ...running };
   return JSON.parse(configDocument('m', config, complete, plan, all)) as Record<string, unknown>;
 }
@@ -114,7 +116,22 @@ describe('the configuration document', () => {
     expect(documentOf('instance_group [ { count: 2 }, { } ]')).toMatchObject({ instance_group: [{ count: 2 }, { count: 2 }] });
   });
 
-  it.each(['max_batch_size: 4 instance_group { count: 3 kind: KIND_GPU } version_policy { latest { num_versions: 2 } }', BATCHING, ''])(
+  it('says which GPUs the model runs on, and with which options', () => {
+    const cuda = 'parameters { key: "gpu_mem_limit" value { string_value: "1000" } }';
+    const document = documentOf(`instance_group { count: 3 gpus: 1 } ${cuda}`, {}, usableGpus(2));
+    expect(document).toMatchObject({
+      instance_group: [{ name: 'm_0', kind: 'KIND_GPU', count: 3, gpus: [1] }],
+      optimization: {
+        execution_accelerators: {
+          gpu_execution_accelerator: [{ name: 'cuda', parameters: { gpu_mem_limit: '1000', cudnn_conv_algo_search: 'HEURISTIC' } }],
+        },
+      },
+    });
+    expect(ModelConfigMessage.deserialize(ModelConfigMessage.serialize(document))).toMatchObject(withoutDefaults(document) as object);
+    expect(documentOfTree(document, {}, usableGpus(2))).toEqual(document);
+  });
+
+  it.each(['max_batch_size: 4 instance_group { count: 3 kind: KIND_AUTO } version_policy { latest { num_versions: 2 } }', BATCHING, ''])(
     'can be read back as a configuration of the same meaning: %s',
     (text) => {
       const first = documentOf(text);
@@ -135,33 +152,6 @@ describe('the metadata document', () => {
       outputs: [{ name: 'y', datatype: 'FP32', shape: [-1] }],
     });
   });
-});
-
-describe('instance groups', () => {
-  it('add up to lanes, and run on the CPU with a warning where they ask for a GPU', () => {
-    const plan = planLanes(
-      'm',
-      [
-        { name: '', count: 3, kind: 'KIND_GPU' },
-        { name: 'g', count: 0, kind: 'KIND_AUTO' },
-      ],
-      2,
-    );
-    expect(plan.lanes).toBe(5);
-    expect(plan.lanesIfFaster).toBe(false);
-    expect(plan.groups).toEqual([
-      { name: 'm_0', kind: 'KIND_CPU', count: 3 },
-      { name: 'g', kind: 'KIND_CPU', count: 2 },
-    ]);
-    expect(plan.warnings).toEqual([expect.stringContaining('instance_group[0].kind: KIND_GPU')]);
-  });
-
-  it.each([[[]], [[{ name: '', count: 0, kind: 'KIND_CPU' as const }]]])(
-    'leave the number of lanes to the engine where they give none',
-    (groups) => {
-      expect(planLanes('m', groups, 2)).toMatchObject({ lanes: 2, lanesIfFaster: true });
-    },
-  );
 });
 
 /** proto3 leaves out what is zero or empty. */

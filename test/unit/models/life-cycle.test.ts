@@ -4,12 +4,14 @@ import type {
   NativeCatalogModel,
   NativeCreatedVersion,
   NativeSession,
+  NativeSessionOptions,
   NativeSignature,
   NativeVersionSpec,
 } from '../../../src/bridge/control.js';
 import { ServerError } from '../../../src/errors.js';
 import { ModelStore, type ModelControl, type ModelLog, type ModelStoreOptions } from '../../../src/models/life-cycle.js';
 import { temporaryFolder } from './temporary-folder.js';
+import { usableGpus } from './usable-gpus.js';
 
 const SIGNATURE: NativeSignature = {
   inputs: [{ name: 'x', dataType: 11, dims: [-1, 2], symbolicDims: ['n', ''] }],
@@ -21,6 +23,9 @@ const SIGNATURE: NativeSignature = {
 class FakeEngine implements ModelControl {
   readonly published: (readonly NativeCatalogModel[])[] = [];
   readonly specs: NativeVersionSpec[] = [];
+  readonly sessions: NativeSessionOptions[] = [];
+  /** ONNX Runtime can use GPUs. */
+  hasProvider = true;
   readonly gates: (() => void)[] = [];
   /** Of the model files, in the order of `gates`, which is not always that of the models: each is first looked for on a real disk. */
   readonly paths: string[] = [];
@@ -33,11 +38,14 @@ class FakeEngine implements ModelControl {
 
   constructor(readonly gated = false) {}
 
-  async openSession(modelPath: string): Promise<NativeSession> {
+  async openSession(options: NativeSessionOptions): Promise<NativeSession> {
+    const { modelPath, gpus } = options;
     this.paths.push(modelPath);
+    this.sessions.push(options);
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#running);
     await new Promise<void>((open) => (this.gated ? this.gates.push(open) : setImmediate(open)));
     this.#running--;
+    if (gpus.length > 0 && !this.hasProvider) throw new ServerError('ERR_CUDA_PROVIDER', 'it is not installed');
     if (modelPath.includes('bad')) throw new ServerError('ERR_MODEL_LOAD', `Load model from ${modelPath} failed: broken`);
     this.openSessions++;
     return { signature: () => SIGNATURE, close: () => void this.openSessions-- };
@@ -47,7 +55,7 @@ class FakeEngine implements ModelControl {
     this.specs.push(spec);
     this.openHandles++;
     const handle = { close: () => void this.openHandles-- };
-    return Promise.resolve({ handle, lanes: spec.lanes, merges: false, notes: [], ...this.created });
+    return Promise.resolve({ handle, lanes: spec.lanes, merges: false, notes: [], memory: [], ...this.created });
   }
 
   publishCatalog(models: readonly NativeCatalogModel[]): void {
@@ -81,7 +89,8 @@ function setUp(files: Readonly<Record<string, string>>, more: Partial<ModelStore
   const options = {
     repositories: [temporaryFolder(files)],
     modelName: '',
-    defaultLanes: 2,
+    defaultLanes: { cpu: 2, gpu: 2 },
+    gpus: () => ({ gpus: [], reason: 'there is no driver' }),
     maxQueueSize: 100,
     maxQueueBytes: 1000,
     parallelLoads: 2,
@@ -174,7 +183,9 @@ describe('loading all models', () => {
       'c/1/model.onnx': '',
       'c/config.pbtxt': 'max_batch_size: -1',
       'd/1/model.onnx': '',
-      'd/config.json': '{"version_policy":{"specific":{"versions":[1,5]}}, "typo": 1, "instance_group":[{"kind":"KIND_GPU"}]}',
+      'd/config.json': '{"version_policy":{"specific":{"versions":[1,5]}}, "typo": 1}',
+      'e/1/model.onnx': '',
+      'e/config.json': '{"instance_group":[{"kind":"KIND_GPU"}]}',
     });
     await store.loadAll();
     expect(engine.catalog).toEqual([
@@ -196,23 +207,68 @@ describe('loading all models', () => {
           [5, false],
         ],
       ],
+      ['e', 0, [[1, false]]],
     ]);
     expect(store.failedModels().map(({ name, readyVersions, reason }) => [name, readyVersions, reason])).toEqual([
       ['a', 1, 'version 2: a/2/model.onnx: no such file or folder'],
       ['bad', 0, 'version 1: Load model from bad/1/model.onnx failed: broken'],
       ['c', 0, expect.stringContaining('config.pbtxt: max_batch_size: found -1')],
       ['d', 1, 'version 5: config.json: version_policy names version 5, which has no folder'],
+      ['e', 0, 'config.json: instance_group[0].kind: KIND_GPU, but no GPU can be used: there is no driver'],
     ]);
     expect(engine.published.at(-1)?.[2]?.versions[0]?.reason).toContain('max_batch_size: found -1');
     expect(lines.filter((line) => !line.startsWith('info'))).toEqual([
       expect.stringMatching(/^error: model c is refused: config\.pbtxt: max_batch_size: found -1, expected .*; fix: /),
       'warn: config.json: typo is not a field of a model configuration and is ignored',
-      expect.stringMatching(/^warn: config\.json: instance_group\[0\]\.kind: KIND_GPU, but/),
       'error: d version 5 failed: config.json: version_policy names version 5, which has no folder',
+      'error: model e is refused: config.json: instance_group[0].kind: KIND_GPU, but no GPU can be used: there is no driver',
       'error: a version 2 failed: a/2/model.onnx: no such file or folder',
       'error: bad version 1 failed: Load model from bad/1/model.onnx failed: broken',
     ]);
-    expect(lines.at(-1)).toBe('info: loading is over: 2 of 6 versions are ready');
+    expect(lines.at(-1)).toBe('info: loading is over: 2 of 7 versions are ready');
+  });
+
+  it('runs models on the GPUs, one load on each at a time, and says so', async () => {
+    const engine = new FakeEngine();
+    const files = {
+      'a/1/model.onnx': '',
+      'b/1/model.onnx': '',
+      'c/1/model.onnx': '',
+      'c/config.json': '{"instance_group":[{"gpus":[1]}]}',
+    };
+    const { store, lines } = setUp(files, { gpus: () => usableGpus(2), parallelLoads: 3 }, engine);
+    await store.loadAll();
+    expect(engine.mostAtOnce).toBe(1);
+    expect(engine.sessions.map(({ gpus, buckets, providerOptions }) => [gpus, buckets, providerOptions])).toEqual([
+      [['GPU-0', 'GPU-1'], true, { cudnn_conv_algo_search: 'HEURISTIC' }],
+      [['GPU-0', 'GPU-1'], true, { cudnn_conv_algo_search: 'HEURISTIC' }],
+      [['GPU-1'], true, { cudnn_conv_algo_search: 'HEURISTIC' }],
+    ]);
+    expect(engine.specs.map(({ lanes, lanesIfFaster }) => [lanes, lanesIfFaster])).toEqual([
+      [4, false],
+      [4, false],
+      [2, false],
+    ]);
+    expect(lines).toContain('info: loaded a version 1 in N ms, on GPUs 0, 1');
+    expect(lines).toContain('info: loaded c version 1 in N ms, on GPU 1');
+    expect(JSON.parse(engine.published.at(-1)?.[2]?.versions[0]?.configJson ?? '')).toMatchObject({
+      instance_group: [{ kind: 'KIND_GPU', count: 2, gpus: [1] }],
+    });
+  });
+
+  it('falls back to the CPU where ONNX Runtime cannot use the GPUs, unless the configuration insists on them', async () => {
+    const engine = new FakeEngine();
+    engine.hasProvider = false;
+    const files = { 'a/1/model.onnx': '', 'b/1/model.onnx': '', 'b/config.json': '{"instance_group":[{"kind":"KIND_GPU"}]}' };
+    const { store, lines } = setUp(files, { gpus: () => usableGpus(1) }, engine);
+    await store.loadAll();
+    expect(lines).toContain('warn: a version 1: it runs on the CPU, although there are GPUs: it is not installed');
+    expect(lines).toContain('info: loaded a version 1 in N ms, on the CPU');
+    expect(engine.specs).toMatchObject([{ modelName: 'a', lanes: 2, lanesIfFaster: true }]);
+    expect(JSON.parse(engine.published.at(-1)?.[0]?.versions[0]?.configJson ?? '')).toMatchObject({
+      instance_group: [{ kind: 'KIND_CPU', gpus: [] }],
+    });
+    expect(store.failedModels()).toMatchObject([{ name: 'b', reason: 'version 1: it is not installed' }]);
   });
 
   it('closes the session of a model that its configuration does not fit', async () => {
@@ -227,7 +283,7 @@ describe('loading all models', () => {
     await store.loadAll();
     expect(lines).toEqual([
       'info: loading m version 1 (1 of 1)',
-      'info: loaded m version 1 in N ms',
+      'info: loaded m version 1 in N ms, on the CPU',
       'info: loading is over: 1 of 1 versions are ready',
     ]);
   });

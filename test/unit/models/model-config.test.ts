@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_CUDA_OPTIONS } from '../../../src/models/cuda-options.js';
 import { DEFAULT_BATCHING } from '../../../src/models/batching-config.js';
 import { EMPTY_CONFIG, readModelConfig } from '../../../src/models/model-config.js';
 import { parsePbtxt } from '../../../src/models/pbtxt.js';
@@ -42,11 +43,12 @@ describe('a model configuration', () => {
         maxBatchSize: 8,
         inputs: [{ name: 'x', dataType: 'FP32', dims: [3, -1], format: 'FORMAT_NCHW' }],
         outputs: [{ name: 'y', dataType: 'BYTES', dims: [1], format: 'FORMAT_NONE' }],
-        instanceGroups: [{ name: '', count: 3, kind: 'KIND_CPU' }],
+        instanceGroups: [{ name: '', count: 3, kind: 'KIND_CPU', gpus: [] }],
         versionPolicy: { kind: 'specific', versions: [1, 3] },
         modelFilename: 'net.onnx',
         batching: { ...DEFAULT_BATCHING, defaultQueuePolicy: { ...DEFAULT_BATCHING.defaultQueuePolicy, maxQueueSize: 5 } },
         latencyGoalMs: 0,
+        cudaOptions: DEFAULT_CUDA_OPTIONS,
       },
       warnings: [],
     });
@@ -72,9 +74,9 @@ describe('a model configuration', () => {
       optimization { graph { level: 1 } input_pinned_memory { enable: true } }
       parameters { key: "k" value { string_value: "v" } }
       model_warmup [ ] response_cache { enable: false }
-      instance_group { gpus: [ 0 ] }`);
+      instance_group { passive: true }`);
     expect(warnings.map((text) => /: (\S+) is ignored/.exec(text)?.[1])).toEqual([
-      'instance_group[0].gpus',
+      'instance_group[0].passive',
       'parameters["k"].string_value',
       'optimization.graph',
     ]);
