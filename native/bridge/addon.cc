@@ -3,6 +3,7 @@
 
 #include "bridge/control.h"
 #include "bridge/environment.h"
+#include "bridge/gpu_queries.h"
 #include "bridge/handles.h"
 #include "bridge/js_sink.h"
 #include "bridge/listener.h"
@@ -29,6 +30,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("ortVersion", Napi::Function::New<OrtVersionText>(env));
   exports.Set("stopEngine", Napi::Function::New<StopEngine>(env));
   exports.Set("exitNow", Napi::Function::New<ExitNow>(env));
+  exports.Set("gpus", Napi::Function::New<Gpus>(env));
+  exports.Set("gpuStates", Napi::Function::New<GpuStates>(env));
   exports.Set("openSession", Napi::Function::New<OpenSession>(env));
   exports.Set("createVersion", Napi::Function::New<CreateVersion>(env));
   exports.Set("publishCatalog", Napi::Function::New<PublishCatalog>(env));

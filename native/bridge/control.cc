@@ -6,8 +6,10 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
+#include "bridge/gpu_queries.h"
 #include "bridge/handles.h"
 #include "bridge/js_values.h"
 #include "bridge/model_load.h"
@@ -69,6 +71,7 @@ Napi::Value StartEngine(const Napi::CallbackInfo& info) {
   engine.max_in_flight_bytes = static_cast<uint64_t>(options.Whole("maxInFlightBytes", 0, kMaxWhole));
   engine.lane_spin.max_ns = options.Whole("laneSpinUs", 0, kMaxSpinUs) * 1000;
   engine.lane_spin.cpus = static_cast<int>(options.Whole("cpus", 1, kMaxCpus));
+  engine.gpu = ReadGpuSettings(options);
   Status status = options.status();
   if (status.ok()) status = ProcessState::Get().Start(engine);
   if (!status.ok()) {
@@ -99,8 +102,20 @@ Napi::Value OpenSession(const Napi::CallbackInfo& info) {
   session::SessionOptions options;
   options.model_path = reader.Text("modelPath");
   options.intra_op_threads = static_cast<int>(reader.Whole("intraOpThreads", 0, kMaxThreads));
-  if (!reader.status().ok()) {
-    ThrowStatus(env, reader.status());
+  const std::vector<std::string> uuids = reader.TextList("gpus");
+  options.cuda.provider_options = reader.TextMap("providerOptions");
+  options.cuda.buckets = reader.Flag("buckets");
+  options.cuda.runs_at_once = static_cast<int>(reader.Whole("runsAtOnce", 1, kMaxThreads));
+  Status status = reader.status();
+  if (status.ok() && !uuids.empty()) {
+    const ProcessGpus* gpus = ProcessState::Get().gpus();
+    Result<std::vector<std::shared_ptr<device::Gpu>>> picked = gpus->Pick(uuids);
+    status = picked.status();
+    if (picked.ok()) options.gpus = std::move(picked).value();
+    options.cuda.pinned = gpus->pinned();
+  }
+  if (!status.ok()) {
+    ThrowStatus(env, status);
     return env.Undefined();
   }
   return LoadSession(env, engine, std::move(options));

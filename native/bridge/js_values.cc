@@ -115,6 +115,40 @@ std::vector<int64_t> ObjectReader::WholeList(const char* name, int64_t min, int6
   return list;
 }
 
+std::vector<std::string> ObjectReader::TextList(const char* name) {
+  std::vector<std::string> list;
+  const Napi::Value value = Raw(name);
+  if (!status_.ok()) return list;
+  if (!value.IsArray()) {
+    Complain(name, "an array");
+    return list;
+  }
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array.Get(i);
+    if (!item.IsString()) {
+      Complain((std::string(name) + "[" + std::to_string(i) + "]").c_str(), "a string");
+      break;
+    }
+    list.push_back(item.As<Napi::String>().Utf8Value());
+  }
+  return list;
+}
+
+std::map<std::string, std::string> ObjectReader::TextMap(const char* name) {
+  std::map<std::string, std::string> map;
+  ObjectReader nested = Nested(name);
+  if (nested.status().ok()) {
+    const Napi::Array keys = nested.object_.GetPropertyNames();
+    for (uint32_t i = 0; i < keys.Length() && nested.status().ok(); ++i) {
+      const std::string key = keys.Get(i).ToString().Utf8Value();
+      map[key] = nested.Text(key.c_str());
+    }
+  }
+  Adopt(nested);
+  return map;
+}
+
 ObjectReader ObjectReader::Nested(const char* name) {
   const Napi::Value value = Raw(name);
   ObjectReader nested(value, path_ + "." + name);

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ class ObjectReader {
   double Decimal(const char* name, double min, double max);
   bool Flag(const char* name);
   std::vector<int64_t> WholeList(const char* name, int64_t min, int64_t max);
+  std::vector<std::string> TextList(const char* name);
+  // The own properties of a plain object, all of them texts.
+  std::map<std::string, std::string> TextMap(const char* name);
   // A field that is a plain object itself. Its complaint must be adopted.
   ObjectReader Nested(const char* name);
   // Element objects of an array field.

@@ -1,7 +1,9 @@
 #include "bridge/model_load.h"
 
 #include <utility>
+#include <vector>
 
+#include "bridge/gpu_queries.h"
 #include "bridge/handles.h"
 #include "bridge/loader_thread.h"
 
@@ -38,6 +40,7 @@ class VersionJob : public LoaderJob {
     Result<std::shared_ptr<serving::ModelVersion>> created =
         serving::ModelVersion::Create(std::move(session_), std::move(spec_), &report_);
     if (!created.ok()) return created.status();
+    memory_ = created.value()->pipeline().session().memory_use();
     version_ = engine_->reaper().Adopt(std::move(created).value());
     return Status::Ok();
   }
@@ -52,6 +55,7 @@ class VersionJob : public LoaderJob {
     created.Set("lanes", Napi::Number::New(env, report_.lanes));
     created.Set("merges", Napi::Boolean::New(env, report_.merges));
     created.Set("notes", notes);
+    created.Set("memory", MemoryList(env, memory_));
     return created;
   }
 
@@ -60,6 +64,7 @@ class VersionJob : public LoaderJob {
   std::shared_ptr<session::Session> session_;
   serving::VersionSpec spec_;
   serving::VersionReport report_;
+  std::vector<session::MemoryUse> memory_;
   std::shared_ptr<serving::ModelVersion> version_;
 };
 

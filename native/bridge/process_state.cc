@@ -21,6 +21,7 @@ Status ProcessState::Start(const EngineOptions& options) {
   ort.library_path = options.ort_library;
   ort.intra_op_threads = options.intra_op_threads;
   PENSTOCK_RETURN_IF_ERROR(session::StartOrt(ort));
+  if (gpus() == nullptr) gpus_.store(new ProcessGpus(options.gpu), std::memory_order_release);
   limits_.max_tensor_bytes = options.max_request_bytes;
   lane_spin_ = options.lane_spin;
   serving::AdmissionLimits admission;

@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "bridge/open_ports.h"
+#include "bridge/process_gpus.h"
 #include "codec/limits.h"
 #include "pipeline/spinner.h"
 #include "serving/engine.h"
@@ -24,6 +25,7 @@ struct EngineOptions {
   uint64_t max_in_flight_requests = 0;
   uint64_t max_in_flight_bytes = 0;
   pipeline::SpinOptions lane_spin;
+  GpuSettings gpu;
 };
 
 // Bytes handed to JavaScript and not given back yet, in every environment.
@@ -45,7 +47,8 @@ class ProcessState {
  public:
   static ProcessState& Get();
 
-  // [main thread] Loads ONNX Runtime and creates the engine. kInternal when it is running already.
+  // [main thread, blocks for seconds where there are GPUs] Loads ONNX Runtime, finds the GPUs and creates the engine. kInternal when it is
+  // running already.
   Status Start(const EngineOptions& options);
 
   // [main thread, blocks] Ends all work, joins every lane and waits for model loads in progress, at most `wait_ms` in all. False when a
@@ -55,6 +58,8 @@ class ProcessState {
 
   // Null before Start.
   serving::Engine* engine() const { return engine_.load(std::memory_order_acquire); }
+  // Null before Start.
+  const ProcessGpus* gpus() const { return gpus_.load(std::memory_order_acquire); }
   // [any thread] Engine::CheckServed; kServerExiting before Start.
   Status CheckServed(const std::string& model, const std::string& version) const;
   const codec::CodecLimits& limits() const { return limits_; }
@@ -73,6 +78,7 @@ class ProcessState {
  private:
   std::mutex start_mutex_;
   std::atomic<serving::Engine*> engine_{nullptr};
+  std::atomic<const ProcessGpus*> gpus_{nullptr};
   codec::CodecLimits limits_;
   pipeline::SpinOptions lane_spin_;
   mutable std::mutex health_mutex_;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/data_type.h"
+#include "bridge/gpu_queries.h"
 #include "bridge/js_values.h"
 #include "bridge/process_state.h"
 #include "memory/block.h"
@@ -82,6 +83,9 @@ Napi::Object StatisticsObject(Napi::Env env, const serving::ModelVersion& versio
   object.Set("lanes", JsNumber(env, static_cast<uint64_t>(version.spec().pipeline.batching.lanes)));
   object.Set("laneBusyNs", JsNumber(env, counters.lane_busy_ns));
   object.Set("queueLength", JsNumber(env, version.pipeline().queue_length()));
+  object.Set("gpus", TextList(env, version.pipeline().session().gpus()));
+  object.Set("memory", MemoryList(env, version.pipeline().session().memory_use()));
+  object.Set("batchLimit", JsNumber(env, static_cast<uint64_t>(version.pipeline().batch_limit())));
   return object;
 }
 
@@ -189,6 +193,8 @@ Napi::Value Gauges(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const serving::Engine* engine = ProcessState::Get().engine();
   RangeCounters& ranges = ProcessState::Get().ranges();
+  const ProcessGpus* gpus = ProcessState::Get().gpus();
+  const memory::PinnedUse pinned = gpus == nullptr ? memory::PinnedUse{} : gpus->pinned_use();
   Napi::Object object = Napi::Object::New(env);
   object.Set("inFlightRequests", JsNumber(env, engine == nullptr ? 0 : engine->admission().requests()));
   object.Set("inFlightBytes", JsNumber(env, engine == nullptr ? 0 : engine->admission().bytes()));
@@ -196,6 +202,10 @@ Napi::Value Gauges(const Napi::CallbackInfo& info) {
   object.Set("blocks", JsNumber(env, memory::BlockPool::Process().live_blocks()));
   object.Set("ranges", JsNumber(env, ranges.ranges.load()));
   object.Set("rangeBytes", JsNumber(env, ranges.bytes.load()));
+  object.Set("pinnedPoolBytes", JsNumber(env, pinned.limit_bytes));
+  object.Set("pinnedUsedBytes", JsNumber(env, pinned.live_bytes));
+  object.Set("pinnedFallbackBlocks", JsNumber(env, pinned.fallback_blocks));
+  object.Set("pinnedFallbackBytes", JsNumber(env, pinned.fallback_bytes));
   return object;
 }
 

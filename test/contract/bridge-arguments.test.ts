@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addon, type NativeCompletion, type NativeSession, type NativeSink, type NativeVersion } from '../../src/bridge/addon.js';
-import { batchingOf, catalogModel, openFixture, startEngine, TestSink } from '../support/engine.js';
+import { batchingOf, catalogModel, NO_GPU, onCpu, openFixture, startEngine, TestSink } from '../support/engine.js';
 
 /* Types are left behind on purpose: this is what the addon meets when a caller of it has a bug. */
 type Loose = Record<string, (...values: unknown[]) => unknown>;
@@ -19,7 +19,7 @@ const spec = {
   batching: batchingOf(),
 };
 const limits = { maxRequestBytes: 1, maxInFlightRequests: 0, maxInFlightBytes: 0 };
-const engineOptions = { ortLibrary: 'none.so', intraOpThreads: 1, ...limits, laneSpinUs: 0, cpus: 1 };
+const engineOptions = { ortLibrary: 'none.so', intraOpThreads: 1, ...limits, laneSpinUs: 0, cpus: 1, gpu: NO_GPU };
 const listenOptions = { name: 'http', host: '127.0.0.1', port: 0, maxConnections: 1 };
 const row = { version: 1, handle: null, reason: '', metadataJson: '{}', configJson: '{}' };
 const model = { name: 'm', defaultVersion: 0, metadataJson: '{}', versions: [row] };
@@ -91,6 +91,16 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
     `startEngine.laneSpinUs: expected ${WHOLE} 0 to 10000`,
   ],
   ['startEngine without a CPU', () => native['startEngine']?.({ ...engineOptions, cpus: 0 }), `startEngine.cpus: expected ${WHOLE} 1`],
+  [
+    'startEngine with a wrong word about GPUs',
+    () => native['startEngine']?.({ ...engineOptions, gpu: { ...NO_GPU, allowed: 'off' } }),
+    'startEngine.gpu.allowed: expected true or false',
+  ],
+  [
+    'startEngine with a probe of nothing',
+    () => native['startEngine']?.({ ...engineOptions, gpu: { ...NO_GPU, probeBytes: 0 } }),
+    `startEngine.gpu.probeBytes: expected ${WHOLE} 1`,
+  ],
   ['startEngine twice', () => native['startEngine']?.(engineOptions), 'the engine of this process was started before'],
   ['openSession of nothing', () => native['openSession']?.(), 'openSession: expected an object'],
   ['openSession of null', () => native['openSession']?.(null), 'openSession: expected an object'],
@@ -99,6 +109,12 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
     'openSession with a negative count',
     () => native['openSession']?.({ modelPath: 'x', intraOpThreads: -1 }),
     `openSession.intraOpThreads: expected ${WHOLE} 0`,
+  ],
+  ['openSession on a GPU by number', () => native['openSession']?.({ ...onCpu('x'), gpus: [0] }), 'openSession.gpus[0]: expected a string'],
+  [
+    'openSession with an option that is no text',
+    () => native['openSession']?.({ ...onCpu('x'), providerOptions: { use_tf32: 1 } }),
+    'openSession.providerOptions.use_tf32: expected a string',
   ],
   ['createVersion of nothing', () => native['createVersion']?.(), 'expected a session handle'],
   ['createVersion of a plain object', () => native['createVersion']?.({}, spec), 'expected a session handle'],
@@ -277,6 +293,19 @@ const GETTERS: readonly (readonly [string, () => unknown])[] = [
   ['the chunks of a request', () => withChunks(withGetter(1, boom))],
   ['an engine option', () => native['startEngine']?.(Object.defineProperty({ ...engineOptions }, 'maxInFlightBytes', { get: boom }))],
   ['a session option', () => native['openSession']?.(Object.defineProperty({}, 'modelPath', { get: boom }))],
+  [
+    'an option of a provider',
+    () =>
+      native['openSession']?.({
+        ...onCpu('x'),
+        providerOptions: {
+          get use_tf32() {
+            return boom();
+          },
+        },
+      }),
+  ],
+  ['the GPUs of a session', () => native['openSession']?.({ ...onCpu('x'), gpus: withGetter(0, boom) })],
   ['a version option', () => createVersion(Object.defineProperty({}, 'lanes', { get: boom, enumerable: true }))],
   ['a batching option', () => createBatching(Object.defineProperty({}, 'preserveOrdering', { get: boom, enumerable: true }))],
   ['the inputs of a version', () => createVersion({ inputs: withGetter(1, boom) })],

@@ -102,6 +102,7 @@ describe('the compiled addon', () => {
       ['NativeTensorSpec', signature.inputs[0]],
       ['NativeGauges', addon.gauges()],
       ['NativeStatistics', statistics],
+      ['NativeGpuReport', addon.gpus()],
       ['NativeDuration', statistics?.success],
       ['NativeLatencies', statistics?.latencies.http],
       ['NativeHistogram', statistics?.latencies.http.queueSeconds],

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addon } from '../../src/bridge/addon.js';
 import { batchingModels, busyInputs } from '../support/busy-model.js';
-import { batchingOf, catalogModel, startEngine, TestSink, type TestCompletion } from '../support/engine.js';
+import { batchingOf, catalogModel, onCpu, startEngine, TestSink, type TestCompletion } from '../support/engine.js';
 import { answerOf } from '../support/protocols.js';
 import { binaryRequest, type BinaryMessage } from '../support/tensors.js';
 
@@ -14,7 +14,7 @@ const row = (value: number, turns = 0n): BinaryMessage => binaryRequest(busyInpu
 
 beforeAll(async () => {
   startEngine();
-  const session = await addon.openSession({ modelPath: join(batchingModels, 'busy/1/model.onnx'), intraOpThreads: 0 });
+  const session = await addon.openSession(onCpu(join(batchingModels, 'busy/1/model.onnx')));
   const { inputs, outputs } = session.signature();
   const tensors = { inputs, outputs, maxBatchSize: 64, batching: batchingOf({ merge: 'always' }) };
   const { handle } = await addon.createVersion(session, { modelName: 'busy', version: 1, lanes: 1, lanesIfFaster: false, ...tensors });

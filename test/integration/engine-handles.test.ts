@@ -10,6 +10,7 @@ import {
   createFixture,
   ENDLESS,
   laneThreads,
+  onCpu,
   openFixture,
   serveFixtures,
   slowMessage,
@@ -164,8 +165,8 @@ describe('failures', () => {
   });
 
   it('of the control plane come as ServerError', async () => {
-    await expect(openSession('/nowhere/model.onnx', 0)).rejects.toMatchObject({ name: 'ServerError', code: 'ERR_MODEL_LOAD' });
-    const session = await openSession('test/fixtures/models/identity_fp32/1/model.onnx', 0);
+    await expect(openSession(onCpu('/nowhere/model.onnx'))).rejects.toMatchObject({ name: 'ServerError', code: 'ERR_MODEL_LOAD' });
+    const session = await openSession(onCpu('test/fixtures/models/identity_fp32/1/model.onnx'));
     await expect(createVersion(session, spec)).rejects.toMatchObject({ name: 'ServerError', code: 'ERR_MODEL_CONFIG' });
     session.close();
     await expect(createVersion(session, spec)).rejects.toMatchObject({ name: 'ServerError', code: 'ERR_CLOSED' });

@@ -11,7 +11,9 @@ import {
   type NativeCatalogModel,
   type NativeCompletion,
   type NativeEngineOptions,
+  type NativeGpuOptions,
   type NativeSession,
+  type NativeSessionOptions,
   type NativeSink,
   type NativeVersion,
   type NativeVersionSpec,
@@ -21,13 +23,29 @@ import { fixtureModels } from './server-process.js';
 import { slowInputs } from './slow-model.js';
 import { binaryRequest, type BinaryMessage, type TestTensor } from './tensors.js';
 
+/** No driver is opened. */
+export const NO_GPU: NativeGpuOptions = {
+  allowed: false,
+  visibleDevices: '',
+  minComputeCapability: 7.5,
+  pinnedPoolBytes: 0,
+  monitorIntervalMs: 1000,
+  probeIntervalMs: 0,
+  probeBytes: 4096,
+  watchdogMs: 0,
+};
+
 export function startEngine(options: Partial<NativeEngineOptions> = {}): void {
-  const defaults = { intraOpThreads: 1, maxRequestBytes: 256 << 20, maxInFlightRequests: 0, maxInFlightBytes: 0, laneSpinUs: 0, cpus: 2 };
-  addon.startEngine({ ortLibrary: findOrtLibrary(''), ...defaults, ...options });
+  const limits = { maxRequestBytes: 256 << 20, maxInFlightRequests: 0, maxInFlightBytes: 0 };
+  addon.startEngine({ ortLibrary: findOrtLibrary(''), intraOpThreads: 1, ...limits, laneSpinUs: 0, cpus: 2, gpu: NO_GPU, ...options });
+}
+
+export function onCpu(modelPath: string): NativeSessionOptions {
+  return { modelPath, intraOpThreads: 0, gpus: [], providerOptions: {}, buckets: false, runsAtOnce: 1 };
 }
 
 export function openFixture(name: string): Promise<NativeSession> {
-  return addon.openSession({ modelPath: join(fixtureModels, name, '1', 'model.onnx'), intraOpThreads: 0 });
+  return addon.openSession(onCpu(join(fixtureModels, name, '1', 'model.onnx')));
 }
 
 /** Requests run alone and wait without bounds; all of it can be replaced. */

@@ -43,6 +43,17 @@ const MODELS = {
   },
 };
 
+const NO_GPU = {
+  allowed: false,
+  visibleDevices: '',
+  minComputeCapability: 7.5,
+  pinnedPoolBytes: 0,
+  monitorIntervalMs: 1000,
+  probeIntervalMs: 0,
+  probeBytes: 4096,
+  watchdogMs: 0,
+};
+
 export function startEngine() {
   addon.startEngine({
     ortLibrary: at(`node_modules/onnxruntime-node/bin/napi-v6/${process.platform}/${process.arch}/libonnxruntime.so.1`),
@@ -52,14 +63,17 @@ export function startEngine() {
     maxInFlightBytes: 0,
     laneSpinUs: 0,
     cpus: 2,
+    gpu: NO_GPU,
   });
 }
+
+export const onCpu = (modelPath) => ({ modelPath, intraOpThreads: 0, gpus: [], providerOptions: {}, buckets: false, runsAtOnce: 1 });
 
 export const modelPath = (name) => at(`test/fixtures/models/${name}/1/model.onnx`);
 
 /** A version of a fixture model with `lanes` threads; its session lives as long as it does. */
 export async function createVersion(name, lanes = 1) {
-  const session = await addon.openSession({ modelPath: modelPath(name), intraOpThreads: 0 });
+  const session = await addon.openSession(onCpu(modelPath(name)));
   const spec = { modelName: name, version: 1, lanes, lanesIfFaster: false, batching: ALONE, ...MODELS[name] };
   const { handle } = await addon.createVersion(session, spec);
   session.close();

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addon, expect, startEngine } from './engine.mjs';
+import { addon, expect, onCpu, startEngine } from './engine.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'penstock-load-'));
 const pipe = join(folder, 'model.onnx');
@@ -44,7 +44,7 @@ const WAYS = {
 
 const how = process.argv[2];
 if (how !== 'the load ends after its worker') {
-  addon.openSession({ modelPath: pipe, intraOpThreads: 0 }).catch(() => {});
+  addon.openSession(onCpu(pipe)).catch(() => {});
   await sleep(50);
 }
 await WAYS[how]();
