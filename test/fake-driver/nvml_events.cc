@@ -17,16 +17,27 @@ namespace {
 constexpr auto kPoll = std::chrono::milliseconds(2);
 constexpr unsigned kNoInstance = 0xFFFFFFFF;
 
+using Counts = std::map<std::pair<int, uint64_t>, size_t>;  // how often each XID of each GPU
+
 struct EventSet {
   std::mutex mutex;
-  std::set<int> gpus;                                       // registered for XIDs. Guarded by mutex.
-  std::map<std::pair<int, uint64_t>, size_t> delivered;     // how often each XID of each GPU was. Guarded by mutex.
+  std::set<int> gpus;  // registered for XIDs. Guarded by mutex.
+  Counts delivered;    // guarded by mutex
 };
 
 struct State {
   std::mutex mutex;
   std::unordered_map<NvmlEventSet, std::shared_ptr<EventSet>> sets;  // guarded by mutex
   uintptr_t next = 0x1000;                                           // guarded by mutex. Handles are never used twice.
+  // What any set has delivered since the reset `resets`: a set that is made later does not deliver what has passed. Guarded by mutex.
+  Counts passed;
+  uint64_t resets = 0;
+
+  Counts* Passed() {  // mutex is held
+    if (resets != ResetCount()) passed.clear();
+    resets = ResetCount();
+    return &passed;
+  }
 };
 
 State& TheState() {
@@ -48,7 +59,12 @@ int Next(EventSet* set, NvmlEventData* data) {
   for (const Xid& each : script.xids) {
     const std::pair<int, uint64_t> key{each.gpu, each.code};
     if (set->gpus.count(each.gpu) == 0 || ++seen[key] <= set->delivered[key]) continue;
-    ++set->delivered[key];
+    const size_t count = ++set->delivered[key];
+    {
+      std::lock_guard<std::mutex> state_lock(TheState().mutex);
+      size_t& passed = (*TheState().Passed())[key];
+      passed = std::max(passed, count);
+    }
     *data = {HandleOf(each.gpu, -1), kNvmlEventXid, each.code, kNoInstance, kNoInstance};
     return kNvmlSuccess;
   }
@@ -65,7 +81,9 @@ FAKE_EXPORT int nvmlEventSetCreate(NvmlEventSet* set) {
   State& state = TheState();
   std::lock_guard<std::mutex> lock(state.mutex);
   *set = reinterpret_cast<NvmlEventSet>(state.next += 16);
-  state.sets.emplace(*set, std::make_shared<EventSet>());
+  const auto made = std::make_shared<EventSet>();
+  made->delivered = *state.Passed();
+  state.sets.emplace(*set, made);
   return 0;
 }
 
