@@ -167,9 +167,7 @@ class GpuMonitor::State::Watcher {
   void CountXid(const NvmlEventData& event) {
     state_->Publish([&](MonitorSnapshot* snapshot) {
       for (size_t i = 0; i < gpus_.size(); ++i) {
-        const bool of_neighbour = event.gpu_instance != kNvmlEveryInstance && gpus_[i].instance != kNvmlEveryInstance &&
-                                  event.gpu_instance != gpus_[i].instance;
-        if (gpus_[i].board == nullptr || gpus_[i].board != event.device || of_neighbour) continue;
+        if (!Concerns(event, gpus_[i])) continue;
         snapshot->gpus[i].last_xid = static_cast<int64_t>(event.data);
         ++snapshot->gpus[i].xid_count;
       }

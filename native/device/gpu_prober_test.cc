@@ -137,7 +137,10 @@ TEST(GpuProber, ShowsAProbeThatHangsWithoutWaitingForIt) {
     before = Clock::now();
   }
   EXPECT_LT(Clock::now() - before, std::chrono::milliseconds(1900));
-  fake.Say("gpus 2");
+  fake.Say("gpus 2");  // the thread that was left behind ends, and gives back what it had
+  const auto until = Clock::now() + std::chrono::seconds(10);
+  while (fake.Calls("cuStreamDestroy_v2") == 0 && Clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(fake.Calls("cuStreamDestroy_v2"), 1u);
 }
 
 TEST(GpuProber, EndsAtOnceInTheMiddleOfAnInterval) {

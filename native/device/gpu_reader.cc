@@ -79,6 +79,11 @@ int FindNvmlGpu(const Nvml& nvml, const GpuInfo& info, NvmlGpu* gpu) {
   return code;
 }
 
+bool Concerns(const NvmlEventData& event, const NvmlGpu& gpu) {
+  const bool of_one = event.gpu_instance != kNvmlEveryInstance && gpu.instance != kNvmlEveryInstance;
+  return gpu.board != nullptr && gpu.board == event.device && (!of_one || event.gpu_instance == gpu.instance);
+}
+
 int ReadGpu(const Nvml& nvml, const NvmlGpu& gpu, GpuReadings* readings) {
   Reader reader(nvml);
   const NvmlFunctions& functions = reader.functions();

@@ -17,6 +17,9 @@ struct NvmlGpu {
 // [may block for seconds] By UUID. Returns NVML's code.
 int FindNvmlGpu(const Nvml& nvml, const GpuInfo& info, NvmlGpu* gpu);
 
+// Is this GPU the one that the event is about? An event of one GPU instance is about none of its neighbours on the same board.
+bool Concerns(const NvmlEventData& event, const NvmlGpu& gpu);
+
 // [may block for seconds] Overwrites every reading of `gpu` except the XIDs and `revoked`. Returns NVML's code of the memory reading, which
 // every device gives to everybody: the one that tells a sick device from a small permission.
 int ReadGpu(const Nvml& nvml, const NvmlGpu& gpu, GpuReadings* readings);
