@@ -12,7 +12,8 @@ namespace penstock::session {
 
 // Makes sessions of `session_options` run on `gpu`. The provider takes its stream itself (a stream of ours would be one for all lanes) and
 // picks convolutions by cuDNN's heuristic unless `provider_options` say otherwise: its own choice tries every one out for each new shape.
-// Errors: kCudaProvider where the provider cannot be used, with what to do; kModelConfig naming an option that it refuses; kGpuFault, kGpuLost.
+// Errors: kCudaProvider where the provider cannot be used, with what to do; kModelConfig naming an option that it refuses; kGpuFault,
+// kGpuLost.
 Status AppendCudaProvider(const OrtRuntime& runtime, const device::Gpu& gpu, const std::map<std::string, std::string>& provider_options,
                           OrtSessionOptions* session_options);
 

@@ -121,21 +121,26 @@ TEST_F(CudaSessionTest, PadsBatchesToPowersOfTwoUnlessToldNotTo) {
 }
 
 TEST_F(CudaSessionTest, LetsAsManyRunsGoOnAsThereArePermits) {
-  ort_.Say("ort delay RunWithBinding 60ms");
   for (const int permits : {1, 2}) {
+    ort_.Say("ort delay RunWithBinding 400ms times 1");
     SessionOptions options = Options("scalar");
     options.cuda.runs_at_once = permits;
     const std::shared_ptr<Session> session = MustOpen(options);
-    const auto start = std::chrono::steady_clock::now();
+    std::atomic<int> ended{0};
     const auto lane = [&] {
       std::vector<Tensor> results;
       EXPECT_TRUE(Run(*session, {Floats({}, {1})}, &results).ok());
+      ++ended;
     };
-    std::thread other(lane);
-    lane();
-    other.join();
-    const bool one_after_the_other = std::chrono::steady_clock::now() - start >= milliseconds(120);
-    EXPECT_EQ(one_after_the_other, permits == 1);
+    std::thread slow(lane);
+    while (ort_.Calls("RunWithBinding") == 0) std::this_thread::sleep_for(milliseconds(1));
+    std::thread quick(lane);
+    std::this_thread::sleep_for(milliseconds(100));
+    EXPECT_EQ(ort_.Calls("RunWithBinding"), static_cast<uint64_t>(permits));
+    EXPECT_EQ(ended, permits - 1);
+    slow.join();
+    quick.join();
+    EXPECT_EQ(ort_.Calls("RunWithBinding"), 2u);
   }
 }
 
@@ -156,7 +161,7 @@ TEST_F(CudaSessionTest, ServesTwoLanesOfOnePermit) {
 }
 
 TEST_F(CudaSessionTest, StopsALaneThatWaitsForThePermit) {
-  ort_.Say("ort delay RunWithBinding 300ms times 1");
+  ort_.Say("ort delay RunWithBinding 800ms times 1");
   const std::shared_ptr<Session> session = OpenOnGpu("scalar");
   std::thread holder([&] {
     std::vector<Tensor> results;
@@ -171,7 +176,7 @@ TEST_F(CudaSessionTest, StopsALaneThatWaitsForThePermit) {
     control->Terminate();
   });
   EXPECT_EQ(session->Run({Floats({}, {1})}, {0}, *control, &results).code(), StatusCode::kRequestCancelled);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(200));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(600));
   stopper.join();
   holder.join();
   EXPECT_EQ(ort_.Calls("RunWithBinding"), 1u);
@@ -226,8 +231,8 @@ TEST_F(CudaSessionTest, BelievesTheDriverAndNotTheText) {
   const Status status = Run(*session, {Floats({}, {1})}, &results);
   EXPECT_EQ(status.code(), StatusCode::kModelRun);
   EXPECT_EQ(status.message(),
-            "the model failed: Non-zero status code returned while running Add node. Name:'add' Status Message: CUDA failure 700: an illegal "
-            "memory access was encountered");
+            "the model failed: Non-zero status code returned while running Add node. Name:'add' Status Message: CUDA failure 700: an "
+            "illegal memory access was encountered");
   EXPECT_TRUE(Run(*session, {Floats({}, {1})}, &results).ok());
 }
 

@@ -31,9 +31,9 @@ Result<OrtHandle<OrtSessionOptions>> NewSessionOptions(const OrtRuntime& runtime
   return session_options;
 }
 
-Status TakeLoadStatus(const OrtRuntime& runtime, const SessionOptions& options, OrtStatus* status, StatusCode code) {
+Status TakeLoadStatus(const OrtRuntime& runtime, const SessionOptions& options, OrtStatus* status) {
   const std::string file = std::filesystem::path(options.model_path).filename().string();
-  return TakeOrtStatus(runtime.functions, status, code, "cannot load " + file + ": ", options.model_path);
+  return TakeOrtStatus(runtime.functions, status, StatusCode::kModelLoad, "cannot load " + file + ": ", options.model_path);
 }
 
 }  // namespace penstock::session

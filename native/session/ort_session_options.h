@@ -12,6 +12,6 @@ namespace penstock::session {
 Result<OrtHandle<OrtSessionOptions>> NewSessionOptions(const OrtRuntime& runtime, const SessionOptions& options);
 
 // Takes ownership of `status`. OK for null; otherwise "cannot load <file>: <ONNX Runtime's reason>".
-Status TakeLoadStatus(const OrtRuntime& runtime, const SessionOptions& options, OrtStatus* status, StatusCode code = StatusCode::kModelLoad);
+Status TakeLoadStatus(const OrtRuntime& runtime, const SessionOptions& options, OrtStatus* status);
 
 }  // namespace penstock::session

@@ -11,9 +11,10 @@ namespace penstock::session {
 // Longest text that is kept of ONNX Runtime's message, in bytes.
 constexpr size_t kOrtMessageLimit = 512;
 
-// One line of what helps a reader of ONNX Runtime's message: without positions in its source, stack traces and control characters, and
-// with bare file names instead of paths, and without host name and source text that follow a failure of CUDA. Paths are `model_path` (empty where there is none) and what lies under the same top folder; other
-// texts with slashes are names that models give their nodes. Cut at kOrtMessageLimit, never inside a UTF-8 sequence.
+// One line of what helps a reader of ONNX Runtime's message: without positions in its source, stack traces and control characters, with
+// bare file names instead of paths, and without the host name and source text that follow a failure of CUDA. Paths are `model_path` (empty
+// where there is none) and what lies under the same top folder; other texts with slashes are names that models give their nodes. Cut at
+// kOrtMessageLimit, never inside a UTF-8 sequence.
 std::string CleanOrtMessage(std::string message, const std::string& model_path);
 
 // Whether a failed run says that memory ran out. ONNX Runtime gives such failures its general codes, so its text has to tell.

@@ -51,8 +51,9 @@ inline std::string ModelBytes(const std::string& graph, const std::string& more 
          Field(8, Field(1, std::string()) + Field(2, uint64_t{19})) + more;
 }
 
-// StartOrt with the real library behind the stand-in for its CUDA provider, because one process can start one library only. Unseen by the leak checker: the environment lives until the process ends, and the library itself loses 14 bytes while it reads
-// the processor's features. Everything made later is checked, objects of the library included.
+// StartOrt with the real library behind the stand-in for its CUDA provider: a process can start one library only. Unseen by the leak
+// checker: the environment lives until the process ends, and the library itself loses 14 bytes while it reads the processor's features.
+// Everything made later is checked, objects of the library included.
 inline Status StartOrtForTests(int threads = 1) {
 #if defined(__SANITIZE_ADDRESS__)
   const __lsan::ScopedDisabler disabler;

@@ -1,7 +1,6 @@
 // libonnxruntime.so.1 of tests: the real library, with a CUDA provider that needs no GPU. See README.md.
 #include <dlfcn.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -14,7 +13,7 @@
 
 #include "base/checked_math.h"
 #include "base/data_type.h"
-#include "device/cuda_api.h"
+#include "gpu_memory.h"
 #include "ort_script.h"
 #include "session/ort_api.h"
 #include "session/ort_tensor.h"
@@ -46,11 +45,6 @@ const std::set<std::string> kKnownOptions = {
     "enable_cuda_graph", "cudnn_conv1d_pad_to_nc1d", "tunable_op_enable", "tunable_op_tuning_enable", "tunable_op_max_tuning_duration_ms",
     "enable_skip_layer_norm_strict_mode", "prefer_nhwc", "use_ep_level_unified_stream", "use_tf32", "fuse_conv_bias", "sdpa_kernel"};
 
-[[noreturn]] void Die(const char* why) {
-  std::fprintf(stderr, "fake ONNX Runtime: %s\n", why != nullptr ? why : "unknown");
-  std::abort();
-}
-
 struct Real {
   const OrtEntry* entry = nullptr;
   OrtFunctions ort;
@@ -77,46 +71,6 @@ const Real& TheReal() {
 }
 
 OrtStatus* Failure(const std::string& text, int code = kOrtFail) { return TheReal().create_status(code, text.c_str()); }
-
-// Memory of the fake driver that the process has loaded, given back with the object. Without a driver there is none, nor any accounting.
-class DeviceMemory {
- public:
-  // Null when the device has no room.
-  static std::shared_ptr<DeviceMemory> Take(int ordinal, uint64_t bytes) {
-    std::shared_ptr<DeviceMemory> memory(new DeviceMemory);
-    void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
-    if (driver == nullptr || bytes == 0) return memory;
-    const auto get = Function<int(device::CudaDevice*, int)>(driver, "cuDeviceGet");
-    const auto retain = Function<int(device::CudaContext*, device::CudaDevice)>(driver, "cuDevicePrimaryCtxRetain");
-    const auto allocate = Function<int(device::CudaPointer*, size_t)>(driver, "cuMemAlloc_v2");
-    memory->enter_ = Function<int(device::CudaContext)>(driver, "cuCtxSetCurrent");
-    memory->free_ = Function<int(device::CudaPointer)>(driver, "cuMemFree_v2");
-    device::CudaDevice device = 0;
-    const bool entered =
-        get(&device, ordinal) == 0 && retain(&memory->context_, device) == 0 && memory->enter_(memory->context_) == 0;
-    return entered && allocate(&memory->pointer_, bytes) == 0 ? memory : nullptr;
-  }
-  ~DeviceMemory() {
-    if (pointer_ != 0 && enter_(context_) == 0) free_(pointer_);
-  }
-  DeviceMemory(const DeviceMemory&) = delete;
-  DeviceMemory& operator=(const DeviceMemory&) = delete;
-
-  void* data() const { return reinterpret_cast<void*>(pointer_); }
-
- private:
-  DeviceMemory() = default;
-  template <typename F>
-  static F* Function(void* library, const char* name) {
-    void* const function = dlsym(library, name);
-    if (function == nullptr) Die(dlerror());
-    return reinterpret_cast<F*>(function);
-  }
-  device::CudaContext context_ = nullptr;
-  device::CudaPointer pointer_ = 0;
-  int (*enter_)(device::CudaContext) = nullptr;
-  int (*free_)(device::CudaPointer) = nullptr;
-};
 
 OrtStatus* NoRoom(uint64_t bytes) { return Failure("Failed to allocate memory for requested buffer of size " + std::to_string(bytes)); }
 
