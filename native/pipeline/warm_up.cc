@@ -35,6 +35,7 @@ class WarmUpRuns {
 
   WarmUpReport Report() {
     if (FindOpenDim()) {
+      report_.open_dim = open_dim_;
       if (options_.check_rows && options_.batched && options_.max_batch_rows > 1) CheckRows();
       TimeSizes();
       if (options_.try_two_lanes && !report_.samples.empty()) TimeTwoLanes();

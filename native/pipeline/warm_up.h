@@ -30,6 +30,7 @@ struct WarmUpOptions {
 
 struct WarmUpReport {
   std::vector<RunSample> samples;   // empty when no made-up input ran
+  int64_t open_dim = 0;             // what open dimensions other than the batch got when an input ran; 0 = none ran
   bool rows_are_independent = false;
   double joint_speed = 0;           // of two lanes, against one; 0 = not measured
   std::vector<std::string> notes;   // for the log

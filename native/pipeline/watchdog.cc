@@ -14,7 +14,7 @@
 namespace penstock::pipeline {
 
 struct Watchdog::State {
-  explicit State(WatchdogOptions own_options) : options(std::move(own_options)), heartbeats(options.limit_ms * 1'000'000) {}
+  explicit State(WatchdogOptions own_options) : options(std::move(own_options)), heartbeats(std::min(options.limit_ms, INT64_MAX / 1'000'000) * 1'000'000) {}
 
   void Run() {
     pthread_setname_np(pthread_self(), "penstock-watch");

@@ -66,6 +66,7 @@ void Engine::Cancel(const std::weak_ptr<pipeline::Job>& job) {
 
 void Engine::Stop() {
   stopped_ = true;
+  canaries_.Stop();
   std::vector<std::shared_ptr<ModelVersion>> living = catalog_.Living();
   catalog_.Publish(std::make_shared<const Catalog>());
   for (const std::shared_ptr<ModelVersion>& version : living) version->pipeline().Close(Exiting());

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "pipeline/job.h"
 #include "serving/admission.h"
+#include "serving/canaries.h"
 #include "serving/catalog.h"
 #include "serving/infer_request.h"
 #include "serving/reaper.h"
@@ -50,9 +51,10 @@ class Engine {
 
   CatalogCell& catalog() { return catalog_; }
   Reaper& reaper() { return reaper_; }
+  Canaries& canaries() { return canaries_; }
   const Admission& admission() const { return admission_; }
 
-  // [main thread] Refuses new requests with kServerExiting, publishes an empty catalog, closes the pipeline of every version that was ever
+  // [main thread] Stops the canaries, refuses new requests with kServerExiting, publishes an empty catalog, closes the pipeline of every version that was ever
   // published and still lives (retired ones with work left, too), waits for the reaper. Queued and running work ends with kServerExiting:
   // every accepted job still gets its outcome, and no lane runs afterwards. May be repeated.
   void Stop();
@@ -61,6 +63,7 @@ class Engine {
   Reaper reaper_;       // destroyed last
   CatalogCell catalog_;
   Admission admission_;
+  Canaries canaries_;
   std::atomic<bool> stopped_{false};
 
   Result<std::shared_ptr<ModelVersion>> LookUp(const std::string& model, const std::string& version) const;

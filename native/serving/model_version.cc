@@ -69,8 +69,8 @@ void DecideLanes(double joint_speed, VersionSpec* spec, std::vector<std::string>
   }
 }
 
-// Finds out what the wishes of `spec` need to know and puts what is granted in their place.
-void SettleWishes(const session::Session& session, VersionSpec* spec, VersionReport* report) {
+// Finds out what the wishes of `spec` need to know and puts what is granted in their place. Returns WarmUpReport::open_dim.
+int64_t SettleWishes(const session::Session& session, VersionSpec* spec, VersionReport* report) {
   batching::BatchingOptions& batching = spec->pipeline.batching;
   batching.max_batch_rows = std::max<int64_t>(1, spec->max_batch_size);
   pipeline::WarmUpReport found;
@@ -93,6 +93,22 @@ void SettleWishes(const session::Session& session, VersionSpec* spec, VersionRep
   spec->pipeline.run_samples = std::move(found.samples);
   report->lanes = batching.lanes;
   report->merges = batching.merge;
+  return found.open_dim;
+}
+
+// Null where there is none; a note says why if one was wanted.
+std::unique_ptr<pipeline::Canary> KeepCanary(const std::shared_ptr<const session::Session>& session, const VersionSpec& spec,
+                                             int64_t open_dim, VersionReport* report) {
+  if (!spec.canary || open_dim == 0 || session->gpus().empty()) return nullptr;
+  pipeline::CanaryOptions options;
+  options.model = spec.pipeline.model;
+  options.batched = spec.max_batch_size > 0;
+  options.open_dim = open_dim;
+  options.watchdog = spec.pipeline.watchdog;
+  std::string why;
+  std::unique_ptr<pipeline::Canary> canary = pipeline::Canary::Create(session, options, &why);
+  if (canary == nullptr) report->notes.push_back("its answers cannot be checked at intervals: " + why);
+  return canary;
 }
 
 }  // namespace
@@ -111,19 +127,27 @@ Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const
     if (!matched[i]) return Refuse("inputs", ": missing input " + Quoted(signature.inputs[i].name) + ", which the model file requires");
   }
   VersionReport unread;
-  SettleWishes(*session, &spec, report == nullptr ? &unread : report);
+  if (report == nullptr) report = &unread;
+  spec.pipeline.model = spec.model_name + " version " + std::to_string(spec.version);
+  const int64_t open_dim = SettleWishes(*session, &spec, report);
   try {
-    auto room = std::make_unique<pipeline::Pipeline>(std::move(session), spec.pipeline);
-    return std::shared_ptr<ModelVersion>(
-        new ModelVersion(std::move(spec), std::move(inputs).value(), std::move(outputs).value(), std::move(room)));
+    std::unique_ptr<pipeline::Canary> canary = KeepCanary(session, spec, open_dim, report);
+    auto room = std::make_unique<pipeline::Pipeline>(session, spec.pipeline);
+    session->MeasureMemory();
+    return std::shared_ptr<ModelVersion>(new ModelVersion(std::move(spec), std::move(inputs).value(), std::move(outputs).value(),
+                                                          std::move(room), std::move(canary)));
   } catch (const std::system_error& error) {
     return Status(StatusCode::kModelLoad, "cannot start the model's threads: " + std::string(error.what()));
   }
 }
 
 ModelVersion::ModelVersion(VersionSpec spec, std::vector<size_t> inputs, std::vector<size_t> outputs,
-                           std::unique_ptr<pipeline::Pipeline> pipeline)
-    : spec_(std::move(spec)), input_index_(std::move(inputs)), output_index_(std::move(outputs)), pipeline_(std::move(pipeline)) {
+                           std::unique_ptr<pipeline::Pipeline> pipeline, std::unique_ptr<pipeline::Canary> canary)
+    : spec_(std::move(spec)),
+      input_index_(std::move(inputs)),
+      output_index_(std::move(outputs)),
+      pipeline_(std::move(pipeline)),
+      canary_(std::move(canary)) {
   if (!spec_.pipeline.batching.merge) return;
   for (size_t i = 0; i < spec_.inputs.size(); ++i) {
     const std::vector<int64_t>& dims = spec_.inputs[i].dims;

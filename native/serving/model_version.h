@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/data_type.h"
+#include "pipeline/canary.h"
 #include "pipeline/pipeline.h"
 #include "session/session.h"
 
@@ -26,14 +27,15 @@ struct VersionSpec {
   int64_t max_batch_size = 0;
   std::vector<ApiTensor> inputs;   // any order; names equal the session's
   std::vector<ApiTensor> outputs;  // the order of replies that name no outputs
-  // `batching.merge` and `batching.lanes` are what is wanted; Create says what became of them. `batching.max_batch_rows`, `pad` and
-  // `run_samples` are Create's to fill in.
+  // `batching.merge` and `batching.lanes` are what is wanted; Create says what became of them. `batching.max_batch_rows`, `pad`,
+  // `model` and `run_samples` are Create's to fill in.
   pipeline::PipelineOptions pipeline;
   // Merge only where two different rows run together and apart agree. Needs the warm-up, and so does:
   bool merge_if_rows_are_independent = false;
   // keep lanes beyond the first only where their measured joint speed is at least pipeline::kWorthwhileJointSpeed.
   bool lanes_if_faster = false;
   bool warm_up = false;  // run batches of 1, 2, 4 ... rows before serving
+  bool canary = false;   // on GPUs: keep what one of the inputs of the warm-up gave, for later checks
 };
 
 // What Create has found out and decided.
@@ -47,7 +49,7 @@ struct VersionReport {
 // created it is wrapped by Reaper::Adopt. weak_from_this() is of the version itself: it outlasts the wrapper until the reaper has done.
 class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
  public:
-  // [thread that may block] Warms up, then starts the lanes. `report` may be null. Errors: kModelConfig when the spec names tensors that
+  // [thread that may block] Warms up, starts the lanes, and has the session measure its memory. `report` may be null. Errors: kModelConfig when the spec names tensors that
   // the session does not have, misses required inputs, disagrees on dtype, or lacks the batch dimension of a batched version; kModelLoad
   // when the machine has no more threads.
   static Result<std::shared_ptr<ModelVersion>> Create(std::shared_ptr<const session::Session> session, VersionSpec spec,
@@ -55,6 +57,8 @@ class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
 
   const VersionSpec& spec() const { return spec_; }
   pipeline::Pipeline& pipeline() const { return *pipeline_; }
+  // Null on a CPU, and where none was asked for or could be had.
+  pipeline::Canary* canary() const { return canary_.get(); }
   // Position in the session's signature of spec().inputs[i] / spec().outputs[i].
   size_t session_input(size_t i) const { return input_index_[i]; }
   size_t session_output(size_t i) const { return output_index_[i]; }
@@ -63,12 +67,14 @@ class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
   const std::vector<size_t>& inputs_to_match() const { return inputs_to_match_; }
 
  private:
-  ModelVersion(VersionSpec spec, std::vector<size_t> inputs, std::vector<size_t> outputs, std::unique_ptr<pipeline::Pipeline> pipeline);
+  ModelVersion(VersionSpec spec, std::vector<size_t> inputs, std::vector<size_t> outputs, std::unique_ptr<pipeline::Pipeline> pipeline,
+               std::unique_ptr<pipeline::Canary> canary);
   VersionSpec spec_;
   std::vector<size_t> inputs_to_match_;
   std::vector<size_t> input_index_;
   std::vector<size_t> output_index_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::unique_ptr<pipeline::Canary> canary_;
 };
 
 }  // namespace penstock::serving

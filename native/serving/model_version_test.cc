@@ -147,6 +147,27 @@ TEST(ModelVersion, FillsInWhatTheWarmUpHasMeasured) {
   EXPECT_EQ(version->spec().pipeline.batching.max_batch_rows, 8);
 }
 
+TEST(ModelVersion, HasItsMemoryMeasuredOnceWithLanesAndWarmUpDone) {
+  VersionSpec spec = EchoSpec();
+  spec.warm_up = true;
+  const auto session = FakeFor(spec);
+  const auto version = ModelVersion::Create(session, spec, nullptr).value();
+  EXPECT_EQ(session->memory_measurements(), 1u);
+  EXPECT_EQ(version->spec().pipeline.model, "echo version 1");
+}
+
+TEST(ModelVersion, SaysWhyItHasNoCanary) {
+  VersionSpec spec = EchoSpec();
+  spec.warm_up = spec.canary = true;
+  const auto session = FakeFor(spec);
+  session->RunOnGpus({"GPU-0"});
+  uint8_t run = 0;
+  session->AlterResults([&run](std::vector<session::Tensor>* results) { const_cast<uint8_t*>((*results)[0].bytes.data)[0] = run++; });
+  const VersionReport report = ReportOf(spec, session);
+  ASSERT_FALSE(report.notes.empty());
+  EXPECT_EQ(report.notes.back().rfind("its answers cannot be checked at intervals: ", 0), 0u) << report.notes.back();
+}
+
 // Runs twenty times as long on any other thread than the one that made it: a second lane cannot pay, however busy the machine is.
 class OneThreadSession : public session::FakeSession {
  public:
