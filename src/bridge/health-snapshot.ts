@@ -9,6 +9,8 @@ export interface HealthCheck {
   readonly ok: boolean;
   /** Why it is not ok; empty when it is. */
   readonly reason: string;
+  /** Numbers behind the answer, whether it is ok or not. */
+  readonly detail?: string;
 }
 
 export interface HealthSnapshot {

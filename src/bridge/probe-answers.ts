@@ -50,6 +50,6 @@ function namedBody(ok: boolean, checks: readonly HealthCheck[]): object {
   return { status: ok ? 'ok' : 'failed', checks: checks.map(namedCheck) };
 }
 
-function namedCheck({ name, ok, reason }: HealthCheck): object {
-  return ok ? { name, ok } : { name, ok, reason };
+function namedCheck({ name, ok, reason, detail }: HealthCheck): object {
+  return { name, ok, ...(ok ? {} : { reason }), ...(detail === undefined ? {} : { detail }) };
 }

@@ -1,5 +1,6 @@
 /** The three health questions as lists of named checks: pure, from facts to a snapshot. */
 import type { HealthCheck, HealthSnapshot } from '../bridge/health-snapshot.js';
+import type { GpuVerdict } from './gpu-health.js';
 
 export interface ModelHealth {
   readonly name: string;
@@ -16,6 +17,19 @@ export interface HealthFacts {
   readonly models: readonly ModelHealth[];
   readonly frontEnds: { readonly listening: number; readonly expected: number };
   readonly exiting: boolean;
+  /** Absent: this process does not look for GPUs. */
+  readonly gpus?: GpuFacts;
+}
+
+export interface GpuFacts {
+  /** Why the start found none, as a word and in words; empty when it found one. */
+  readonly startCause: string;
+  readonly startReason: string;
+  /** A model cannot do without one. */
+  readonly needed: boolean;
+  /** UUIDs of those that a ready version runs on. */
+  readonly inUse: ReadonlySet<string>;
+  readonly verdicts: readonly GpuVerdict[];
 }
 
 export interface HealthRules {
@@ -26,7 +40,8 @@ export interface HealthRules {
 }
 
 export function evaluateHealth(facts: HealthFacts, rules: HealthRules): HealthSnapshot {
-  const live = [progress(facts.blockedMs, rules.maxBlockedMs)];
+  const gpus = facts.gpus?.verdicts ?? [];
+  const live = [progress(facts.blockedMs, rules.maxBlockedMs), ...gpus.map(gpuLive)];
   const started = [modelsLoaded(facts.loading)];
   const ready = [
     modelsReady(facts, rules.strictReadiness),
@@ -37,6 +52,8 @@ export function evaluateHealth(facts: HealthFacts, rules: HealthRules): HealthSn
       facts.frontEnds.listening > 0,
       `${facts.frontEnds.listening} of ${facts.frontEnds.expected} front-end threads listen`,
     ),
+    ...(facts.gpus === undefined ? [] : gpuFound(facts.gpus)),
+    ...gpus.map((verdict) => gpuReady(verdict, facts.gpus?.inUse.has(verdict.uuid) ?? false)),
   ];
   return {
     live: allOk(live),
@@ -63,6 +80,21 @@ function modelsReady({ loading, models }: HealthFacts, strict: boolean): HealthC
   const failed = models.filter((model) => model.readyVersions === 0);
   const ok = models.length === 0 || (strict ? failed.length === 0 : failed.length < models.length);
   return check(name, ok, failed.map((model) => `model "${model.name}" is not ready: ${model.reason}`).join('; '));
+}
+
+/** Whoever runs models on CPUs only does not care. */
+function gpuFound({ needed, startCause, startReason }: GpuFacts): HealthCheck[] {
+  return needed && startCause !== '' ? [check('gpu-found', false, `${startCause}: ${startReason}`)] : [];
+}
+
+function gpuLive({ uuid, live, cause, text }: GpuVerdict): HealthCheck {
+  return check(`gpu-context ${uuid}`, live, `${cause}: ${text}`);
+}
+
+/** A GPU that no version runs on keeps no request from its answer, unless its failure ends the process. */
+function gpuReady({ uuid, ready, end, cause, text, detail }: GpuVerdict, inUse: boolean): HealthCheck {
+  const ok = ready || (!inUse && end === undefined);
+  return { ...check(`gpu ${uuid}`, ok, `${cause}: ${text}`), detail: ready || !ok ? detail : `${detail}, ${cause}: ${text}` };
 }
 
 function check(name: string, ok: boolean, reason: string): HealthCheck {

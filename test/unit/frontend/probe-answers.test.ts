@@ -38,6 +38,21 @@ describe('the probes', () => {
     });
   });
 
+  it('tell the numbers behind a check, whatever its answer', () => {
+    const checks = [
+      { name: 'gpu GPU-1', ok: true, reason: '', detail: '54 C' },
+      { name: 'gpu GPU-2', ok: false, reason: 'hang', detail: '99 C' },
+    ];
+    const body = probeAnswer('/ready', { ...sick, checks: { ...sick.checks, ready: checks } })?.body ?? '';
+    expect(JSON.parse(body)).toEqual({
+      status: 'failed',
+      checks: [
+        { name: 'gpu GPU-1', ok: true, detail: '54 C' },
+        { name: 'gpu GPU-2', ok: false, reason: 'hang', detail: '99 C' },
+      ],
+    });
+  });
+
   it("answer the protocol's paths in its words", () => {
     expect(probeAnswer('/v2/health/live', sick)?.body).toBe('{"live":true}');
     expect(JSON.parse(probeAnswer('/v2/health/ready', sick)?.body ?? '')).toMatchObject({ ready: false });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateHealth, type HealthFacts } from '../../../src/health/checks.js';
+import { evaluateHealth, type GpuFacts, type HealthFacts } from '../../../src/health/checks.js';
+import { GpuHealth } from '../../../src/health/gpu-health.js';
+import { GPU, healthyGpu } from '../../support/gpu-states.js';
 
 const good = { name: 'good', readyVersions: 1, reason: '' };
 const bad = { name: 'bad', readyVersions: 0, reason: 'the file is truncated' };
@@ -61,4 +63,52 @@ describe('health', () => {
     expect(evaluate({ ...healthy, blockedMs: 2000 }, false).live).toBe(true);
     expect(evaluate({ ...healthy, blockedMs: 2001 }, false)).toMatchObject({ live: false, ready: true });
   });
+});
+
+describe('health with GPUs', () => {
+  const gpus = (state: Partial<typeof healthyGpu> = {}): GpuFacts => ({
+    startCause: '',
+    startReason: '',
+    needed: true,
+    inUse: new Set([GPU]),
+    verdicts: [new GpuHealth(GPU, 10_000).update({ ...healthyGpu, ...state }, 0)],
+  });
+  const none: GpuFacts = { ...gpus(), startCause: 'no-device', startReason: 'libcuda.so.1: not found', inUse: new Set(), verdicts: [] };
+
+  it('lists each GPU by its UUID, with numbers', () => {
+    const { live, ready, checks } = evaluate({ ...healthy, gpus: gpus() }, false);
+    expect([live, ready]).toEqual([true, true]);
+    expect(checks.live[1]).toEqual({ name: 'gpu-context GPU-1234', ok: true, reason: '' });
+    const detail = expect.stringMatching(/^memory 3\.1 of 80\.0 GiB, 54 C, last batch 0\.2 s ago/) as string;
+    expect(checks.ready[3]).toEqual({ name: 'gpu GPU-1234', ok: true, reason: '', detail });
+  });
+
+  it('is neither live nor ready once a context has failed', () => {
+    const facts = { ...healthy, gpus: gpus({ fatalCause: 'sticky-error', fatalText: 'cuX: Y (700)' }) };
+    expect(evaluate(facts, false)).toMatchObject({ live: false, ready: false, started: true });
+    expect(failedReasons(facts)).toEqual(['gpu-context GPU-1234: sticky-error: cuX: Y (700)', 'gpu GPU-1234: sticky-error: cuX: Y (700)']);
+  });
+
+  it('is live but not ready while a GPU hangs, and ready while it is throttled', () => {
+    expect(evaluate({ ...healthy, gpus: gpus({ hungMs: 6000 }) }, false)).toMatchObject({ live: true, ready: false });
+    expect(evaluate({ ...healthy, gpus: gpus({ throttled: true }) }, false)).toMatchObject({ live: true, ready: true });
+  });
+
+  it('stays ready when a GPU fails that no version runs on, unless that ends the process', () => {
+    const unused = (state: Partial<typeof healthyGpu>): HealthFacts => ({ ...healthy, gpus: { ...gpus(state), inUse: new Set() } });
+    const { ready, checks } = evaluate(unused({ revoked: true }), false);
+    expect(ready).toBe(true);
+    expect(checks.ready[3]?.detail).toMatch(/, device-revoked: the container has lost access to its devices/);
+    expect(evaluate(unused({ lost: true }), false)).toMatchObject({ live: false, ready: false });
+  });
+
+  it.each(['no-device', 'driver-mismatch', 'fabric-not-ready', 'device-revoked', 'cuda-error'])(
+    'is not ready when the start met %s and a model needs a GPU, and does not care otherwise',
+    (startCause) => {
+      const facts = { ...healthy, gpus: { ...none, startCause } };
+      expect(evaluate(facts, false)).toMatchObject({ live: true, ready: false, started: true });
+      expect(failedReasons(facts)).toEqual([`gpu-found: ${startCause}: libcuda.so.1: not found`]);
+      expect(evaluate({ ...facts, gpus: { ...facts.gpus, needed: false } }, false)).toEqual(evaluate(healthy, false));
+    },
+  );
 });

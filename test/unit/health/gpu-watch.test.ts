@@ -1,0 +1,58 @@
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import type { NativeGpuState } from '../../../src/bridge/addon.js';
+import { RECOVERY_MS } from '../../../src/health/gpu-health.js';
+import { GpuWatch } from '../../../src/health/gpu-watch.js';
+import { gpuWithoutNvml, healthyGpu, reportOf } from '../../support/gpu-states.js';
+
+function watched(...states: readonly NativeGpuState[]) {
+  const told: string[] = [];
+  const world = { states: [...states], nowMs: 0 };
+  const write = (line: string): void => {
+    const { level, msg, cause } = JSON.parse(line) as { level: number; msg: string; cause: string };
+    told.push(`${pino.levels.labels[level]} ${cause}: ${msg}`);
+  };
+  const watch = new GpuWatch({
+    report: reportOf(...states.map(({ uuid }) => uuid)),
+    read: () => world.states,
+    monitorIntervalMs: 2000,
+    log: pino({}, { write }),
+    now: () => world.nowMs,
+  });
+  return { watch, world, told };
+}
+
+it('tells each failure once when it begins and once when it has passed', () => {
+  const { watch, world, told } = watched(healthyGpu);
+  watch.look();
+  expect(told).toEqual([]);
+  world.states = [{ ...healthyGpu, revoked: true }];
+  for (world.nowMs of [200, 400, 600]) watch.look();
+  expect(told).toEqual(['warn device-revoked: GPU GPU-1234: the container has lost access to its devices; it must be deleted']);
+  world.states = [healthyGpu];
+  for (world.nowMs of [800, 600 + RECOVERY_MS, 20_000]) watch.look();
+  expect(told.slice(1)).toEqual(['info device-revoked: GPU GPU-1234: "device-revoked" has passed']);
+});
+
+it('tells once that NVML gives nothing, however many GPUs lack it', () => {
+  const { watch, world, told } = watched({ ...gpuWithoutNvml, uuid: 'GPU-a' }, { ...gpuWithoutNvml, uuid: 'GPU-b' });
+  for (world.nowMs of [0, 200, 400]) watch.look();
+  expect(told).toEqual([expect.stringMatching(/^warn nvml-unavailable: NVML gives nothing, .*libnvidia-ml\.so\.1/)]);
+});
+
+it('keeps GPUs apart by UUID, and misses one that is not listed any more', () => {
+  const { watch, world } = watched({ ...healthyGpu, uuid: 'GPU-a' }, { ...healthyGpu, uuid: 'GPU-b' });
+  world.states = [{ ...healthyGpu, uuid: 'GPU-b', hungMs: 9000 }];
+  expect(watch.look().map(({ uuid, cause }) => [uuid, cause])).toEqual([
+    ['GPU-a', 'uuid-gone'],
+    ['GPU-b', 'hang'],
+  ]);
+});
+
+it('asks for nothing where there is no GPU', () => {
+  const read = (): never => {
+    throw new Error('asked');
+  };
+  const watch = new GpuWatch({ report: reportOf(), read, monitorIntervalMs: 1, log: pino({ level: 'silent' }), now: () => 0 });
+  expect(watch.look()).toEqual([]);
+});
