@@ -6,8 +6,17 @@ export const EXIT_OK = 0;
 export const EXIT_USAGE = 64;
 /** A fault of ours. */
 export const EXIT_SOFTWARE = 70;
+/** A GPU's context has failed for good; a restart mends it, unless the hardware is to blame. */
+export const EXIT_GPU_FAULT = 71;
+/** A GPU is gone: a restart finds it only after the node was mended. */
+export const EXIT_GPU_LOST = 72;
 /** The model repository, a model or the installation was refused. */
 export const EXIT_REFUSED = 73;
+
+/** A GPU computes wrong results without any error. */
+export const EXIT_GPU_CORRUPT = 74;
+/** The watchdog of the engine ends a process whose GPU hangs (SIGABRT, as the shell counts it). */
+export const EXIT_ABORTED = 134;
 
 const CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_CONFIG_OPTION: EXIT_USAGE,
@@ -16,6 +25,10 @@ const CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_MODEL_LOAD: EXIT_REFUSED,
   ERR_MODEL_UNKNOWN: EXIT_REFUSED,
   ERR_ORT_LIBRARY: EXIT_REFUSED,
+  ERR_GPU_FAULT: EXIT_GPU_FAULT,
+  ERR_GPU_LOST: EXIT_GPU_LOST,
+  ERR_GPU_UNAVAILABLE: EXIT_REFUSED,
+  ERR_CUDA_PROVIDER: EXIT_REFUSED,
 };
 
 export function exitCodeOf(thrown: unknown): number {

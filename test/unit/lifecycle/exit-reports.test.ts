@@ -19,6 +19,9 @@ it('maps failures to exit codes, and everything unforeseen to 70', () => {
   expect(exitCodeOf(new ServerError('ERR_CONFIG_OPTION', ''))).toBe(64);
   expect(exitCodeOf(new ServerError('ERR_PORT_BUSY', ''))).toBe(64);
   expect(exitCodeOf(new ServerError('ERR_MODEL_LOAD', ''))).toBe(73);
+  expect(exitCodeOf(new ServerError('ERR_GPU_FAULT', ''))).toBe(71);
+  expect(exitCodeOf(new ServerError('ERR_GPU_LOST', ''))).toBe(72);
+  expect(exitCodeOf(new ServerError('ERR_GPU_UNAVAILABLE', ''))).toBe(73);
   expect(exitCodeOf(new TypeError('a bug'))).toBe(70);
 });
 
@@ -30,6 +33,16 @@ describe('the termination log', () => {
     expect(readFileSync(path, 'utf8')).toBe('first; second\n');
     writeTerminationLog('x'.repeat(5000), path);
     expect(readFileSync(path)).toHaveLength(4096);
+  });
+
+  it('keeps nothing of an earlier, longer line, and can take a line back', () => {
+    const path = join(folder, 'termination-log');
+    writeFileSync(path, '');
+    writeTerminationLog('a long first line', path);
+    writeTerminationLog('short', path);
+    expect(readFileSync(path, 'utf8')).toBe('short\n');
+    writeTerminationLog('', path);
+    expect(readFileSync(path, 'utf8')).toBe('');
   });
 
   it('is not made where there is none', () => {
