@@ -24,4 +24,4 @@ export function latencyBoundsSeconds(): readonly number[] {
   return callNative(() => addon.latencyBoundsSeconds());
 }
 
-export type { NativeDuration, NativeGauges, NativeHistogram, NativeLatencies, NativeStatistics } from './addon.js';
+export type { NativeDuration, NativeGauges, NativeHistogram, NativeLatencies, NativeMemoryUse, NativeStatistics } from './addon.js';

@@ -9,6 +9,7 @@ import type {
   NativeStatistics,
 } from '../bridge/engine-readings.js';
 import {
+  oncePerScrape,
   sampledCounter,
   sampledGauge,
   sampledHistogram,
@@ -23,6 +24,9 @@ type ReadStatistic = (statistics: NativeStatistics) => number;
 const FAILURE_REASONS = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const;
 
 const MODEL_LABELS = ['model', 'version'] as const;
+
+/** As Triton has them: the last one only on series of a version that runs on a GPU. Our series have one line for each version, so on several GPUs it is left out. */
+const TRITON_LABELS = [...MODEL_LABELS, 'gpu_uuid'] as const;
 
 const TRITON_COUNTERS: readonly (readonly [name: string, help: string, read: ReadStatistic])[] = [
   ['nv_inference_request_success', 'Requests that were answered with outputs', (of) => of.success.count],
@@ -88,17 +92,21 @@ export function registerEngineMetrics(registry: Registry, read: () => EngineRead
     (value: ReadStatistic, more: Labels = {}) =>
     (): Sample[] =>
       readings().statistics.map((statistics) => ({ labels: { ...labelsOf(statistics), ...more }, value: value(statistics) }));
+  const likeTriton =
+    (value: ReadStatistic, more: Labels = {}) =>
+    (): Sample[] =>
+      readings().statistics.map((of) => ({ labels: { ...labelsOf(of), ...gpuLabelOf(of), ...more }, value: value(of) }));
 
-  for (const [name, help, value] of TRITON_COUNTERS) sampledCounter(registry, { name, help, labelNames: MODEL_LABELS }, eachVersion(value));
+  for (const [name, help, value] of TRITON_COUNTERS) sampledCounter(registry, { name, help, labelNames: TRITON_LABELS }, likeTriton(value));
   sampledCounter(
     registry,
-    { name: 'nv_inference_request_failure', help: 'Requests that failed, by reason', labelNames: [...MODEL_LABELS, 'reason'] },
-    () => FAILURE_REASONS.flatMap((reason, index) => eachVersion((of) => of.failures[index] ?? 0, { reason })()),
+    { name: 'nv_inference_request_failure', help: 'Requests that failed, by reason', labelNames: [...TRITON_LABELS, 'reason'] },
+    () => FAILURE_REASONS.flatMap((reason, index) => likeTriton((of) => of.failures[index] ?? 0, { reason })()),
   );
   sampledGauge(
     registry,
-    { name: 'nv_inference_pending_request_count', help: 'Requests that wait and do not run yet', labelNames: MODEL_LABELS },
-    eachVersion((of) => of.queueLength),
+    { name: 'nv_inference_pending_request_count', help: 'Requests that wait and do not run yet', labelNames: TRITON_LABELS },
+    likeTriton((of) => of.queueLength),
   );
 
   for (const [name, help, histogram] of HISTOGRAMS) {
@@ -144,20 +152,12 @@ export function registerEngineMetrics(registry: Registry, read: () => EngineRead
   }
 }
 
-/** A registry asks all its metrics in one go, so readings are kept until the event loop turns. */
-function oncePerScrape(read: () => EngineReadings): () => EngineReadings {
-  let kept: EngineReadings | undefined;
-  return () => {
-    if (kept === undefined) {
-      kept = read();
-      setImmediate(() => (kept = undefined));
-    }
-    return kept;
-  };
-}
-
 function labelsOf({ model, version }: NativeStatistics): Labels {
   return { model, version: String(version) };
+}
+
+function gpuLabelOf({ gpus }: NativeStatistics): Labels {
+  return gpus.length === 1 && gpus[0] !== undefined ? { gpu_uuid: gpus[0] } : {};
 }
 
 function micros({ ns }: NativeDuration): number {

@@ -25,6 +25,18 @@ export interface MetricNames {
   readonly labelNames: readonly string[];
 }
 
+/** A registry asks all its metrics in one go, so readings are kept until the event loop turns: a page comes from one moment. */
+export function oncePerScrape<T extends object>(read: () => T): () => T {
+  let kept: T | undefined;
+  return () => {
+    if (kept === undefined) {
+      kept = read();
+      setImmediate(() => (kept = undefined));
+    }
+    return kept;
+  };
+}
+
 export function sampledCounter(registry: Registry, names: MetricNames, read: () => Iterable<Sample>): void {
   new Counter({
     ...names,

@@ -32,13 +32,19 @@ const statistics: NativeStatistics = {
   lanes: 2,
   laneBusyNs: 1_500_000_000,
   queueLength: 5,
+  gpus: [],
+  memory: [],
+  batchLimit: 0,
 };
 const connections = [
   { port: 'http', thread: 0, connections: 7 },
   { port: 'http', thread: 1, connections: 6 },
   { port: 'grpc', thread: 1, connections: 1 },
 ] as const;
-const gauges = { inFlightRequests: 1, inFlightBytes: 2, blockBytes: 3, blocks: 4, ranges: 5, rangeBytes: 6 };
+const gauges = {
+  ...{ inFlightRequests: 1, inFlightBytes: 2, blockBytes: 3, blocks: 4, ranges: 5, rangeBytes: 6 },
+  ...{ pinnedPoolBytes: 7, pinnedUsedBytes: 8, pinnedFallbackBlocks: 9, pinnedFallbackBytes: 10 },
+};
 
 it("writes Triton's names in microseconds and ours in seconds and bytes, all from one reading", async () => {
   const registry = new Registry();
@@ -92,6 +98,17 @@ it("writes Triton's names in microseconds and ours in seconds and bytes, all fro
   ]) {
     expect(lines).toContain(line);
   }
+});
+
+it("gives Triton's series the GPU of a version that runs on one, and none to a version on several", async () => {
+  const registry = new Registry();
+  const on = (model: string, ...gpus: string[]): NativeStatistics => ({ ...statistics, model, gpus });
+  registerEngineMetrics(registry, () => ({ statistics: [on('one', 'GPU-a'), on('two', 'GPU-a', 'GPU-b')], gauges, connections }), [1, 2]);
+  const lines = (await registry.metrics()).split('\n');
+  expect(lines).toContain('nv_inference_count{model="one",version="2",gpu_uuid="GPU-a"} 12');
+  expect(lines).toContain('nv_inference_request_failure{model="one",version="2",gpu_uuid="GPU-a",reason="OTHER"} 3');
+  expect(lines).toContain('nv_inference_count{model="two",version="2"} 12');
+  expect(lines).toContain('penstock_lanes{model="one",version="2"} 2');
 });
 
 it('reads again at the next scrape', async () => {
