@@ -1,21 +1,26 @@
 /** Composition root of the main thread: builds every object once; start, drain, destroy. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createVersion, gpus, openSession, ortVersion, publishCatalog } from './bridge/control.js';
+import { createVersion, exitNow, gpus, openSession, ortVersion, publishCatalog } from './bridge/control.js';
 import { openListener, type NativeListener, type NativePortName } from './bridge/ports.js';
+import { gpuStates } from './bridge/gpus.js';
 import { engineReadings, inFlightRequests, latencyBoundsSeconds } from './bridge/engine-readings.js';
 import { HEALTH_MAX_AGE_MS, currentHealth, publishHealth, type HealthSnapshot } from './bridge/health-snapshot.js';
 import type { FrontEndOptions } from './bridge/thread-messages.js';
 import type { Options } from './config/options.js';
 import { VERSION } from './config/version.js';
 import { ServerError } from './errors.js';
+import type { HealthFacts } from './health/checks.js';
+import { GpuWatch } from './health/gpu-watch.js';
 import { HealthMonitor } from './health/health-monitor.js';
 import { FrontEndThread } from './lifecycle/front-end-thread.js';
 import { FrontEnds, frontEndCount } from './lifecycle/front-ends.js';
 import { logGpus } from './lifecycle/gpu-log.js';
+import { GpuReaction } from './lifecycle/gpu-reaction.js';
 import { GuardedEngine } from './lifecycle/guarded-engine.js';
 import { memoryBound, receivingBytesPerThread } from './lifecycle/memory-bound.js';
 import { clearReadyFile, writeReadyFile, type ServerPorts } from './lifecycle/ready-file.js';
 import { registerEngineMetrics } from './management/engine-metrics.js';
+import { registerGpuHealth, registerGpuMetrics } from './management/gpu-metrics.js';
 import { ManagementServer } from './management/management-server.js';
 import { ModelStore } from './models/life-cycle.js';
 import type { Logger } from './telemetry/log.js';
@@ -44,6 +49,8 @@ export class Server {
   readonly #monitor: HealthMonitor;
   readonly #models: ModelStore;
   readonly #frontEnds: FrontEnds;
+  readonly #gpuReaction: GpuReaction;
+  #gpus: GpuWatch | undefined;
   readonly #listeners: NativeListener[] = [];
   #management: ManagementServer | undefined;
   #ports: ServerPorts = { http: null, grpc: null, management: null };
@@ -62,6 +69,7 @@ export class Server {
     this.#readyFileIsDue = options.readyFile !== '';
     this.failed = new Promise((_, reject) => (this.#fail = reject));
     this.failed.catch(() => {}); // Whoever has stopped listening to it is on the way out already.
+    this.#gpuReaction = new GpuReaction({ log, exitNow });
     const threads = frontEndCount(options);
     this.#frontEnds = new FrontEnds({
       count: threads,
@@ -80,6 +88,7 @@ export class Server {
         models: this.#models.models(),
         frontEnds: { listening: this.#frontEnds.listening, expected: threads },
         exiting: this.#exiting,
+        ...this.#gpuFacts(),
       }),
       publish: publishHealth,
       onChange: (health) => this.#onHealthChange(health),
@@ -102,7 +111,16 @@ export class Server {
       { ...facts, worst_case: memoryBound(this.#options, threads) },
       'starting; worst_case is the request memory that the limits allow',
     );
-    logGpus(this.#log, gpus(), this.#options.gpu === 'off');
+    const report = gpus();
+    logGpus(this.#log, report, this.#options.gpu === 'off');
+    const { metricsIntervalMs } = this.#options;
+    this.#gpus = new GpuWatch({
+      report,
+      read: gpuStates,
+      monitorIntervalMs: metricsIntervalMs,
+      log: this.#log,
+      now: () => performance.now(),
+    });
     this.#monitor.start();
     await this.#listenForManagement();
     if (!this.#exiting) await this.#startFrontEnds();
@@ -144,10 +162,22 @@ export class Server {
     await this.#management?.close();
   }
 
+  /** Looks at the GPUs, and lets what it finds have its consequences. */
+  #gpuFacts(): Pick<HealthFacts, 'gpus'> {
+    if (this.#gpus === undefined) return {};
+    const facts = this.#gpus.look(this.#models.models());
+    this.#gpuReaction.follow(facts.verdicts);
+    return { gpus: facts };
+  }
+
   async #listenForManagement(): Promise<void> {
     if (!this.#options.allowMetrics) return;
     const registry = createRegistry({ version: VERSION, ortVersion: ortVersion() });
     registerEngineMetrics(registry, engineReadings, latencyBoundsSeconds());
+    if (this.#options.allowGpuMetrics) {
+      registerGpuHealth(registry, () => this.#gpus?.troubles() ?? []);
+      if (gpus().gpus.length > 0) registerGpuMetrics(registry, () => ({ ...engineReadings(), states: gpuStates() }));
+    }
     const { host, metricsPort } = this.#options;
     this.#management = new ManagementServer({ host, port: metricsPort, health: currentHealth, metrics: registry, log: this.#log });
     this.#ports = { ...this.#ports, management: await this.#management.listen() };

@@ -1,6 +1,7 @@
 /** All GPUs of the process over time: asks for their state at every turn, and tells the log what begins and what has passed. Main thread. */
 import type { NativeGpuReport, NativeGpuState } from '../bridge/gpus.js';
 import type { Logger } from '../telemetry/log.js';
+import type { GpuFacts } from './checks.js';
 import type { GpuCause } from './gpu-conditions.js';
 import { GpuHealth, type GpuVerdict } from './gpu-health.js';
 
@@ -14,6 +15,21 @@ export interface GpuWatchOptions {
   readonly now: () => number;
 }
 
+/** What a model has to do with GPUs. */
+export interface GpuUser {
+  /** It is refused because its configuration insists on a GPU. */
+  readonly lacksGpu: boolean;
+  /** UUIDs of the GPUs that it runs on. */
+  readonly gpus: readonly string[];
+}
+
+/** What is wrong with a GPU; the UUID is empty when it is that there is none. */
+export interface GpuTrouble {
+  readonly uuid: string;
+  /** Several may hold; none = all is well. */
+  readonly causes: readonly string[];
+}
+
 /** NVML may block for seconds without being dead. */
 const MIN_NVML_STALE_MS = 10_000;
 
@@ -21,7 +37,7 @@ export class GpuWatch {
   readonly #options: GpuWatchOptions;
   readonly #gpus: readonly { readonly uuid: string; readonly health: GpuHealth; causes: ReadonlySet<GpuCause> }[];
   #toldOfNvml = false;
-  #verdicts: readonly GpuVerdict[] = [];
+  #facts: GpuFacts | undefined;
 
   constructor(options: GpuWatchOptions) {
     this.#options = options;
@@ -29,29 +45,34 @@ export class GpuWatch {
     this.#gpus = options.report.gpus.map(({ uuid }) => ({ uuid, health: new GpuHealth(uuid, nvmlStaleMs), causes: new Set() }));
   }
 
-  /** What the start found. */
-  get report(): NativeGpuReport {
-    return this.#options.report;
+  /** One turn. Throws before the engine has started. */
+  look(models: readonly GpuUser[]): GpuFacts {
+    const { cause, reason } = this.#options.report;
+    const needed = models.some(({ lacksGpu }) => lacksGpu);
+    const inUse = new Set(models.flatMap(({ gpus }) => gpus));
+    this.#facts = { startCause: cause, startReason: reason, needed, inUse, verdicts: this.#verdicts() };
+    return this.#facts;
   }
 
-  /** Of the last turn, one for each GPU of the report. */
-  get verdicts(): readonly GpuVerdict[] {
-    return this.#verdicts;
+  /** Of the last turn, one for each GPU. */
+  troubles(): readonly GpuTrouble[] {
+    if (this.#facts === undefined) return [];
+    const { startCause, needed, verdicts } = this.#facts;
+    const atStart = needed && startCause !== '' ? [{ uuid: '', causes: [startCause] }] : [];
+    return [...atStart, ...verdicts.map(({ uuid, findings }) => ({ uuid, causes: findings.map(({ cause }) => cause) }))];
   }
 
-  /** One turn. */
-  look(): readonly GpuVerdict[] {
-    if (this.#gpus.length === 0) return this.#verdicts;
+  #verdicts(): readonly GpuVerdict[] {
+    if (this.#gpus.length === 0) return [];
     const states = new Map(this.#options.read().map((state) => [state.uuid, state]));
     const nowMs = this.#options.now();
-    this.#verdicts = this.#gpus.map((gpu) => {
+    return this.#gpus.map((gpu) => {
       const verdict = gpu.health.update(states.get(gpu.uuid), nowMs);
       const causes = new Set(verdict.findings.map(({ cause }) => cause));
       this.#tell(verdict, gpu.causes, causes);
       gpu.causes = causes;
       return verdict;
     });
-    return this.#verdicts;
   }
 
   #tell({ uuid, findings }: GpuVerdict, before: ReadonlySet<GpuCause>, now: ReadonlySet<GpuCause>): void {

@@ -5,19 +5,13 @@
 import type { Registry } from 'prom-client';
 import type { NativeGauges, NativeStatistics } from '../bridge/engine-readings.js';
 import type { NativeGpuState, NativeProbeState } from '../bridge/gpus.js';
+import type { GpuTrouble } from '../health/gpu-watch.js';
 import { oncePerScrape, sampledCounter, sampledGauge, type Labels, type Sample } from '../telemetry/sampled-metrics.js';
 
 export interface GpuReadings {
   readonly states: readonly NativeGpuState[];
   readonly statistics: readonly NativeStatistics[];
   readonly gauges: NativeGauges;
-}
-
-/** What is wrong with a GPU; the UUID is empty when it is that there is none. */
-export interface GpuTrouble {
-  readonly uuid: string;
-  /** Several may hold; none = all is well. */
-  readonly causes: readonly string[];
 }
 
 type ReadState = (state: NativeGpuState) => number;

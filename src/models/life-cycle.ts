@@ -145,7 +145,7 @@ export class ModelStore {
     const { chosen, missing } = chooseVersions(config.versionPolicy, available);
     const versions = new Map<number, VersionEntry>();
     for (const version of chosen) versions.set(version, { state: 'UNKNOWN', reason: 'it waits to be loaded', loaded: null });
-    this.#models.set(model.name, { name: model.name, fault: '', versions });
+    this.#models.set(model.name, { name: model.name, fault: '', lacksGpu: false, versions });
     for (const version of missing) {
       this.#fail(
         model.name,
@@ -193,7 +193,8 @@ export class ModelStore {
   #refuse(model: FoundModel, error: ServerError): void {
     const entry = { state: 'UNAVAILABLE', reason: error.message, loaded: null } as const;
     const versions = new Map(model.versions.map(({ version }): [number, VersionEntry] => [version, entry]));
-    this.#models.set(model.name, { name: model.name, fault: error.message, versions });
+    const lacksGpu = error.code === 'ERR_GPU_UNAVAILABLE';
+    this.#models.set(model.name, { name: model.name, fault: error.message, lacksGpu, versions });
     this.#log.error({ model: model.name, ...logFieldsOf(error) }, `model ${model.name} is refused: ${error.message}`);
     this.#options.onChange?.();
   }

@@ -18,6 +18,8 @@ export interface ModelEntry {
   readonly name: string;
   /** Why the whole model is refused; empty = it is not. */
   readonly fault: string;
+  /** It is refused because its configuration insists on a GPU. */
+  readonly lacksGpu: boolean;
   readonly versions: Map<number, VersionEntry>;
 }
 
@@ -34,9 +36,13 @@ export interface ModelStatus {
   readonly readyVersions: number;
   /** What is wrong with the model or its versions; empty = nothing. */
   readonly reason: string;
+  /** It is refused because its configuration insists on a GPU. */
+  readonly lacksGpu: boolean;
+  /** UUIDs of the GPUs that its ready versions run on. */
+  readonly gpus: readonly string[];
 }
 
-export function statusOf({ name, fault, versions }: ModelEntry): ModelStatus {
+export function statusOf({ name, fault, lacksGpu, versions }: ModelEntry): ModelStatus {
   const statuses = rising(versions).map(([version, { state, reason }]) => ({ version, state, reason }));
   const failed = statuses.filter(({ state }) => state === 'UNAVAILABLE');
   return {
@@ -44,6 +50,8 @@ export function statusOf({ name, fault, versions }: ModelEntry): ModelStatus {
     versions: statuses,
     readyVersions: statuses.filter(({ state }) => state === 'READY').length,
     reason: fault !== '' ? fault : failed.map(({ version, reason }) => `version ${version}: ${reason}`).join('; '),
+    lacksGpu,
+    gpus: [...new Set([...versions.values()].flatMap(({ loaded }) => loaded?.plan.gpus ?? []))],
   };
 }
 

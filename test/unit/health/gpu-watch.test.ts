@@ -24,26 +24,26 @@ function watched(...states: readonly NativeGpuState[]) {
 
 it('tells each failure once when it begins and once when it has passed', () => {
   const { watch, world, told } = watched(healthyGpu);
-  watch.look();
+  watch.look([]);
   expect(told).toEqual([]);
   world.states = [{ ...healthyGpu, revoked: true }];
-  for (world.nowMs of [200, 400, 600]) watch.look();
+  for (world.nowMs of [200, 400, 600]) watch.look([]);
   expect(told).toEqual(['warn device-revoked: GPU GPU-1234: the container has lost access to its devices; it must be deleted']);
   world.states = [healthyGpu];
-  for (world.nowMs of [800, 600 + RECOVERY_MS, 20_000]) watch.look();
+  for (world.nowMs of [800, 600 + RECOVERY_MS, 20_000]) watch.look([]);
   expect(told.slice(1)).toEqual(['info device-revoked: GPU GPU-1234: "device-revoked" has passed']);
 });
 
 it('tells once that NVML gives nothing, however many GPUs lack it', () => {
   const { watch, world, told } = watched({ ...gpuWithoutNvml, uuid: 'GPU-a' }, { ...gpuWithoutNvml, uuid: 'GPU-b' });
-  for (world.nowMs of [0, 200, 400]) watch.look();
+  for (world.nowMs of [0, 200, 400]) watch.look([]);
   expect(told).toEqual([expect.stringMatching(/^warn nvml-unavailable: NVML gives nothing, .*libnvidia-ml\.so\.1/)]);
 });
 
 it('keeps GPUs apart by UUID, and misses one that is not listed any more', () => {
   const { watch, world } = watched({ ...healthyGpu, uuid: 'GPU-a' }, { ...healthyGpu, uuid: 'GPU-b' });
   world.states = [{ ...healthyGpu, uuid: 'GPU-b', hungMs: 9000 }];
-  expect(watch.look().map(({ uuid, cause }) => [uuid, cause])).toEqual([
+  expect(watch.look([]).verdicts.map(({ uuid, cause }) => [uuid, cause])).toEqual([
     ['GPU-a', 'uuid-gone'],
     ['GPU-b', 'hang'],
   ]);
@@ -54,5 +54,28 @@ it('asks for nothing where there is no GPU', () => {
     throw new Error('asked');
   };
   const watch = new GpuWatch({ report: reportOf(), read, monitorIntervalMs: 1, log: pino({ level: 'silent' }), now: () => 0 });
-  expect(watch.look()).toEqual([]);
+  expect(watch.look([]).verdicts).toEqual([]);
+});
+
+it('tells why there is no GPU only where a model insists on one', () => {
+  const report = { ...reportOf(), cause: 'driver-mismatch', reason: 'cuInit: X (803)' };
+  const watch = new GpuWatch({ report, read: () => [], monitorIntervalMs: 1, log: pino({ level: 'silent' }), now: () => 0 });
+  expect(watch.troubles()).toEqual([]);
+  expect(watch.look([{ lacksGpu: false, gpus: [] }])).toMatchObject({ needed: false, startCause: 'driver-mismatch' });
+  expect(watch.troubles()).toEqual([]);
+  expect(watch.look([{ lacksGpu: true, gpus: [] }])).toMatchObject({ needed: true, startReason: 'cuInit: X (803)' });
+  expect(watch.troubles()).toEqual([{ uuid: '', causes: ['driver-mismatch'] }]);
+});
+
+it('knows which GPUs models run on, and what is wrong with each', () => {
+  const { watch } = watched({ ...healthyGpu, uuid: 'GPU-a' }, { ...healthyGpu, uuid: 'GPU-b', hungMs: 6000, throttled: true });
+  const models = [
+    { lacksGpu: false, gpus: ['GPU-a'] },
+    { lacksGpu: false, gpus: ['GPU-a', 'GPU-b'] },
+  ];
+  expect([...watch.look(models).inUse]).toEqual(['GPU-a', 'GPU-b']);
+  expect(watch.troubles()).toEqual([
+    { uuid: 'GPU-a', causes: [] },
+    { uuid: 'GPU-b', causes: ['hang', 'throttled'] },
+  ]);
 });

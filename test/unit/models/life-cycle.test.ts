@@ -216,6 +216,8 @@ describe('loading all models', () => {
       ['d', 1, 'version 5: config.json: version_policy names version 5, which has no folder'],
       ['e', 0, 'config.json: instance_group[0].kind: KIND_GPU, but no GPU can be used: there is no driver'],
     ]);
+    const lackingGpus = store.models().filter(({ lacksGpu }) => lacksGpu);
+    expect(lackingGpus.map(({ name }) => name)).toEqual(['e']);
     expect(engine.published.at(-1)?.[2]?.versions[0]?.reason).toContain('max_batch_size: found -1');
     expect(lines.filter((line) => !line.startsWith('info'))).toEqual([
       expect.stringMatching(/^error: model c is refused: config\.pbtxt: max_batch_size: found -1, expected .*; fix: /),
@@ -250,6 +252,11 @@ describe('loading all models', () => {
       [2, false],
     ]);
     expect(lines).toContain('info: loaded a version 1 in N ms, on GPUs 0, 1');
+    expect(store.models().map(({ gpus, lacksGpu }) => [gpus, lacksGpu])).toEqual([
+      [['GPU-0', 'GPU-1'], false],
+      [['GPU-0', 'GPU-1'], false],
+      [['GPU-1'], false],
+    ]);
     expect(lines).toContain('info: loaded c version 1 in N ms, on GPU 1');
     expect(JSON.parse(engine.published.at(-1)?.[2]?.versions[0]?.configJson ?? '')).toMatchObject({
       instance_group: [{ kind: 'KIND_GPU', count: 2, gpus: [1] }],
