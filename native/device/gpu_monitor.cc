@@ -24,7 +24,7 @@ constexpr std::chrono::seconds kStopPatience{1};
 // Do codes of nvmlInit or of a look-up mean that the device nodes are there no more? `worked_before`: NVML has answered this process.
 bool MeansRevoked(int code, bool worked_before) {
   if (code == kNvmlUnknown || code == kNvmlOperatingSystem) return true;
-  return worked_before && (code == kNvmlUninitialized || code == kNvmlDriverNotLoaded || code == kNvmlNoPermission || code == kNvmlNotFound);
+  return worked_before && (code == kNvmlUninitialized || code == kNvmlDriverNotLoaded || code == kNvmlNoPermission);
 }
 
 }  // namespace
@@ -129,6 +129,7 @@ class GpuMonitor::State::Watcher {
       GpuReadings& published = snapshot->gpus[i];
       if (code == kNvmlSuccess) {
         published.revoked = false;
+        published.gone = false;
         return;
       }
       GpuReadings nothing;
@@ -136,6 +137,7 @@ class GpuMonitor::State::Watcher {
       nothing.last_xid = published.last_xid;
       nothing.xid_count = published.xid_count;
       nothing.revoked = revoked;
+      nothing.gone = is_open_ && found_[i] && code == kNvmlNotFound;
       nothing.lost = code == kNvmlGpuIsLost;
       nothing.read_ns = MonotonicNs();
       published = nothing;

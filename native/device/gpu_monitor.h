@@ -32,6 +32,7 @@ struct GpuReadings {
   uint64_t xid_count = 0;
   int64_t recovery_action = -1;      // what the driver wants done: 0 none, 1 reset, 2 reboot, 3 drain
   bool lost = false;                 // NVML_ERROR_GPU_IS_LOST
+  bool gone = false;                 // NVML works and knew it, but knows no GPU of that UUID any more: MIG was divided anew
   bool revoked = false;              // the container has lost its devices: a fresh look finds none or "Unknown Error"
   int64_t read_ns = 0;               // monotonic; 0 = never read
 };

@@ -144,7 +144,10 @@ export interface NativeGpuState {
   /** What the driver wants: 0 nothing, 1 reset, 2 reboot, 3 drain. */
   readonly recoveryAction: number;
   readonly lost: boolean;
+  /** The container has lost its devices. */
   readonly revoked: boolean;
+  /** NVML works and knew it, but knows no GPU of that UUID any more: MIG was divided anew. */
+  readonly gone: boolean;
 }
 
 /** Of the memory probe, or of the canaries of all models on a GPU. */

@@ -77,6 +77,11 @@ export const CONDITIONS: readonly Condition[] = [
     find: (of) => fatal(of, 'device-lost') ?? (of.state.lost ? 'NVML: the GPU is lost' : xidText(of, 'lost')),
   },
   {
+    cause: 'uuid-gone',
+    effect: 'gpu-lost',
+    find: ({ state }) => (state.gone ? 'NVML knows no GPU of that UUID any more' : undefined),
+  },
+  {
     cause: 'gpu-hw',
     effect: 'gpu-fault',
     // The driver reports a contained error twice, as 48 and as 94.

@@ -34,12 +34,10 @@ interface Held {
   readonly seenMs: number;
 }
 
-const GONE: GpuFinding = { cause: 'uuid-gone', effect: 'gpu-lost', text: 'the GPU is not there any more under its UUID' };
-
 export class GpuHealth {
   readonly #uuid: string;
   readonly #nvmlStaleMs: number;
-  readonly #held = new Map<Condition | undefined, Held>();
+  readonly #held = new Map<Condition, Held>();
   readonly #xids = new Map<number, number>();
   #xidCount = 0;
   #lastGoodMs = -Infinity;
@@ -54,12 +52,8 @@ export class GpuHealth {
     this.#nvmlStaleMs = nvmlStaleMs;
   }
 
-  /** To be called at every turn with what is so now; `state` is undefined when the GPU is not listed any more. `nowMs` never goes back. */
-  update(state: NativeGpuState | undefined, nowMs: number): GpuVerdict {
-    if (state === undefined) {
-      this.#held.set(undefined, { finding: GONE, seenMs: nowMs });
-      return this.#verdict(nowMs, '');
-    }
+  /** To be called at every turn with what is so now. `nowMs` never goes back. */
+  update(state: NativeGpuState, nowMs: number): GpuVerdict {
     const observation = this.#observe(state, nowMs);
     for (const condition of CONDITIONS) {
       const text = condition.find(observation);
@@ -91,7 +85,7 @@ export class GpuHealth {
   }
 
   #verdict(nowMs: number, detail: string): GpuVerdict {
-    const inOrder = [undefined, ...CONDITIONS].flatMap((condition) => this.#held.get(condition) ?? []);
+    const inOrder = CONDITIONS.flatMap((condition) => this.#held.get(condition) ?? []);
     const findings = inOrder
       .filter(({ finding }, index) => inOrder.findIndex((other) => other.finding.cause === finding.cause) === index)
       .map(({ finding, seenMs }) => ({ ...finding, text: finding.text + passingText(finding, nowMs - seenMs) }));

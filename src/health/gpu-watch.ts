@@ -35,14 +35,15 @@ const MIN_NVML_STALE_MS = 10_000;
 
 export class GpuWatch {
   readonly #options: GpuWatchOptions;
-  readonly #gpus: readonly { readonly uuid: string; readonly health: GpuHealth; causes: ReadonlySet<GpuCause> }[];
+  /** By UUID, as they are first seen. */
+  readonly #gpus = new Map<string, { readonly health: GpuHealth; causes: ReadonlySet<GpuCause> }>();
+  readonly #nvmlStaleMs: number;
   #toldOfNvml = false;
   #facts: GpuFacts | undefined;
 
   constructor(options: GpuWatchOptions) {
     this.#options = options;
-    const nvmlStaleMs = Math.max(MIN_NVML_STALE_MS, 5 * options.monitorIntervalMs);
-    this.#gpus = options.report.gpus.map(({ uuid }) => ({ uuid, health: new GpuHealth(uuid, nvmlStaleMs), causes: new Set() }));
+    this.#nvmlStaleMs = Math.max(MIN_NVML_STALE_MS, 5 * options.monitorIntervalMs);
   }
 
   /** One turn. Throws before the engine has started. */
@@ -63,11 +64,11 @@ export class GpuWatch {
   }
 
   #verdicts(): readonly GpuVerdict[] {
-    if (this.#gpus.length === 0) return [];
-    const states = new Map(this.#options.read().map((state) => [state.uuid, state]));
     const nowMs = this.#options.now();
-    return this.#gpus.map((gpu) => {
-      const verdict = gpu.health.update(states.get(gpu.uuid), nowMs);
+    return this.#options.read().map((state) => {
+      const gpu = this.#gpus.get(state.uuid) ?? { health: new GpuHealth(state.uuid, this.#nvmlStaleMs), causes: new Set() };
+      this.#gpus.set(state.uuid, gpu);
+      const verdict = gpu.health.update(state, nowMs);
       const causes = new Set(verdict.findings.map(({ cause }) => cause));
       this.#tell(verdict, gpu.causes, causes);
       gpu.causes = causes;

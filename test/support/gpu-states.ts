@@ -43,6 +43,7 @@ export const healthyGpu: NativeGpuState = {
   recoveryAction: 0,
   lost: false,
   revoked: false,
+  gone: false,
 };
 
 /** What is left of it where NVML gives nothing. */

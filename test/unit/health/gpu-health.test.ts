@@ -62,6 +62,7 @@ describe('the failure table', () => {
     ['XID 140', xid(140), 'gpu-hw', 'gpu-fault', 'XID 140: an unrecovered memory error'],
     ['a lost device', fatal('device-lost', 'X (999)'), 'device-lost', 'gpu-lost', 'X (999)'],
     ['a device that NVML calls lost', { lost: true }, 'device-lost', 'gpu-lost', 'NVML: the GPU is lost'],
+    ['a UUID that is not there any more', { gone: true }, 'uuid-gone', 'gpu-lost', 'NVML knows no GPU of that UUID any more'],
     ['XID 79', xid(79), 'device-lost', 'gpu-lost', 'XID 79: the GPU has fallen off the bus'],
     [
       'wrong bytes in three memory probes',
@@ -134,11 +135,6 @@ describe('the failure table', () => {
     const verdict = turn(change);
     expect(verdict).toMatchObject({ live: true, ready: true, end: undefined, cause, text });
     expect(verdict.detail).toContain(verdict.text);
-  });
-
-  it('a UUID that is not listed any more ends the process, and stays so', () => {
-    expect(health.update(undefined, nowMs)).toMatchObject({ live: false, ready: false, cause: 'uuid-gone', end: 'gpu-lost' });
-    expect(turn()).toMatchObject({ cause: 'uuid-gone', end: 'gpu-lost' });
   });
 
   it('one or two wrong or missing probes are no failure yet', () => {
