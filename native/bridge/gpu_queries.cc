@@ -39,6 +39,7 @@ void SetReadings(Napi::Object object, const device::GpuReadings& readings, int64
   whole("recoveryAction", readings.recovery_action);
   flag("lost", readings.lost);
   flag("revoked", readings.revoked);
+  flag("gone", readings.gone);
 }
 
 Napi::Object ProbeObject(Napi::Env env, const device::ProbeState& probe, int64_t now_ns) {
