@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "device/convert_input.h"
 #include "device/gpu.h"
 #include "memory/block.h"
 #include "session/session.h"
@@ -32,6 +33,12 @@ struct CudaSessionOptions {
   std::shared_ptr<memory::BlockSource> pinned;
 };
 
+// An input that clients send in another type than the model wants.
+struct NamedConversion {
+  std::string input;
+  device::InputConversion conversion;
+};
+
 struct SessionOptions {
   // The .onnx file. ONNX Runtime opens it itself, so external data files beside it work and are memory-mapped where it can.
   std::string model_path;
@@ -40,6 +47,8 @@ struct SessionOptions {
   // Empty: on the CPU. Otherwise one session on each of these, and every lane on one of them, in turn.
   std::vector<std::shared_ptr<device::Gpu>> gpus = {};
   CudaSessionOptions cuda = {};
+  // Of inputs that the model wants as FP32; at most one an input.
+  std::vector<NamedConversion> conversions = {};
 };
 
 // Loads the library and creates the environment, once a process. Later calls with the same library succeed and change nothing; another
@@ -49,9 +58,9 @@ Status StartOrt(const OrtOptions& options);
 // "1.29.0"; empty before StartOrt.
 std::string OrtVersion();
 
-// [any thread, blocks for as long as loading takes] Errors: kModelLoad with ONNX Runtime's reason (without paths), kClosed before StartOrt;
-// on GPUs also kCudaProvider (not installed, or of another release), kGpuMemory with the numbers, before anything is allocated where the
-// file alone is larger than what is free, kGpuFault, kGpuLost.
+// [any thread, blocks for as long as loading takes] Errors: kModelLoad with ONNX Runtime's reason (without paths), kClosed before StartOrt,
+// kModelConfig for options that do not fit the model or the provider; on GPUs also kCudaProvider (not installed, or not to be loaded),
+// kGpuMemory with the numbers, before anything is allocated where the file alone is larger than what is free, kGpuFault, kGpuLost.
 Result<std::shared_ptr<Session>> OpenOrtSession(const SessionOptions& options);
 
 }  // namespace penstock::session

@@ -2,6 +2,7 @@
 #include <new>
 #include <utility>
 
+#include "session/converting_session.h"
 #include "session/cuda_session.h"
 #include "session/ort_environment.h"
 #include "session/ort_handle.h"
@@ -135,20 +136,26 @@ Result<std::shared_ptr<Session>> OpenCpuSession(const OrtRuntime& runtime, const
   return std::shared_ptr<Session>(std::make_shared<OnnxSession>(runtime, std::move(session), std::move(signature).value()));
 }
 
-}  // namespace
-
-Result<std::shared_ptr<Session>> OpenOrtSession(const SessionOptions& options) {
-  const OrtRuntime* runtime = CurrentOrt();
-  if (runtime == nullptr) return Status(StatusCode::kClosed, "ONNX Runtime has not been started");
-  if (options.gpus.empty()) return OpenCpuSession(*runtime, options);
+Result<std::shared_ptr<Session>> OpenWhereAsked(const OrtRuntime& runtime, const SessionOptions& options) {
+  if (options.gpus.empty()) return OpenCpuSession(runtime, options);
   std::vector<std::shared_ptr<Session>> sessions;
   for (const std::shared_ptr<device::Gpu>& gpu : options.gpus) {
-    Result<std::shared_ptr<Session>> session = OpenCudaSession(*runtime, options, gpu);
+    Result<std::shared_ptr<Session>> session = OpenCudaSession(runtime, options, gpu);
     if (!session.ok()) return session.status();
     sessions.push_back(std::move(session).value());
   }
   if (sessions.size() == 1) return sessions.front();
   return std::shared_ptr<Session>(std::make_shared<SpreadSession>(std::move(sessions)));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Session>> OpenOrtSession(const SessionOptions& options) {
+  const OrtRuntime* runtime = CurrentOrt();
+  if (runtime == nullptr) return Status(StatusCode::kClosed, "ONNX Runtime has not been started");
+  Result<std::shared_ptr<Session>> session = OpenWhereAsked(*runtime, options);
+  if (!session.ok()) return session.status();
+  return WithConversions(std::move(session).value(), options.conversions);
 }
 
 }  // namespace penstock::session

@@ -1,0 +1,83 @@
+#include "session/converting_session.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/checked_math.h"
+
+namespace penstock::session {
+namespace {
+
+class ConvertingSession final : public Session {
+ public:
+  // `conversions`: one a signature input; null where it goes in as it comes.
+  ConvertingSession(std::shared_ptr<Session> inner, Signature signature,
+                    std::vector<std::unique_ptr<device::InputConversion>> conversions)
+      : inner_(std::move(inner)), signature_(std::move(signature)), conversions_(std::move(conversions)) {}
+
+  const Signature& signature() const override { return signature_; }
+  std::unique_ptr<RunControl> NewRunControl() const override { return inner_->NewRunControl(); }
+
+  Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
+             std::vector<Tensor>* results) const override {
+    try {
+      std::vector<Tensor> converted = inputs;
+      for (size_t i = 0; i < std::min(converted.size(), conversions_.size()); ++i) {
+        if (conversions_[i] != nullptr) PENSTOCK_RETURN_IF_ERROR(Convert(*conversions_[i], &converted[i]));
+      }
+      return inner_->Run(converted, outputs, control, results);
+    } catch (const std::bad_alloc&) {
+      return Status(StatusCode::kMemory, "not enough memory for the inputs of a run");
+    }
+  }
+
+  memory::BlockSource& input_memory() const override { return inner_->input_memory(); }
+  int64_t PaddedRows(int64_t rows) const override { return inner_->PaddedRows(rows); }
+  void ReleaseSpareMemory() const override { inner_->ReleaseSpareMemory(); }
+  void MeasureMemory() override { inner_->MeasureMemory(); }
+  std::vector<MemoryUse> memory_use() const override { return inner_->memory_use(); }
+  std::vector<std::string> gpus() const override { return inner_->gpus(); }
+
+ private:
+  Status Convert(const device::InputConversion& conversion, Tensor* tensor) const {
+    const size_t elements = tensor->bytes.size / DataTypeSize(conversion.from);
+    uint64_t bytes = 0;
+    if (!CheckedMul(elements, sizeof(float), &bytes)) return Status(StatusCode::kMemory, "the size of a converted input overflows");
+    Result<std::shared_ptr<memory::Block>> block = inner_->input_memory().Allocate(bytes);
+    if (!block.ok()) return block.status();
+    device::ConvertInput(conversion, tensor->bytes.data, elements, reinterpret_cast<float*>(block.value()->data()));
+    tensor->dtype = DataType::kFp32;
+    tensor->bytes = memory::WholeSlice(std::move(block).value());
+    return Status::Ok();
+  }
+
+  const std::shared_ptr<Session> inner_;
+  const Signature signature_;
+  const std::vector<std::unique_ptr<device::InputConversion>> conversions_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<Session>> WithConversions(std::shared_ptr<Session> session, const std::vector<NamedConversion>& conversions) {
+  if (conversions.empty()) return session;
+  Signature signature = session->signature();
+  std::vector<std::unique_ptr<device::InputConversion>> by_input(signature.inputs.size());
+  for (const auto& [name, conversion] : conversions) {
+    const auto refuse = [&name = name](const std::string& why) {
+      return Status(StatusCode::kModelConfig, "conversion of input '" + name + "': " + why);
+    };
+    const auto named = [&name = name](const TensorSpec& spec) { return spec.name == name; };
+    const auto spec = std::find_if(signature.inputs.begin(), signature.inputs.end(), named);
+    if (spec == signature.inputs.end()) return refuse("the model has no such input");
+    std::unique_ptr<device::InputConversion>& place = by_input[static_cast<size_t>(spec - signature.inputs.begin())];
+    if (place != nullptr) return refuse("found twice");
+    if (spec->dtype != DataType::kFp32) return refuse("the model wants " + std::string(DataTypeName(spec->dtype)) + ", expected FP32");
+    if (const Status checked = device::CheckConversion(conversion); !checked.ok()) return refuse(checked.message());
+    spec->dtype = conversion.from;
+    place = std::make_unique<device::InputConversion>(conversion);
+  }
+  return std::shared_ptr<Session>(std::make_shared<ConvertingSession>(std::move(session), std::move(signature), std::move(by_input)));
+}
+
+}  // namespace penstock::session
