@@ -51,8 +51,7 @@ void FollowFile(State* state) {
   if (!state->follows_file.load(std::memory_order_relaxed)) return;
   struct stat now {};
   if (stat(state->file, &now) != 0) Die(std::string("FAKE_GPU_SCRIPT names ") + state->file + ", which cannot be read");
-  const Signature signature{now.st_ino,          now.st_size,         now.st_mtim.tv_sec,
-                            now.st_mtim.tv_nsec, now.st_ctim.tv_sec,  now.st_ctim.tv_nsec};
+  const Signature signature{now.st_ino, now.st_size, now.st_mtim.tv_sec, now.st_mtim.tv_nsec, now.st_ctim.tv_sec, now.st_ctim.tv_nsec};
   std::lock_guard<std::mutex> lock(state->mutex);
   if (signature == state->signature) return;
   state->signature = signature;

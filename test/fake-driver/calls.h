@@ -10,18 +10,18 @@
 #define FAKE_EXPORT extern "C" __attribute__((visibility("default")))
 
 // The number of a function, looked up once.
-#define FAKE_FUNCTION(name)                                                   \
-  ([] {                                                                       \
+#define FAKE_FUNCTION(name)                                                      \
+  ([] {                                                                          \
     static const size_t number = ::penstock::fake_driver::FunctionNumber(#name); \
-    return number;                                                            \
+    return number;                                                               \
   }())
 
 namespace penstock::fake_driver {
 
 // What the script wants of one call. Delays and hangs of the call itself have passed already.
 struct Effects {
-  int code = 0;          // return this at once
-  int sticky = 0;        // and this is the context's state from now on
+  int code = 0;    // return this at once
+  int sticky = 0;  // and this is the context's state from now on
   // Of the work that the call leaves to a stream:
   int async_sticky = 0;
   std::chrono::nanoseconds delay{0};
@@ -29,8 +29,9 @@ struct Effects {
   size_t hang_of = SIZE_MAX;  // number of the function whose `async-hang` struck; SIZE_MAX = none
 };
 
-// [any thread] Counts the call and finds out what is to happen to it; sleeps or hangs when the script says so. `gpu` is the index of the GPU
-// in the script, -1 when it is about none. Takes no lock that another caller holds, so that ThreadSanitizer sees the callers as unordered.
+// [any thread] Counts the call and finds out what is to happen to it; sleeps or hangs when the script says so. `gpu` is the GPU's index
+// in the script, -1 when it is about none. Without a file to follow it takes no lock, so that ThreadSanitizer does not
+// take its callers for ordered.
 Effects BeginCall(size_t function, int gpu);
 
 // [any thread] Waits for as long as the script has an `async-hang` for this function and the driver has not been reset.

@@ -8,9 +8,9 @@ namespace penstock::fake_driver {
 namespace {
 
 struct State {
-  std::mutex mutex;  // of cuInit and resets
+  std::mutex mutex;                                             // of cuInit and resets
   std::atomic<const std::vector<CUctx_st*>*> devices{nullptr};  // null before cuInit
-  std::vector<const std::vector<CUctx_st*>*> all;                // also those of before a reset. Guarded by mutex.
+  std::vector<const std::vector<CUctx_st*>*> all;               // also those of before a reset. Guarded by mutex.
 };
 
 State& TheState() {
@@ -22,7 +22,8 @@ struct Current {
   CUctx_st* context = nullptr;
   uint64_t resets = 0;
 };
-thread_local Current current;
+// Of the loader's reserve: with memory of its own a thread that still hangs when the process ends makes LeakSanitizer of GCC 12 crash.
+thread_local Current current __attribute__((tls_model("initial-exec")));
 
 CUctx_st* MakeDevice(const Script& script, const VisibleDevice& visible) {
   const GpuScript& gpu = script.gpus[static_cast<size_t>(visible.gpu)];

@@ -29,7 +29,8 @@ inline constexpr int kNotFound = 500;
 // Another number each time, the same for all kinds of handles; no address looks like it.
 uintptr_t NextHandle();
 
-// Objects behind handles that are never used twice: one that has been destroyed is always recognised. Thread-safe, lookups with a shared lock.
+// Objects behind handles that are never used twice: one that has been destroyed is always recognised. Thread-safe, lookups with a shared
+// lock.
 template <typename Handle, typename Object>
 class Handles {
  public:

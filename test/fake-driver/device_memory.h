@@ -28,7 +28,7 @@ class MemoryPool {
  private:
   const size_t alignment_;
   mutable std::shared_mutex mutex_;
-  std::map<uintptr_t, size_t> blocks_;  // size by address. Guarded by mutex_.
+  std::map<uintptr_t, size_t> blocks_;   // size by address. Guarded by mutex_.
   std::atomic<uint64_t> used_bytes_{0};  // written with mutex_ held
 };
 

@@ -37,7 +37,8 @@ TEST_F(FakeNvml, ReadsWhatTheScriptSays) {
   SetScript(
       "gpus 2\ngpu 1 memory 1MiB name X\ndriver 12080 570.1.2\n"
       "nvml 1 temperature 85 power-mw 250000 power-limit-mw 300000 energy-mj 5000000000 utilization 97 throttle 0x40\n"
-      "nvml 1 ecc-uncorrected 3 ecc-corrected 11 remap pending remapped-corrected 2 pcie-tx-kb 7 pcie-rx-kb 8 recovery-action 2 memory-used 1KiB\n");
+      "nvml 1 ecc-uncorrected 3 ecc-corrected 11 remap pending remapped-corrected 2 pcie-tx-kb 7 pcie-rx-kb 8 recovery-action 2 "
+      "memory-used 1KiB\n");
   ASSERT_EQ(nvml.nvmlInit_v2(), 0);
   const NvmlDevice device = Device(1);
   unsigned number = 0;

@@ -50,6 +50,19 @@ TEST_F(FakeScript, StrikesOneGpuOnly) {
   EXPECT_EQ(TryToAllocate(), 0);
 }
 
+TEST_F(FakeScript, TakesAGpuAwayButNotTheNamesOfErrors) {
+  SetScript("gpus 2\n");
+  Enter(1);
+  Enter(0);
+  SetScript("gpus 2\nsticky cu* 999 gpu 0\n");
+  const char* name = nullptr;
+  EXPECT_EQ(cuda.cuGetErrorName(999, &name), 0);
+  EXPECT_STREQ(name, "CUDA_ERROR_UNKNOWN");
+  EXPECT_EQ(TryToAllocate(), 999);
+  EXPECT_EQ(cuda.cuGetErrorString(999, &name), 0);
+  EXPECT_EQ(cuda.cuGetErrorName(12345, &name), 1);
+}
+
 TEST_F(FakeScript, AnswersEveryLaterCallInAStruckContextAlike) {
   for (const int code : {700, 702, 710, 714, 715, 716, 717, 718, 719, 214, 226}) {
     cuda_library().Reset();

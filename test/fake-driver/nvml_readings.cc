@@ -56,11 +56,11 @@ FAKE_EXPORT int nvmlDeviceGetUtilizationRates(NvmlDevice device, NvmlUtilization
 }
 
 // The readings that are a number of the whole GPU: name, type of the result, member of the script.
-#define FAKE_READING(name, type, member)                      \
-  FAKE_EXPORT int name(NvmlDevice device, type* result) {     \
-    const NvmlCall call(FAKE_FUNCTION(name), device, true);   \
-    if (call.code() != 0) return call.code();                 \
-    return Read<type>(call, result, call.gpu().nvml.member);  \
+#define FAKE_READING(name, type, member)                     \
+  FAKE_EXPORT int name(NvmlDevice device, type* result) {    \
+    const NvmlCall call(FAKE_FUNCTION(name), device, true);  \
+    if (call.code() != 0) return call.code();                \
+    return Read<type>(call, result, call.gpu().nvml.member); \
   }
 
 FAKE_READING(nvmlDeviceGetPowerUsage, unsigned, power_mw)

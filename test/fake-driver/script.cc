@@ -3,86 +3,18 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <functional>
 #include <map>
 #include <sstream>
 
-#include "base/checked_math.h"
 #include "functions.h"
+#include "script_line.h"
 
 namespace penstock::fake_driver {
 namespace {
 
 constexpr size_t kMaxGpus = 16;
 constexpr size_t kMaxMig = 7;  // as many as an A100 has
-
-// The words of one line, taken one after the other.
-class Line {
- public:
-  Line(std::string text, size_t number) : text_(std::move(text)), number_(number) { Split(); }
-
-  bool done() const { return next_ == words_.size(); }
-  const std::string& Word() {
-    if (done()) Fail("something is missing at its end");
-    return words_[next_++];
-  }
-  uint64_t Number() { return Scaled({{"", 1}}); }
-  uint64_t Bytes() { return Scaled({{"", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}}); }
-  std::chrono::nanoseconds Duration() {
-    return std::chrono::nanoseconds(Scaled({{"us", 1000}, {"ms", 1000'000}, {"s", 1000'000'000}}));
-  }
-  // One of `size` things.
-  size_t Index(size_t size, const char* what) {
-    const uint64_t index = Number();
-    if (index >= size) Fail(std::string("there is no such ") + what);
-    return index;
-  }
-  [[noreturn]] void Fail(const std::string& why) const {
-    Die("line " + std::to_string(number_) + " of the script, '" + text_ + "': " + why);
-  }
-
- private:
-  // Words end at blanks, except between double quotes; '#' begins a comment.
-  void Split() {
-    std::string word;
-    bool quoted = false;
-    bool begun = false;
-    for (char each : text_ + " ") {
-      if (each == '"') {
-        quoted = !quoted;
-        begun = true;
-      } else if (!quoted && each == '#') {
-        break;
-      } else if (!quoted && (each == ' ' || each == '\t' || each == '\r')) {
-        if (begun || !word.empty()) words_.push_back(word);
-        word.clear();
-        begun = false;
-      } else {
-        word += each;
-      }
-    }
-    if (quoted) Fail("a quote does not end");
-    if (!word.empty()) words_.push_back(word);
-  }
-
-  uint64_t Scaled(const std::map<std::string, uint64_t>& units) {
-    const std::string& word = Word();
-    char* end = nullptr;
-    const uint64_t number = std::strtoull(word.c_str(), &end, 0);
-    const auto unit = units.find(end);
-    uint64_t result = 0;
-    if (end == word.c_str() || word[0] == '-' || unit == units.end() || !CheckedMul(number, unit->second, &result)) {
-      Fail("'" + word + "' is not such a number");
-    }
-    return result;
-  }
-
-  const std::string text_;
-  const size_t number_;
-  std::vector<std::string> words_;
-  size_t next_ = 0;
-};
 
 std::string Uuid(const char* kind, size_t gpu, size_t part) {
   char text[64];
@@ -226,9 +158,8 @@ void ReadRule(Line* line, Action action, Script* script) {
 
 void ReadLine(Line* line, Script* script) {
   static const std::map<std::string, Action> kActions = {
-      {"fail", Action::kFail},   {"sticky", Action::kSticky}, {"async-sticky", Action::kAsyncSticky},
-      {"delay", Action::kDelay}, {"hang", Action::kHang},     {"async-hang", Action::kAsyncHang},
-      {"corrupt", Action::kCorrupt}};
+      {"fail", Action::kFail}, {"sticky", Action::kSticky},        {"async-sticky", Action::kAsyncSticky}, {"delay", Action::kDelay},
+      {"hang", Action::kHang}, {"async-hang", Action::kAsyncHang}, {"corrupt", Action::kCorrupt}};
   if (line->done()) return;
   const std::string key = line->Word();
   if (key == "gpus") {
@@ -257,7 +188,11 @@ void ReadLine(Line* line, Script* script) {
 
 }  // namespace
 
-bool Rule::Names(const std::string& name) const { return is_prefix ? name.compare(0, function.size(), function) == 0 : name == function; }
+bool Rule::Names(const std::string& name) const {
+  if (!is_prefix) return name == function;
+  // Names of errors are a table: they can be had from a driver that has lost everything else.
+  return name.compare(0, function.size(), function) == 0 && name != "cuGetErrorName" && name != "cuGetErrorString";
+}
 
 Script* Script::Parse(const std::string& text) {
   auto* script = new Script;
@@ -274,8 +209,8 @@ Script* Script::Parse(const std::string& text) {
 const std::vector<std::string>& FunctionNames() {
 #define FAKE_NAME(name, parameters) #name,
   // Never destroyed: other threads may ask while the process ends.
-  static const auto& names = *new std::vector<std::string>{PENSTOCK_CUDA_FUNCTIONS(FAKE_NAME) FAKE_CUDA_EXTRA_FUNCTIONS(FAKE_NAME)
-                                                               FAKE_NVML_FUNCTIONS(FAKE_NAME)};
+  static const auto& names =
+      *new std::vector<std::string>{PENSTOCK_CUDA_FUNCTIONS(FAKE_NAME) FAKE_CUDA_EXTRA_FUNCTIONS(FAKE_NAME) FAKE_NVML_FUNCTIONS(FAKE_NAME)};
 #undef FAKE_NAME
   return names;
 }

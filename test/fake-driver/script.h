@@ -39,12 +39,12 @@ struct NvmlScript {
 struct GpuScript {
   std::string uuid;
   std::string name = "Penstock fake GPU";
-  std::string pci_bus_id;              // "0000:01:00.0"
+  std::string pci_bus_id;  // "0000:01:00.0"
   uint64_t memory_bytes = 1ull << 30;
-  uint64_t used_by_others_bytes = 0;   // as if another process had it
+  uint64_t used_by_others_bytes = 0;  // as if another process had it
   int compute_major = 8;
   int compute_minor = 0;
-  std::vector<MigScript> mig;          // any: the GPU is in MIG mode
+  std::vector<MigScript> mig;  // any: the GPU is in MIG mode
   NvmlScript nvml;
 };
 

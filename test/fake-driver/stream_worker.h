@@ -43,10 +43,10 @@ class StreamWorker : public std::enable_shared_from_this<StreamWorker> {
   const uint64_t resets_ = ResetCount();
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Work> queue_;    // guarded by mutex_
-  uint64_t submitted_ = 0;    // guarded by mutex_
-  uint64_t completed_ = 0;    // guarded by mutex_
-  bool finishing_ = false;    // guarded by mutex_
+  std::deque<Work> queue_;  // guarded by mutex_
+  uint64_t submitted_ = 0;  // guarded by mutex_
+  uint64_t completed_ = 0;  // guarded by mutex_
+  bool finishing_ = false;  // guarded by mutex_
 };
 
 }  // namespace penstock::fake_driver
