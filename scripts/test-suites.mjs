@@ -11,6 +11,7 @@ import { imageTestMissing, runImageTest } from './image-test.mjs';
 import { nativeTestsMissing, runNativeTests } from './native-tests.mjs';
 import { root, run } from './processes.mjs';
 import { filesBelow } from './stamps.mjs';
+import { imageTestMissing, runImageTest } from './image-test.mjs';
 import { clientTestsMissing, runClientTests } from './client-tests.mjs';
 import { readVitestReport, reportPath, verdict } from './test-results.mjs';
 
