@@ -7,7 +7,6 @@ import path from 'node:path';
 import process from 'node:process';
 import { checkMetrics, metricsCheckMissing } from './check-metrics.mjs';
 import { kernelTestsMissing, runKernelTests } from './kernel-tests.mjs';
-import { imageTestMissing, runImageTest } from './image-test.mjs';
 import { nativeTestsMissing, runNativeTests } from './native-tests.mjs';
 import { root, run } from './processes.mjs';
 import { filesBelow } from './stamps.mjs';
