@@ -54,8 +54,8 @@ struct Fp16 {
   static PENSTOCK_INLINE float Read(const uint8_t* from, size_t i) {
     uint16_t half;
     std::memcpy(&half, from + i * sizeof half, sizeof half);
-    constexpr uint32_t kRebias = 112u << 23;     // 127 - 15
-    constexpr uint32_t kSmallest = 113u << 23;   // 2^-14, below which halves are subnormal
+    constexpr uint32_t kRebias = 112u << 23;    // 127 - 15
+    constexpr uint32_t kSmallest = 113u << 23;  // 2^-14, below which halves are subnormal
     const uint32_t magnitude = half & 0x7FFFu;
     const uint32_t fraction = magnitude << 13;
     const uint32_t subnormal = ToBits(FromBits(fraction + kSmallest) - FromBits(kSmallest));
@@ -135,11 +135,13 @@ void ConvertPlanned(DataType type, const Plan& plan, const uint8_t* from, size_t
 Status CheckConversion(const InputConversion& conversion) {
   const DataType from = conversion.from;
   if (from != DataType::kUint8 && from != DataType::kFp16 && from != DataType::kFp32) {
-    return Status(StatusCode::kModelConfig, "inputs can be converted from UINT8, FP16 and FP32, not from " + std::string(DataTypeName(from)));
+    return Status(StatusCode::kModelConfig,
+                  "inputs can be converted from UINT8, FP16 and FP32, not from " + std::string(DataTypeName(from)));
   }
   if (conversion.scale.empty() || conversion.scale.size() != conversion.offset.size()) {
     return Status(StatusCode::kModelConfig, "a conversion needs as many scales as offsets, at least one of each: there are " +
-                                                std::to_string(conversion.scale.size()) + " and " + std::to_string(conversion.offset.size()));
+                                                std::to_string(conversion.scale.size()) + " and " +
+                                                std::to_string(conversion.offset.size()));
   }
   uint64_t row = 0;
   if (conversion.inner < 1 || !CheckedMul(conversion.scale.size(), static_cast<uint64_t>(conversion.inner), &row) || row > UINT32_MAX) {

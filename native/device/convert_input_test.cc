@@ -142,7 +142,8 @@ TEST(ConvertInput, TakesTheChannelOfEachElementWhateverTheLayout) {
     int64_t inner;
   };
   // Channels last, planes, one channel, short runs, more than the tables hold, and runs that end in the middle.
-  for (const Layout& layout : std::vector<Layout>{{3, 1}, {3, 50'176}, {1, 1}, {1, 9}, {4, 3}, {5, 63}, {700, 1}, {5000, 1}, {300, 20}, {2, 64}, {600, 1}}) {
+  for (const Layout& layout :
+       std::vector<Layout>{{3, 1}, {3, 50'176}, {1, 1}, {1, 9}, {4, 3}, {5, 63}, {700, 1}, {5000, 1}, {300, 20}, {2, 64}, {600, 1}}) {
     InputConversion conversion;
     conversion.inner = layout.inner;
     for (size_t i = 0; i < layout.channels; ++i) {
@@ -182,8 +183,8 @@ TEST(CheckConversion, RefusesWhatCannotBeDone) {
   EXPECT_TRUE(CheckConversion(Conversion(DataType::kFp32, {1, 2}, {3, 4}, 7)).ok());
   for (const InputConversion& bad :
        {Conversion(DataType::kInt8, {1}, {0}), Conversion(DataType::kUint8, {}, {}), Conversion(DataType::kUint8, {1, 2}, {0}),
-        Conversion(DataType::kUint8, {1}, {0}, 0), Conversion(DataType::kUint8, {1}, {0}, -4), Conversion(DataType::kUint8, {1, 2}, {0, 0}, 1LL << 31),
-        Conversion(DataType::kUint8, {1, 2, 3}, {0, 0, 0}, INT64_MAX)}) {
+        Conversion(DataType::kUint8, {1}, {0}, 0), Conversion(DataType::kUint8, {1}, {0}, -4),
+        Conversion(DataType::kUint8, {1, 2}, {0, 0}, 1LL << 31), Conversion(DataType::kUint8, {1, 2, 3}, {0, 0, 0}, INT64_MAX)}) {
     const Status status = CheckConversion(bad);
     EXPECT_EQ(status.code(), StatusCode::kModelConfig);
     EXPECT_FALSE(status.message().empty());

@@ -213,7 +213,8 @@ TEST_F(GpuMonitorTest, SaysWhyItReadsNothingAtAllWithoutPermission) {
 }
 
 TEST_F(GpuMonitorTest, ReadsOfAMigDeviceWhatThereIs) {
-  nvml_.Say("gpu 0 memory 4GiB mig 2\nmig 0 0 uuid " + std::string(kSlice) + " memory 1GiB\nnvml 0 temperature 55 power-mw 1 utilization 9");
+  nvml_.Say("gpu 0 memory 4GiB mig 2\nmig 0 0 uuid " + std::string(kSlice) +
+            " memory 1GiB\nnvml 0 temperature 55 power-mw 1 utilization 9");
   const GpuMonitor monitor({Named(driver_, kSlice)}, Options());
   const GpuReadings gpu = WaitForReading(monitor).gpus[0];
   EXPECT_EQ(gpu.uuid, kSlice);

@@ -10,7 +10,9 @@ TEST(Concerns, GivesAnEventToItsGpuAndItsInstanceOnly) {
   const auto board = [&](int index) { return reinterpret_cast<NvmlDevice>(&boards[index]); };
   const NvmlGpu whole{board(0), board(0), kNvmlEveryInstance};
   const NvmlGpu slice{board(1), board(0), 3};
-  const auto event = [&](int index, unsigned instance) { return NvmlEventData{board(index), kNvmlEventXid, 94, instance, kNvmlEveryInstance}; };
+  const auto event = [&](int index, unsigned instance) {
+    return NvmlEventData{board(index), kNvmlEventXid, 94, instance, kNvmlEveryInstance};
+  };
   EXPECT_TRUE(Concerns(event(0, kNvmlEveryInstance), whole));
   EXPECT_TRUE(Concerns(event(0, 3), whole));
   EXPECT_FALSE(Concerns(event(1, kNvmlEveryInstance), whole));

@@ -6,7 +6,8 @@ asm(".section .rodata\n"
     ".balign 64\n"
     ".local penstock_kernels_fatbin\n"
     "penstock_kernels_fatbin:\n"
-    ".incbin \"" PENSTOCK_KERNELS_FATBIN "\"\n"
+    ".incbin \"" PENSTOCK_KERNELS_FATBIN
+    "\"\n"
     ".previous\n");
 extern "C" const unsigned char penstock_kernels_fatbin[];
 #endif

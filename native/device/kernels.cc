@@ -22,7 +22,9 @@ Status Refused(const Gpu& gpu, const Status& status) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Kernels>> Kernels::Load(std::shared_ptr<const Gpu> gpu) { return LoadImage(std::move(gpu), EmbeddedKernels()); }
+Result<std::shared_ptr<const Kernels>> Kernels::Load(std::shared_ptr<const Gpu> gpu) {
+  return LoadImage(std::move(gpu), EmbeddedKernels());
+}
 
 Result<std::shared_ptr<const Kernels>> Kernels::LoadImage(std::shared_ptr<const Gpu> gpu, const void* image) {
   if (image == nullptr) return Status(StatusCode::kGpuUnavailable, "no GPU kernels in this build");
@@ -59,7 +61,7 @@ Status Kernels::Launch(Stream* stream, CudaFunction function, uint64_t threads, 
   PENSTOCK_RETURN_IF_ERROR(gpu_->Enter());
   const unsigned grid = static_cast<unsigned>(std::min<uint64_t>((threads - 1) / kBlockThreads + 1, kGridMax));
   return gpu_->Check("cuLaunchKernel", gpu_->driver().cuda().cuLaunchKernel(function, grid, 1, 1, kBlockThreads, 1, 1, 0, stream->handle(),
-                                                                           parameters, nullptr));
+                                                                            parameters, nullptr));
 }
 
 Result<PreparedConversion> Kernels::Prepare(Stream* stream, const InputConversion& conversion) const {

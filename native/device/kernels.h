@@ -36,7 +36,8 @@ class Kernels {
   Kernels(const Kernels&) = delete;
   Kernels& operator=(const Kernels&) = delete;
 
-  // [blocks until the tables are there] Once per conversion, so that runs allocate nothing. kModelConfig as CheckConversion says, kGpuMemory.
+  // [blocks until the tables are there] Once per conversion, so that runs allocate nothing. kModelConfig as CheckConversion says,
+  // kGpuMemory.
   Result<PreparedConversion> Prepare(Stream* stream, const InputConversion& conversion) const;
 
   // Elements [0, elements) of `from`, which begins at a channel 0 and is aligned for its type, to floats at `to`. The bits are those of

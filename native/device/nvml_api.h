@@ -1,6 +1,8 @@
-// The part of NVML that Penstock calls, in our own words: no nvml.h is needed to build. Numbers and layouts are those of nvml.h of CUDA 13.0.
+// The part of NVML that Penstock calls, in our own words: no nvml.h is needed to build. Numbers and layouts are those of nvml.h of
+// CUDA 13.0.
 //
-// Names are those that the library exports: where nvml.h renames a function to a later version (nvmlInit to nvmlInit_v2), that one stands here.
+// Names are those that the library exports: where nvml.h renames a function to a later version (nvmlInit to nvmlInit_v2), that one stands
+// here.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +33,8 @@ struct NvmlUtilization {
 struct NvmlEventData {
   NvmlDevice device;
   unsigned long long type;
-  unsigned long long data;       // number of the XID
-  unsigned gpu_instance;         // kNvmlEveryInstance: not of one MIG instance
+  unsigned long long data;  // number of the XID
+  unsigned gpu_instance;    // kNvmlEveryInstance: not of one MIG instance
   unsigned compute_instance;
 };
 
@@ -80,31 +82,31 @@ inline constexpr unsigned kNvmlFieldRecoveryAction = 230;
 inline constexpr int64_t kNvmlThrottleBits = 0x8 | 0x20 | 0x40 | 0x80;
 
 // Name, parameters; every function but nvmlErrorString returns an nvmlReturn_t. Without one of these NVML is of no use to us.
-#define PENSTOCK_NVML_REQUIRED(X)                                                                                \
-  X(nvmlInit_v2, ())                                                                                             \
-  X(nvmlShutdown, ())                                                                                            \
-  X(nvmlDeviceGetHandleByUUID, (const char* uuid, NvmlDevice* device))                                           \
-  X(nvmlDeviceGetMemoryInfo, (NvmlDevice device, NvmlMemory* memory))                                            \
-  X(nvmlDeviceGetUtilizationRates, (NvmlDevice device, NvmlUtilization* utilization))                            \
-  X(nvmlDeviceGetPowerUsage, (NvmlDevice device, unsigned* milliwatts))                                          \
+#define PENSTOCK_NVML_REQUIRED(X)                                                      \
+  X(nvmlInit_v2, ())                                                                   \
+  X(nvmlShutdown, ())                                                                  \
+  X(nvmlDeviceGetHandleByUUID, (const char* uuid, NvmlDevice* device))                 \
+  X(nvmlDeviceGetMemoryInfo, (NvmlDevice device, NvmlMemory * memory))                 \
+  X(nvmlDeviceGetUtilizationRates, (NvmlDevice device, NvmlUtilization * utilization)) \
+  X(nvmlDeviceGetPowerUsage, (NvmlDevice device, unsigned* milliwatts))                \
   X(nvmlDeviceGetEnforcedPowerLimit, (NvmlDevice device, unsigned* milliwatts))
 
-// What an older driver lacks (MIG, row remapping, XID data of MIG: before R450; clocks *event* reasons: before R535) or a later one may have
-// dropped (deprecated in 13.0: temperature, throttle reasons), and what no decision hangs on.
-#define PENSTOCK_NVML_OPTIONAL(X)                                                                                \
-  X(nvmlDeviceGetTotalEnergyConsumption, (NvmlDevice device, unsigned long long* millijoules))                   \
-  X(nvmlDeviceGetTemperature, (NvmlDevice device, unsigned sensor, unsigned* celsius))                           \
-  X(nvmlDeviceGetCurrentClocksEventReasons, (NvmlDevice device, unsigned long long* reasons))                    \
-  X(nvmlDeviceGetCurrentClocksThrottleReasons, (NvmlDevice device, unsigned long long* reasons))                 \
-  X(nvmlDeviceGetTotalEccErrors, (NvmlDevice device, unsigned type, unsigned counter, unsigned long long* count)) \
+// What an older driver lacks (MIG, row remapping, XID data of MIG: before R450; clocks *event* reasons: before R535) or a later one may
+// have dropped (deprecated in 13.0: temperature, throttle reasons), and what no decision hangs on.
+#define PENSTOCK_NVML_OPTIONAL(X)                                                                                                    \
+  X(nvmlDeviceGetTotalEnergyConsumption, (NvmlDevice device, unsigned long long* millijoules))                                       \
+  X(nvmlDeviceGetTemperature, (NvmlDevice device, unsigned sensor, unsigned* celsius))                                               \
+  X(nvmlDeviceGetCurrentClocksEventReasons, (NvmlDevice device, unsigned long long* reasons))                                        \
+  X(nvmlDeviceGetCurrentClocksThrottleReasons, (NvmlDevice device, unsigned long long* reasons))                                     \
+  X(nvmlDeviceGetTotalEccErrors, (NvmlDevice device, unsigned type, unsigned counter, unsigned long long* count))                    \
   X(nvmlDeviceGetRemappedRows, (NvmlDevice device, unsigned* corrected, unsigned* uncorrected, unsigned* pending, unsigned* failed)) \
-  X(nvmlDeviceGetPcieThroughput, (NvmlDevice device, unsigned direction, unsigned* kilobytes_per_second))        \
-  X(nvmlDeviceGetFieldValues, (NvmlDevice device, int count, NvmlFieldValue* values))                            \
-  X(nvmlDeviceGetDeviceHandleFromMigDeviceHandle, (NvmlDevice mig, NvmlDevice* board))                           \
-  X(nvmlDeviceGetGpuInstanceId, (NvmlDevice mig, unsigned* id))                                                  \
-  X(nvmlEventSetCreate, (NvmlEventSet * set))                                                                    \
-  X(nvmlEventSetFree, (NvmlEventSet set))                                                                        \
-  X(nvmlDeviceRegisterEvents, (NvmlDevice device, unsigned long long types, NvmlEventSet set))                   \
+  X(nvmlDeviceGetPcieThroughput, (NvmlDevice device, unsigned direction, unsigned* kilobytes_per_second))                            \
+  X(nvmlDeviceGetFieldValues, (NvmlDevice device, int count, NvmlFieldValue* values))                                                \
+  X(nvmlDeviceGetDeviceHandleFromMigDeviceHandle, (NvmlDevice mig, NvmlDevice * board))                                              \
+  X(nvmlDeviceGetGpuInstanceId, (NvmlDevice mig, unsigned* id))                                                                      \
+  X(nvmlEventSetCreate, (NvmlEventSet * set))                                                                                        \
+  X(nvmlEventSetFree, (NvmlEventSet set))                                                                                            \
+  X(nvmlDeviceRegisterEvents, (NvmlDevice device, unsigned long long types, NvmlEventSet set))                                       \
   X(nvmlEventSetWait_v2, (NvmlEventSet set, NvmlEventData * data, unsigned timeout_ms))
 
 // The functions above by name; an optional one that is missing is null.

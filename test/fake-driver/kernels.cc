@@ -38,7 +38,7 @@ float Decode(float value) { return value; }
 float Decode(Half half) {
   const int exponent = half.bits >> 10 & 0x1F;
   const int fraction = half.bits & 0x3FF;
-  float magnitude = exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24) : std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+  float magnitude = std::ldexp(static_cast<float>(exponent == 0 ? fraction : 1024 + fraction), std::max(exponent, 1) - 25);
   if (exponent == 31) magnitude = fraction == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
   return (half.bits & 0x8000) != 0 ? -magnitude : magnitude;
 }
