@@ -135,6 +135,8 @@ Napi::Value CreateVersion(const Napi::CallbackInfo& info) {
   }
   spec.pipeline.spin = ProcessState::Get().lane_spin();
   spec.warm_up = true;
+  spec.pipeline.model = spec.model_name + " version " + std::to_string(spec.version);
+  if (const ProcessGpus* gpus = ProcessState::Get().gpus()) spec.pipeline.watchdog = gpus->watchdog();
   return LoadVersion(env, engine, session, std::move(spec));
 }
 

@@ -40,6 +40,7 @@ void SetReadings(Napi::Object object, const device::GpuReadings& readings, int64
   flag("lost", readings.lost);
   flag("revoked", readings.revoked);
   flag("gone", readings.gone);
+  flag("gone", readings.gone);
 }
 
 Napi::Object ProbeObject(Napi::Env env, const device::ProbeState& probe, int64_t now_ns) {
@@ -113,7 +114,11 @@ Napi::Value GpuStates(const Napi::CallbackInfo& info) {
     state.Set("fatalCause", device::CauseOf(fatal.kind));
     state.Set("fatalText", fatal.text);
     state.Set("outOfMemoryCount", JsNumber(env, list[i]->out_of_memory_count()));
+    const pipeline::GpuActivity activity = gpus->watchdog()->activity(list[i]->info().uuid);
+    state.Set("lastBatchAgeMs", Napi::Number::New(env, static_cast<double>(activity.last_batch_age_ms)));
+    state.Set("hungMs", Napi::Number::New(env, static_cast<double>(activity.hung_ms)));
     state.Set("probe", ProbeObject(env, i < probes.size() ? probes[i] : device::ProbeState{}, now_ns));
+    state.Set("canary", ProbeObject(env, device::ProbeState{}, now_ns));
     state.Set("nvmlUnavailable", snapshot.unavailable);
     SetReadings(state, i < snapshot.gpus.size() ? snapshot.gpus[i] : device::GpuReadings{}, now_ns);
     states.Set(i, state);

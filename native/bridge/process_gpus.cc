@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "bridge/hang_line.h"
 #include "memory/driver_page_locker.h"
 
 namespace penstock::bridge {
@@ -16,6 +17,10 @@ ProcessGpus::ProcessGpus(const GpuSettings& settings) : found_(device::FindGpus(
   device::MonitorOptions monitor;
   monitor.interval_ms = settings.monitor_interval_ms;
   monitor_ = std::make_unique<device::GpuMonitor>(found_.list, monitor);
+  pipeline::WatchdogOptions watchdog;
+  watchdog.limit_ms = settings.watchdog_ms;
+  watchdog.before_abort = WriteHangLine;
+  watchdog_ = std::make_shared<pipeline::Watchdog>(std::move(watchdog));
   if (settings.probe_interval_ms == 0) return;
   device::ProberOptions prober;
   prober.interval_ms = settings.probe_interval_ms;

@@ -1,4 +1,5 @@
-// The GPUs of this process and all that works beside the engine because of them: page-locked memory, the monitor, the memory probes.
+// The GPUs of this process and all that works beside the engine because of them: page-locked memory, the monitor, the
+// memory probes, the watchdog.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include "device/gpu_prober.h"
 #include "device/gpus.h"
 #include "memory/pinned_arena.h"
+#include "pipeline/watchdog.h"
 
 namespace penstock::bridge {
 
@@ -37,6 +39,9 @@ class ProcessGpus {
   // Position in the list of this UUID; 0 for an unknown one.
   int IndexOf(const std::string& uuid) const;
 
+  // Null without GPUs.
+  std::shared_ptr<pipeline::Watchdog> watchdog() const { return watchdog_; }
+
   // Null: inputs and outputs are in ordinary memory.
   std::shared_ptr<memory::BlockSource> pinned() const { return pinned_; }
   memory::PinnedUse pinned_use() const { return pinned_ == nullptr ? memory::PinnedUse{} : pinned_->use(); }
@@ -50,6 +55,7 @@ class ProcessGpus {
   device::Gpus found_;
   std::shared_ptr<memory::PinnedArena> pinned_;
   std::unique_ptr<device::GpuMonitor> monitor_;
+  std::shared_ptr<pipeline::Watchdog> watchdog_;
   std::unique_ptr<device::GpuProber> prober_;
 };
 
