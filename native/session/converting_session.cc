@@ -35,7 +35,7 @@ class ConvertingSession final : public Session {
   memory::BlockSource& input_memory() const override { return inner_->input_memory(); }
   int64_t PaddedRows(int64_t rows) const override { return inner_->PaddedRows(rows); }
   void ReleaseSpareMemory() const override { inner_->ReleaseSpareMemory(); }
-  void MeasureMemory() override { inner_->MeasureMemory(); }
+  void MeasureMemory() const override { inner_->MeasureMemory(); }
   std::vector<MemoryUse> memory_use() const override { return inner_->memory_use(); }
   std::vector<std::string> gpus() const override { return inner_->gpus(); }
 
