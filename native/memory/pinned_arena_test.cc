@@ -157,7 +157,7 @@ TEST_F(PinnedArenaTest, UnlocksEmptySlabsWhenALargerBlockNeedsTheirRoom) {
 TEST_F(PinnedArenaTest, CountsNothingThatFailed) {
   Start(kMiB, kMiB);
   EXPECT_EQ(arena_->Allocate(UINT64_MAX).status().code(), StatusCode::kMemory);
-  EXPECT_EQ(arena_->Allocate(uint64_t{1} << 62).status().code(), StatusCode::kMemory);
+  EXPECT_EQ(arena_->Allocate(uint64_t{1} << 63).status().code(), StatusCode::kMemory);
   locker_->refuses = true;
   EXPECT_EQ(Take(100)->kind(), MemoryKind::kPageable);
   BlockPool::Process().set_limit_bytes(BlockPool::Process().live_bytes() + 10);

@@ -34,8 +34,8 @@ struct BatchEnd {
 
 // [lane thread] Runs `jobs` (one or more, of one group): each is `ended` then, with its `result` and its `timing` up to run_end_ns. A batch
 // of n jobs takes one run, and at most 2 n - 1 when some of them fail. A GPU whose memory was not enough is told to release what it can.
-// A job's status is that of its own last run: kRequestCancelled after `control` was terminated, kMemory, kModelRun, kGpuMemory; and kGpuFault
-// and kGpuLost, which no further run is tried after. `heartbeat` (of this lane; null on a CPU) beats for each run.
+// A job's status is that of its own last run: kRequestCancelled after `control` was terminated, kMemory, kModelRun, kGpuMemory; and
+// kGpuFault and kGpuLost, which no further run is tried after. `heartbeat` (of this lane; null on a CPU) beats for each run.
 BatchEnd RunBatch(const session::Session& session, session::RunControl& control, const BatchRunOptions& options,
                   const std::vector<std::shared_ptr<Job>>& jobs, Counters* counters, Heartbeat* heartbeat) noexcept;
 

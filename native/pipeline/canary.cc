@@ -86,7 +86,8 @@ std::string Canary::Compare(const OnGpu& place, const std::vector<session::Tenso
     const std::string name = "output \"" + session_->signature().outputs[i].name + "\"";
     const Answer& known = place.answers[i];
     const session::Tensor& found = outputs[i];
-    if (found.dtype != known.dtype || found.dims != known.dims || found.bytes.size != known.bytes.size()) return name + " has another shape";
+    const bool alike = found.dtype == known.dtype && found.dims == known.dims && found.bytes.size == known.bytes.size();
+    if (!alike) return name + " has another shape";
     size_t different = 0;
     for (size_t at = 0; at < known.bytes.size(); ++at) different += found.bytes.data[at] != known.bytes[at] ? 1 : 0;
     if (different != 0) {

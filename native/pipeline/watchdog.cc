@@ -12,9 +12,15 @@
 #include "base/clock.h"
 
 namespace penstock::pipeline {
+namespace {
+
+constexpr int64_t kMs = 1'000'000;
+
+}  // namespace
 
 struct Watchdog::State {
-  explicit State(WatchdogOptions own_options) : options(std::move(own_options)), heartbeats(std::min(options.limit_ms, INT64_MAX / 1'000'000) * 1'000'000) {}
+  explicit State(WatchdogOptions own_options)
+      : options(std::move(own_options)), heartbeats(std::min(options.limit_ms, INT64_MAX / kMs) * kMs) {}
 
   void Run() {
     pthread_setname_np(pthread_self(), "penstock-watch");

@@ -49,9 +49,9 @@ struct VersionReport {
 // created it is wrapped by Reaper::Adopt. weak_from_this() is of the version itself: it outlasts the wrapper until the reaper has done.
 class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
  public:
-  // [thread that may block] Warms up, starts the lanes, and has the session measure its memory. `report` may be null. Errors: kModelConfig when the spec names tensors that
-  // the session does not have, misses required inputs, disagrees on dtype, or lacks the batch dimension of a batched version; kModelLoad
-  // when the machine has no more threads.
+  // [thread that may block] Warms up, starts the lanes, and has the session measure its memory. `report` may be null. Errors: kModelConfig
+  // when the spec names tensors that the session does not have, misses required inputs, disagrees on dtype, or lacks the batch dimension of
+  // a batched version; kModelLoad when the machine has no more threads.
   static Result<std::shared_ptr<ModelVersion>> Create(std::shared_ptr<const session::Session> session, VersionSpec spec,
                                                       VersionReport* report);
 

@@ -82,7 +82,8 @@ class Session {
   // [any thread] Asked for after a run has failed with kGpuMemory: the next run gives back what the arena holds without need.
   virtual void ReleaseSpareMemory() const {}
 
-  // [loader thread, after the warm-up, with all lanes there and idle; may call the driver] Takes stock of the memory that loading and warming up have taken.
+  // [loader thread, after the warm-up, with all lanes there and idle; may call the driver] Takes stock of the memory that loading and
+  // warming up have taken.
   virtual void MeasureMemory() const {}
   // [any thread] What MeasureMemory found; empty before.
   virtual std::vector<MemoryUse> memory_use() const { return {}; }
