@@ -135,8 +135,10 @@ Napi::Value CreateVersion(const Napi::CallbackInfo& info) {
   }
   spec.pipeline.spin = ProcessState::Get().lane_spin();
   spec.warm_up = true;
-  spec.pipeline.model = spec.model_name + " version " + std::to_string(spec.version);
-  if (const ProcessGpus* gpus = ProcessState::Get().gpus()) spec.pipeline.watchdog = gpus->watchdog();
+  if (const ProcessGpus* gpus = ProcessState::Get().gpus()) {
+    spec.pipeline.watchdog = gpus->watchdog();
+    spec.canary = gpus->wants_canaries();
+  }
   return LoadVersion(env, engine, session, std::move(spec));
 }
 

@@ -43,14 +43,16 @@ void SetReadings(Napi::Object object, const device::GpuReadings& readings, int64
   flag("gone", readings.gone);
 }
 
-Napi::Object ProbeObject(Napi::Env env, const device::ProbeState& probe, int64_t now_ns) {
+// Of a device::ProbeState or a serving::CanaryState.
+template <typename State>
+Napi::Object ProbeObject(Napi::Env env, const State& probe, double age_ms) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("runs", JsNumber(env, probe.runs));
   object.Set("mismatches", JsNumber(env, probe.mismatches));
   object.Set("consecutiveMismatches", JsNumber(env, probe.consecutive_mismatches));
   object.Set("consecutiveFailures", JsNumber(env, probe.consecutive_failures));
   object.Set("text", probe.text);
-  object.Set("ageMs", Napi::Number::New(env, AgeMs(probe.last_ns, now_ns)));
+  object.Set("ageMs", Napi::Number::New(env, age_ms));
   return object;
 }
 
@@ -103,22 +105,26 @@ Napi::Value GpuStates(const Napi::CallbackInfo& info) {
   Napi::Array states = Napi::Array::New(env);
   const ProcessGpus* gpus = ProcessState::Get().gpus();
   if (gpus == nullptr) return states;
+  serving::Engine* engine = ProcessState::Get().engine();
   const int64_t now_ns = MonotonicNs();
   const device::MonitorSnapshot snapshot = gpus->readings();
   const std::vector<device::ProbeState> probes = gpus->probes();
   const auto& list = gpus->found().list;
   for (uint32_t i = 0; i < list.size(); ++i) {
+    const std::string& uuid = list[i]->info().uuid;
     const device::Fault fatal = list[i]->fatal();
+    const pipeline::GpuActivity activity = gpus->watchdog()->activity(uuid);
+    const device::ProbeState probe = i < probes.size() ? probes[i] : device::ProbeState{};
+    const serving::CanaryState canary = engine == nullptr ? serving::CanaryState{} : engine->canaries().state(uuid);
     Napi::Object state = Napi::Object::New(env);
-    state.Set("uuid", list[i]->info().uuid);
+    state.Set("uuid", uuid);
     state.Set("fatalCause", device::CauseOf(fatal.kind));
     state.Set("fatalText", fatal.text);
     state.Set("outOfMemoryCount", JsNumber(env, list[i]->out_of_memory_count()));
-    const pipeline::GpuActivity activity = gpus->watchdog()->activity(list[i]->info().uuid);
     state.Set("lastBatchAgeMs", Napi::Number::New(env, static_cast<double>(activity.last_batch_age_ms)));
     state.Set("hungMs", Napi::Number::New(env, static_cast<double>(activity.hung_ms)));
-    state.Set("probe", ProbeObject(env, i < probes.size() ? probes[i] : device::ProbeState{}, now_ns));
-    state.Set("canary", ProbeObject(env, device::ProbeState{}, now_ns));
+    state.Set("probe", ProbeObject(env, probe, AgeMs(probe.last_ns, now_ns)));
+    state.Set("canary", ProbeObject(env, canary, static_cast<double>(canary.age_ms)));
     state.Set("nvmlUnavailable", snapshot.unavailable);
     SetReadings(state, i < snapshot.gpus.size() ? snapshot.gpus[i] : device::GpuReadings{}, now_ns);
     states.Set(i, state);

@@ -1,5 +1,7 @@
 #include "bridge/model_load.h"
 
+#include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -42,6 +44,11 @@ class VersionJob : public LoaderJob {
     if (!created.ok()) return created.status();
     memory_ = created.value()->pipeline().session().memory_use();
     version_ = engine_->reaper().Adopt(std::move(created).value());
+    try {
+      engine_->canaries().Add(version_);
+    } catch (const std::system_error& error) {
+      return Status(StatusCode::kModelLoad, "cannot start the thread of the canaries: " + std::string(error.what()));
+    }
     return Status::Ok();
   }
 

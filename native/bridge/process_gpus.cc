@@ -22,6 +22,7 @@ ProcessGpus::ProcessGpus(const GpuSettings& settings) : found_(device::FindGpus(
   watchdog.before_abort = WriteHangLine;
   watchdog_ = std::make_shared<pipeline::Watchdog>(std::move(watchdog));
   if (settings.probe_interval_ms == 0) return;
+  wants_canaries_ = true;
   device::ProberOptions prober;
   prober.interval_ms = settings.probe_interval_ms;
   prober.bytes = settings.probe_bytes;

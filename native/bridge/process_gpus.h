@@ -39,6 +39,9 @@ class ProcessGpus {
   // Position in the list of this UUID; 0 for an unknown one.
   int IndexOf(const std::string& uuid) const;
 
+  // Whether models on GPUs keep an input of known answer for checks at intervals.
+  bool wants_canaries() const { return wants_canaries_; }
+
   // Null without GPUs.
   std::shared_ptr<pipeline::Watchdog> watchdog() const { return watchdog_; }
 
@@ -53,6 +56,7 @@ class ProcessGpus {
 
  private:
   device::Gpus found_;
+  bool wants_canaries_ = false;
   std::shared_ptr<memory::PinnedArena> pinned_;
   std::unique_ptr<device::GpuMonitor> monitor_;
   std::shared_ptr<pipeline::Watchdog> watchdog_;

@@ -27,7 +27,9 @@ Status ProcessState::Start(const EngineOptions& options) {
   serving::AdmissionLimits admission;
   admission.max_requests = options.max_in_flight_requests;
   admission.max_bytes = options.max_in_flight_bytes;
-  engine_.store(new serving::Engine(admission), std::memory_order_release);
+  auto* engine = new serving::Engine(admission);
+  engine->canaries().SetInterval(options.gpu.probe_interval_ms);
+  engine_.store(engine, std::memory_order_release);
   return Status::Ok();
 }
 

@@ -80,7 +80,8 @@ int64_t SettleWishes(const session::Session& session, VersionSpec* spec, Version
     options.max_batch_rows = batching.max_batch_rows;
     // Padding is company, too: a row that feels its neighbours would feel the zeros.
     options.check_rows = batching.merge ? spec->merge_if_rows_are_independent : !session.gpus().empty();
-    options.try_two_lanes = batching.lanes > 1;
+    // Of lanes on a GPU only one runs at a time, the others copy.
+    options.try_two_lanes = batching.lanes > 1 && session.gpus().empty();
     // Models load side by side, but times that were taken side by side would be worth nothing.
     static std::mutex one_at_a_time;
     const std::lock_guard<std::mutex> lock(one_at_a_time);
