@@ -1,0 +1,192 @@
+/** Failures of GPUs, from the driver's call to the exit code, on a fake driver: each must get its own name and its own reaction. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { addSubOn, buildFakeDriver, startOnFakeGpus, type FakeGpus } from '../support/fake-gpus.js';
+import { untilLogged } from '../support/log-lines.js';
+import { MetricsPage } from '../support/prometheus.js';
+import type { ServerProcess } from '../support/server-process.js';
+
+/** How often each failure must get its name. */
+const TIMES = Number(process.env['GPU_FAILURE_RUNS'] ?? 3);
+const times = Array.from({ length: TIMES }, (_, index) => index + 1);
+
+const TERMINATION_LOG = '/dev/termination-log';
+
+/** Whether this process may make the file that Kubernetes makes for a container. */
+const hasTerminationLog = ((): boolean => {
+  try {
+    writeFileSync(TERMINATION_LOG, '');
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+const REQUEST = JSON.stringify({
+  inputs: ['INPUT0', 'INPUT1'].map((name) => ({ name, datatype: 'INT32', shape: [1, 16], data: Array<number>(16).fill(1) })),
+});
+
+interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly reason?: string;
+  readonly detail?: string;
+}
+
+async function infer(server: ServerProcess): Promise<[number, string]> {
+  const answer = await fetch(`${server.httpUrl}/v2/models/add_sub/infer`, { method: 'POST', body: REQUEST });
+  return [answer.status, await answer.text()];
+}
+
+async function probe(server: ServerProcess, path: string): Promise<[number, readonly Check[]]> {
+  const answer = await fetch(`${server.managementUrl}${path}`);
+  return [answer.status, ((await answer.json()) as { checks: readonly Check[] }).checks];
+}
+
+/** Waits until the server answers so on /ready, and gives the check of the first GPU. */
+async function untilReadyIs(server: ServerProcess, status: number, fits: (gpu: Check) => boolean = () => true): Promise<Check> {
+  for (const deadline = performance.now() + 20_000; ; await sleep(20)) {
+    const [found, checks] = await probe(server, '/ready');
+    const gpu = checks.find(({ name }) => name.startsWith('gpu GPU-'));
+    if (found === status && gpu !== undefined && fits(gpu)) return gpu;
+    if (performance.now() > deadline) throw new Error(`/ready does not become ${status}: ${JSON.stringify(checks)}`);
+  }
+}
+
+async function causes(server: ServerProcess): Promise<string[]> {
+  return (await MetricsPage.of(server.managementUrl)).all('penstock_gpu_health').map(({ labels }) => labels['cause'] ?? '');
+}
+
+/** The server ends with this code, and says the cause in its log and to Kubernetes. */
+async function expectEnd({ server }: FakeGpus, exitCode: number, cause: string, text: RegExp): Promise<void> {
+  expect(await server.exited).toBe(exitCode);
+  const last = JSON.parse(server.lines.at(-1) ?? '{}') as Record<string, unknown>;
+  expect(last).toMatchObject({ level: 'fatal', exit_code: exitCode, cause, gpu_uuid: expect.stringMatching(/^GPU-/) as string });
+  expect(last['msg']).toMatch(text);
+  if (hasTerminationLog) expect(readFileSync(TERMINATION_LOG, 'utf8')).toBe(`exit code ${exitCode}: ${String(last['msg'])}\n`);
+}
+
+beforeAll(buildFakeDriver, 300_000);
+
+describe.each(times)('a failure that ends the process (run %i)', () => {
+  it.each<[name: string, fault: string, exitCode: number, cause: string, text: RegExp]>([
+    ['a sticky error', 'sticky cuMemcpyHtoDAsync_v2 700', 71, 'sticky-error', /CUDA_ERROR_ILLEGAL_ADDRESS \(700\)/],
+    ['a contained memory error', 'sticky cuMemcpyHtoDAsync_v2 226', 71, 'contained-memory-error', /\(226\)/],
+    ['an uncorrectable memory error', 'sticky cuMemcpyHtoDAsync_v2 214', 71, 'gpu-hw', /\(214\)/],
+    ['a device that has left the bus', 'sticky cuMemcpyHtoDAsync_v2 999', 72, 'device-lost', /\(999\)/],
+  ])('%s in a batch: UNAVAILABLE, not live, gone', async (_, fault, exitCode, cause, text) => {
+    const gpus = await startOnFakeGpus('gpus 1', { flags: ['--gpu-probe-interval-secs', '0'] });
+    expect((await infer(gpus.server))[0]).toBe(200);
+    gpus.rewrite(`gpus 1\n${fault}`);
+    const [status, body] = await infer(gpus.server);
+    expect([status, body]).toEqual([503, expect.stringContaining('error')]);
+    await expectEnd(gpus, exitCode, cause, text);
+  });
+
+  it.each<[name: string, script: string, exitCode: number, cause: string, text: RegExp]>([
+    ['a GPU that NVML calls lost', 'gpus 1\nnvml 0 lost', 72, 'device-lost', /NVML: the GPU is lost/],
+    ['XID 79', 'gpus 1\nxid 0 79', 72, 'device-lost', /XID 79/],
+    ['XID 95', 'gpus 1\nxid 0 95', 71, 'gpu-hw', /XID 95/],
+    ['another UUID', 'gpus 1\ngpu 0 uuid GPU-00000000-0000-0000-0000-000000000000', 72, 'uuid-gone', /no GPU of that UUID/],
+    ['wrong bytes', 'gpus 1\ncorrupt cuMemcpyDtoHAsync_v2', 74, 'sdc', /wrong results in a row/],
+  ])('%s, without a request', async (_, script, exitCode, cause, text) => {
+    const gpus = await startOnFakeGpus('gpus 1');
+    gpus.rewrite(script);
+    await expectEnd(gpus, exitCode, cause, text);
+  });
+});
+
+describe.each(times)('a failure that passes (run %i)', () => {
+  it.each<[name: string, script: string, cause: string]>([
+    ['devices taken away', 'gpus 1\nfail nvmlInit_v2 999', 'device-revoked'],
+    ['XID 119', 'gpus 1\nfail cuMemcpy* 1\nxid 0 119', 'driver-hang'],
+    ['a probe that cannot run', 'gpus 1\nfail cuMemcpy* 1', 'probe-failed'],
+  ])('%s makes it unready, and no more', async (_, script, cause) => {
+    const { server, rewrite } = await startOnFakeGpus('gpus 1');
+    rewrite(script);
+    const gpu = await untilReadyIs(server, 503, ({ reason }) => reason?.startsWith(`${cause}: `) ?? false);
+    expect(gpu.ok).toBe(false);
+    expect((await probe(server, '/health'))[0]).toBe(200);
+    expect((await causes(server))[0]).toBe(cause);
+  });
+
+  it.each<[name: string, script: string, cause: string]>([
+    ['throttling', 'gpus 1\nnvml 0 throttle 0x40', 'throttled'],
+    ['a pending row remap', 'gpus 1\nnvml 0 remap pending', 'row-remap-pending'],
+    ['a failed row remap', 'gpus 1\nnvml 0 remap failed', 'row-remap-failed'],
+    ['a wanted reset', 'gpus 1\nnvml 0 recovery-action 1', 'recovery-wanted'],
+    ['XID 31', 'gpus 1\nxid 0 31', 'xid'],
+    ['XID 92', 'gpus 1\nxid 0 92', 'single-bit-errors'],
+    ['one batch without memory', 'gpus 1\nfail cuMemcpyHtoDAsync_v2 2 times 1', 'oom'],
+  ])('%s is noted, and it stays ready', async (_, script, cause) => {
+    const { server, rewrite } = await startOnFakeGpus('gpus 1');
+    rewrite(script);
+    await untilLogged(server, (line) => line['cause'] === cause && line.level === 'warn');
+    const [status, checks] = await probe(server, '/ready');
+    expect([status, checks.every(({ ok }) => ok)]).toEqual([200, true]);
+    expect(await causes(server)).toEqual([cause]);
+  });
+});
+
+it('becomes ready again when the failure has been gone for 10 s, and not earlier', async () => {
+  const { server, rewrite } = await startOnFakeGpus('gpus 1');
+  rewrite('gpus 1\nfail nvmlInit_v2 999');
+  await untilReadyIs(server, 503);
+  rewrite('gpus 1');
+  const mended = performance.now();
+  await untilReadyIs(server, 200);
+  expect(performance.now() - mended).toBeGreaterThan(9000);
+}, 60_000);
+
+it('lists each GPU by UUID with its numbers, and in the metrics as well', async () => {
+  const { server } = await startOnFakeGpus('gpus 2\nnvml 1 temperature 71');
+  expect((await infer(server))[0]).toBe(200);
+  await sleep(500);
+  const [, checks] = await probe(server, '/ready');
+  const gpus = checks.filter(({ name }) => name.startsWith('gpu GPU-'));
+  expect(gpus.map(({ ok, detail }) => [ok, detail?.replace(/, last .*/, '')])).toEqual([
+    [true, expect.stringMatching(/^memory \d\.\d of 1\.0 GiB, 45 C/)],
+    [true, expect.stringMatching(/^memory \d\.\d of 1\.0 GiB, 71 C/)],
+  ]);
+  const page = await MetricsPage.of(server.managementUrl);
+  expect(page.all('nv_gpu_memory_total_bytes').map(({ value }) => value)).toEqual([2 ** 30, 2 ** 30]);
+  expect(page.all('penstock_gpu_temperature_celsius').map(({ value }) => value)).toEqual([45, 71]);
+});
+
+it('goes without NVML with one warning, and without its readings', async () => {
+  const { server } = await startOnFakeGpus('gpus 2\nfail nvmlInit_v2 4');
+  await untilLogged(server, ({ cause }) => cause === 'nvml-unavailable');
+  await sleep(500);
+  expect(server.lines.filter((line) => line.includes('nvml-unavailable'))).toHaveLength(1);
+  const page = await MetricsPage.of(server.managementUrl);
+  expect([page.all('nv_gpu_utilization'), page.all('penstock_gpu_temperature_celsius')]).toEqual([[], []]);
+  expect((await probe(server, '/ready'))[0]).toBe(200);
+});
+
+it('leaves the metrics of GPUs out when told to', async () => {
+  const { server } = await startOnFakeGpus('gpus 1', { flags: ['--allow-gpu-metrics', 'false'] });
+  expect(await (await fetch(`${server.managementUrl}/metrics`)).text()).not.toMatch(/^(nv|penstock)_gpu/m);
+});
+
+describe('a start without a usable GPU', () => {
+  it.each<[cause: string, script: string]>([
+    ['no-device', 'gpus 0'],
+    ['driver-mismatch', 'fail cuInit 803'],
+    ['fabric-not-ready', 'fail cuInit 802'],
+  ])('%s: not ready when a model insists on a GPU, and ready otherwise', async (cause, script) => {
+    const needing = await startOnFakeGpus(script, {
+      repositories: [addSubOn('KIND_GPU'), addSubOn('KIND_AUTO', 'beside')],
+      waitForReady: false,
+    });
+    const listening = await untilLogged(needing.server, ({ msg }) => msg === 'listening');
+    const { management } = listening['ports'] as { management: number };
+    await untilLogged(needing.server, ({ msg }) => msg.startsWith('loading is over'));
+    await sleep(300);
+    const answer = await fetch(`http://127.0.0.1:${management}/ready`);
+    const { checks } = (await answer.json()) as { checks: readonly Check[] };
+    expect([answer.status, checks.find(({ name }) => name === 'gpu-found')?.reason]).toEqual([503, expect.stringMatching(`^${cause}: `)]);
+    const { server } = await startOnFakeGpus(script);
+    expect((await infer(server))[0]).toBe(200);
+  });
+});
