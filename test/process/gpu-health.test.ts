@@ -1,11 +1,12 @@
 /** Failures of GPUs, from the driver's call to the exit code, on a fake driver: each must get its own name and its own reaction. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { addSubOn, buildFakeDriver, startOnFakeGpus, type FakeGpus } from '../support/fake-gpus.js';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { buildFakeGpu, FakeGpuScript, startOnFakeGpu } from '../support/fake-gpu.js';
 import { untilLogged } from '../support/log-lines.js';
+import { modelFolder } from '../support/model-folder.js';
 import { MetricsPage } from '../support/prometheus.js';
-import type { ServerProcess } from '../support/server-process.js';
+import type { ServerProcess, StartOptions } from '../support/server-process.js';
 
 /** How often each failure must get its name. */
 const TIMES = Number(process.env['GPU_FAILURE_RUNS'] ?? 3);
@@ -26,6 +27,33 @@ const hasTerminationLog = ((): boolean => {
 const REQUEST = JSON.stringify({
   inputs: ['INPUT0', 'INPUT1'].map((name) => ({ name, datatype: 'INT32', shape: [1, 16], data: Array<number>(16).fill(1) })),
 });
+
+/** As often as tests can bear, so that they do not wait. */
+const SHORT_INTERVALS = ['--metrics-interval-ms', '50', '--gpu-probe-interval-secs', '0.1', '--gpu-probe-bytes', '64KiB'];
+
+interface FakeGpus {
+  readonly server: ServerProcess;
+  /** Replaces the script of the fake driver. */
+  readonly rewrite: (script: string) => void;
+}
+
+/** A repository with one model that does what `add_sub` does, on the devices that its configuration asks for. */
+function addSubOn(kind: 'KIND_AUTO' | 'KIND_GPU', name = 'add_sub'): string {
+  return modelFolder({
+    [`${name}/1/model.onnx`]: { copyOf: 'models/add_sub/1/model.onnx' },
+    [`${name}/config.json`]: JSON.stringify({ max_batch_size: 8, instance_group: [{ kind, count: 1 }] }),
+  });
+}
+
+/** Ended with the test, however that ends. */
+async function startOnFakeGpus(text: string, options: StartOptions = {}): Promise<FakeGpus> {
+  const script = new FakeGpuScript([text]);
+  onTestFinished(() => script.remove());
+  const flags = [...SHORT_INTERVALS, ...(options.flags ?? [])];
+  const server = await startOnFakeGpu(script, { repositories: [addSubOn('KIND_AUTO')], ...options, flags });
+  onTestFinished(() => server.stop().then(() => {}));
+  return { server, rewrite: (changed) => script.write([changed]) };
+}
 
 interface Check {
   readonly name: string;
@@ -67,7 +95,7 @@ async function expectEnd({ server }: FakeGpus, exitCode: number, cause: string, 
   if (hasTerminationLog) expect(readFileSync(TERMINATION_LOG, 'utf8')).toBe(`exit code ${exitCode}: ${String(last['msg'])}\n`);
 }
 
-beforeAll(buildFakeDriver, 300_000);
+beforeAll(buildFakeGpu, 600_000);
 
 describe.each(times)('a failure that ends the process (run %i)', () => {
   it.each<[name: string, fault: string, exitCode: number, cause: string, text: RegExp]>([

@@ -1,6 +1,6 @@
 /** GPUs that are not there: the fake driver, NVML and CUDA provider of test/fake-driver, and servers that run on them. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot, ServerProcess, type StartOptions } from './server-process.js';
@@ -31,7 +31,9 @@ export class FakeGpuScript {
   }
 
   write(lines: readonly string[]): void {
-    writeFileSync(this.path, lines.map((line) => `${line}\n`).join(''));
+    // At once: half a script would be another one.
+    writeFileSync(`${this.path}.new`, lines.map((line) => `${line}\n`).join(''));
+    renameSync(`${this.path}.new`, this.path);
   }
 
   remove(): void {
