@@ -125,6 +125,21 @@ describe.each(times)('a failure that ends the process (run %i)', () => {
   });
 });
 
+describe.each(times)('a batch that hangs (run %i)', () => {
+  it('makes it unready under its name, then aborts, and Kubernetes is told why', async () => {
+    const { server, rewrite } = await startOnFakeGpus('gpus 1', { flags: ['--gpu-watchdog-ms', '1000'] });
+    rewrite('gpus 1\nort hang RunWithBinding');
+    const answer = infer(server).catch(() => 'no answer');
+    const gpu = await untilReadyIs(server, 503);
+    expect(gpu.reason).toMatch(/^hang: a batch has been running for \d+\.\d s, longer than the watchdog allows/);
+    expect((await probe(server, '/health'))[0]).toBe(200);
+    await server.exited;
+    expect(server.child.signalCode).toBe('SIGABRT');
+    if (hasTerminationLog) expect(readFileSync(TERMINATION_LOG, 'utf8')).toMatch(/^exit code 134: GPU GPU-[-\w]+: hang\n$/);
+    expect(await answer).toBe('no answer');
+  });
+});
+
 describe.each(times)('a failure that passes (run %i)', () => {
   it.each<[name: string, script: string, cause: string]>([
     ['devices taken away', 'gpus 1\nfail nvmlInit_v2 999', 'device-revoked'],
