@@ -1,24 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { addon } from '../../src/bridge/addon.js';
 import { DATA_TYPE_NAMES } from '../../src/bridge/data-type.js';
 import { nativeError } from '../../src/bridge/native-errors.js';
 import { ERRORS, type ErrorCode } from '../../src/errors.js';
+import { declaredFields, declaredMethods } from '../support/declarations.js';
 import { batchingOf, catalogModel, createFixture, openFixture, startEngine, TestSink } from '../support/engine.js';
-import { repositoryRoot } from '../support/server-process.js';
 import { fp32 } from '../support/tensors.js';
-
-const declarations = readFileSync(join(repositoryRoot, 'src/bridge/addon.ts'), 'utf8');
-
-function declared(name: string, member: RegExp): string[] {
-  const body = new RegExp(`export interface ${name} \\{\\n([\\s\\S]*?)\\n\\}`).exec(declarations)?.[1] ?? '';
-  return [...body.matchAll(member)].map((match) => match[1] ?? '');
-}
-
-/** Names of the methods and of the fields that an interface of src/bridge/addon.ts declares. */
-const declaredMethods = (name: string): string[] => declared(name, /^ {2}(\w+)\(/gm);
-const declaredFields = (name: string): string[] => declared(name, /^ {2}readonly (\w+):/gm);
 
 describe('the compiled addon', () => {
   it('knows the numbers and codes of the error table, no more and no fewer', () => {
