@@ -55,8 +55,8 @@ class Engine {
   const Admission& admission() const { return admission_; }
 
   // [main thread] Stops the canaries, refuses new requests with kServerExiting, publishes an empty catalog, closes the pipeline of every
-  // version that was ever published and still lives (retired ones with work left, too), waits for the reaper. Queued and running work ends with kServerExiting:
-  // every accepted job still gets its outcome, and no lane runs afterwards. May be repeated.
+  // version that was ever published and still lives (retired ones with work left, too), waits for the reaper. Queued and running work ends
+  // with kServerExiting: every accepted job still gets its outcome, and no lane runs afterwards. May be repeated.
   void Stop();
 
  private:
