@@ -1,7 +1,7 @@
 /** Failures of GPUs, from the driver's call to the exit code, on a fake driver: each must get its own name and its own reaction. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { buildFakeGpu, FakeGpuScript, startOnFakeGpu } from '../support/fake-gpu.js';
 import { untilLogged } from '../support/log-lines.js';
 import { modelFolder } from '../support/model-folder.js';
@@ -13,6 +13,9 @@ const TIMES = Number(process.env['GPU_FAILURE_RUNS'] ?? 1);
 const times = Array.from({ length: TIMES }, (_, index) => index + 1);
 
 const TERMINATION_LOG = '/dev/termination-log';
+
+/** One file for the whole machine: it is left as it was found, and nobody else may run such servers meanwhile. */
+const hadTerminationLog = existsSync(TERMINATION_LOG);
 
 /** Whether this process may make the file that Kubernetes makes for a container. */
 const hasTerminationLog = ((): boolean => {
@@ -96,6 +99,10 @@ async function expectEnd({ server }: FakeGpus, exitCode: number, cause: string, 
 }
 
 beforeAll(buildFakeGpu, 600_000);
+
+afterAll(() => {
+  if (!hadTerminationLog) rmSync(TERMINATION_LOG, { force: true });
+});
 
 describe.each(times)('a failure that ends the process (run %i)', () => {
   it.each<[name: string, fault: string, exitCode: number, cause: string, text: RegExp]>([
