@@ -37,6 +37,7 @@ class CudaLane final : public RunControl {
   // [any thread] Also wakes a lane that waits for a permit.
   void Terminate() override;
   void Reset() override;
+  std::string gpu() const override { return model_->gpu->info().uuid; }
   const std::atomic<bool>& terminated() const { return terminated_; }
 
   // The steps of a run, in this order, all on the lane's thread. The context is current. Finish() belongs to every run that has begun,

@@ -403,6 +403,8 @@ TEST_F(CudaSessionTest, SpreadsLanesOverItsGpus) {
   const uint64_t second_before = gpus.list[1]->ReadMemory().value().free_bytes;
   const std::unique_ptr<RunControl> first = session->NewRunControl();
   const std::unique_ptr<RunControl> second = session->NewRunControl();
+  EXPECT_EQ(first->gpu(), gpus.list[0]->info().uuid);
+  EXPECT_EQ(second->gpu(), gpus.list[1]->info().uuid);
   std::vector<Tensor> results;
   ASSERT_TRUE(session->Run(TwoInputs(1), {0}, *first, &results).ok());
   EXPECT_LT(gpus.list[0]->ReadMemory().value().free_bytes, first_before);

@@ -10,6 +10,7 @@ class SpreadRunControl final : public RunControl {
   SpreadRunControl(size_t index, std::unique_ptr<RunControl> inner) : index_(index), inner_(std::move(inner)) {}
   void Terminate() override { inner_->Terminate(); }
   void Reset() override { inner_->Reset(); }
+  std::string gpu() const override { return inner_->gpu(); }
   size_t index() const { return index_; }
   RunControl& inner() { return *inner_; }
 

@@ -1,7 +1,7 @@
 /** Servers on GPUs of the fake driver, with a stand-in for ONNX Runtime's CUDA provider: placement, answers, memory, and what is said of them. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { findOrtLibrary } from '../../src/config/ort-library.js';
 import { declaredFields } from '../support/declarations.js';
 import { NO_GPU } from '../support/engine.js';
@@ -10,6 +10,7 @@ import { logLines, untilLogged } from '../support/log-lines.js';
 import { DIGITS_2, modelFolder } from '../support/model-folder.js';
 import { oracleOutputs } from '../support/oracle.js';
 import { ProtocolClients, type Form } from '../support/protocols.js';
+import { MetricsPage } from '../support/prometheus.js';
 import { repositoryRoot, type ServerProcess, shippedModels, type StartOptions } from '../support/server-process.js';
 import { fp32, type TestTensor } from '../support/tensors.js';
 
@@ -65,6 +66,15 @@ describe('a model without a configuration, on a machine with two GPUs', () => {
     const loaded = await untilLogged(server, ({ msg }) => msg.startsWith('loaded digits'));
     expect(loaded.msg).toMatch(/on GPUs 0, 1$/);
     expect(loaded).toMatchObject({ gpus: GPUS, lanes: 4 });
+  });
+
+  it('is asked a question with a known answer on each of them', async () => {
+    const server = await serve(['gpus 2'], undefined, { flags: ['--gpu-probe-interval-secs', '1'] });
+    await vi.waitFor(async () => {
+      const page = await MetricsPage.of(server.managementUrl);
+      const asked = page.all('penstock_gpu_probe_runs_total', { probe: 'canary' }).filter(({ value }) => value > 0);
+      expect(asked.map(({ labels }) => labels['gpu_uuid'])).toEqual(GPUS);
+    }, 15_000);
   });
 
   it('tells over HTTP and gRPC what memory of which GPU it holds', async () => {
