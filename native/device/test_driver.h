@@ -1,8 +1,6 @@
 // The fake driver (test/fake-driver) for tests of this folder and those above it.
 #pragma once
 
-#include <dlfcn.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +8,7 @@
 #include <string>
 
 #include "device/gpus.h"
+#include "device/test_library.h"
 
 namespace penstock::device {
 
@@ -50,13 +49,8 @@ class FakeDriver {
  private:
   template <typename Function>
   static Function* Call(const char* name) {
-    static void* library = dlopen(Library(), RTLD_NOW | RTLD_LOCAL);
-    void* function = library != nullptr ? dlsym(library, name) : nullptr;
-    if (function == nullptr) {
-      std::fprintf(stderr, "%s\n", dlerror());
-      std::abort();
-    }
-    return reinterpret_cast<Function*>(function);
+    static const FakeLibrary library(Library());
+    return library.Find<Function>(name);
   }
 };
 

@@ -1,12 +1,10 @@
 // The NVML of the fake driver for tests.
 #pragma once
 
-#include <dlfcn.h>
-
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
+
+#include "device/test_library.h"
 
 namespace penstock::device {
 
@@ -28,13 +26,8 @@ class FakeNvml {
  private:
   template <typename Function>
   static Function* Call(const char* name) {
-    static void* library = dlopen(Library(), RTLD_NOW | RTLD_LOCAL);
-    void* function = library != nullptr ? dlsym(library, name) : nullptr;
-    if (function == nullptr) {
-      std::fprintf(stderr, "%s\n", dlerror());
-      std::abort();
-    }
-    return reinterpret_cast<Function*>(function);
+    static const FakeLibrary library(Library());
+    return library.Find<Function>(name);
   }
 };
 

@@ -1,12 +1,10 @@
 // The stand-in for the CUDA provider (test/fake-driver/ort) as tests of this folder steer it.
 #pragma once
 
-#include <dlfcn.h>
-
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
+
+#include "device/test_library.h"
 
 namespace penstock::session {
 
@@ -32,13 +30,8 @@ class FakeOrt {
  private:
   template <typename Function>
   static Function* Call(const char* name) {
-    static void* library = dlopen(Library(), RTLD_NOW | RTLD_LOCAL);
-    void* function = library != nullptr ? dlsym(library, name) : nullptr;
-    if (function == nullptr) {
-      std::fprintf(stderr, "%s\n", dlerror());
-      std::abort();
-    }
-    return reinterpret_cast<Function*>(function);
+    static const device::FakeLibrary library(Library());
+    return library.Find<Function>(name);
   }
 };
 
