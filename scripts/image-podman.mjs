@@ -148,8 +148,12 @@ export class Podman {
     return size(image) - size(BASE);
   }
 
+  /** Removes everything below the folder. A build that failed or was killed leaves its layers mounted. */
   async remove() {
     await this.command('rm', '--all', '--force', '--time', '0');
+    const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+    const below = mounts.map((line) => line.split(' ')[1]).filter((folder) => folder?.startsWith(`${this.#folder}/`));
+    for (const folder of below.reverse()) await run('umount', [folder], { capture: true });
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
