@@ -161,12 +161,13 @@ TEST_F(GpuMonitorTest, LooksAfreshAtOnceWhenAHandleGivesAnUnknownError) {
   EXPECT_LT(Clock::now() - before, std::chrono::seconds(2));
 }
 
-TEST_F(GpuMonitorTest, CallsADeviceThatAFreshLookDoesNotFindRevoked) {
+TEST_F(GpuMonitorTest, CallsAGpuThatAFreshLookDoesNotFindGone) {
   const GpuMonitor monitor(Find("gpus 2"), Options());
   WaitForReading(monitor);
   nvml_.Say("gpus 1");
-  const MonitorSnapshot snapshot = WaitFor(monitor, [](const MonitorSnapshot& now) { return now.gpus[1].revoked; });
-  EXPECT_FALSE(snapshot.gpus[0].revoked);
+  const MonitorSnapshot snapshot = WaitFor(monitor, [](const MonitorSnapshot& now) { return now.gpus[1].gone; });
+  EXPECT_FALSE(snapshot.gpus[1].revoked);
+  EXPECT_FALSE(snapshot.gpus[0].gone);
   EXPECT_EQ(snapshot.unavailable, "");
 }
 
