@@ -35,11 +35,13 @@ void SetReadings(Napi::Object object, const device::GpuReadings& readings, int64
   number("pcieRxBytesPerSecond", readings.pcie_rx_bytes_per_second);
   number("pcieTxBytesPerSecond", readings.pcie_tx_bytes_per_second);
   whole("lastXid", readings.last_xid);
+  Napi::Array xids = Napi::Array::New(object.Env(), readings.recent_xids.size());
+  for (uint32_t i = 0; i < readings.recent_xids.size(); ++i) xids.Set(i, static_cast<double>(readings.recent_xids[i]));
+  object.Set("recentXids", xids);
   whole("xidCount", static_cast<int64_t>(readings.xid_count));
   whole("recoveryAction", readings.recovery_action);
   flag("lost", readings.lost);
   flag("revoked", readings.revoked);
-  flag("gone", readings.gone);
   flag("gone", readings.gone);
 }
 

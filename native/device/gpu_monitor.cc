@@ -18,7 +18,7 @@ constexpr int64_t kNsPerMs = 1'000'000;
 // A container that has lost its devices goes on with the handles that it has; only a new nvmlInit tells.
 // https://github.com/NVIDIA/nvidia-docker/issues/1730
 constexpr int kPollsPerFreshLook = 15;
-constexpr int64_t kEventSliceMs = 100;  // so that a stop does not wait for an event
+constexpr int64_t kSliceMs = 100;  // of a wait, so that neither a stop nor a fault has to wait for its end
 constexpr std::chrono::seconds kStopPatience{1};
 
 // Do codes of nvmlInit or of a look-up mean that the device nodes are there no more? `worked_before`: NVML has answered this process.
@@ -27,11 +27,18 @@ bool MeansRevoked(int code, bool worked_before) {
   return worked_before && (code == kNvmlUninitialized || code == kNvmlDriverNotLoaded || code == kNvmlNoPermission);
 }
 
+// Events are counted since the start; all else is of one reading.
+void KeepXids(const GpuReadings& before, GpuReadings* readings) {
+  readings->last_xid = before.last_xid;
+  readings->recent_xids = before.recent_xids;
+  readings->xid_count = before.xid_count;
+}
+
 }  // namespace
 
 // Shared by the monitor and its thread, so that a thread that hangs in NVML may outlive the monitor.
 struct GpuMonitor::State {
-  std::vector<GpuInfo> infos;
+  std::vector<std::shared_ptr<Gpu>> gpus;
   int64_t interval_ns = 0;
   std::thread thread;
 
@@ -64,14 +71,14 @@ struct GpuMonitor::State {
 class GpuMonitor::State::Watcher {
  public:
   Watcher(State* state, std::shared_ptr<const Nvml> nvml)
-      : state_(state), nvml_(std::move(nvml)), functions_(nvml_->functions()), gpus_(state->infos.size()), found_(state->infos.size()) {}
+      : state_(state), nvml_(std::move(nvml)), functions_(nvml_->functions()), gpus_(state->gpus.size()), found_(state->gpus.size()), failed_(state->gpus.size()) {}
 
   void Run() {
     while (!state_->IsStopping()) {
       const int64_t next_ns = MonotonicNs() + state_->interval_ns;
       Poll();
-      while (MonotonicNs() < next_ns && !state_->IsStopping()) {
-        if (!TakeEvent(next_ns)) state_->SleepUntil(next_ns);
+      while (MonotonicNs() < next_ns && !state_->IsStopping() && !AnyNewFault()) {
+        if (!TakeEvent(next_ns)) state_->SleepUntil(std::min(next_ns, MonotonicNs() + kSliceMs * kNsPerMs));
       }
     }
     Close();
@@ -95,8 +102,7 @@ class GpuMonitor::State::Watcher {
       state_->Publish([&](MonitorSnapshot* snapshot) {
         GpuReadings& published = snapshot->gpus[i];
         readings.uuid = published.uuid;
-        readings.last_xid = published.last_xid;
-        readings.xid_count = published.xid_count;
+        KeepXids(published, &readings);
         published = readings;
       });
     }
@@ -122,7 +128,7 @@ class GpuMonitor::State::Watcher {
 
   int Find(size_t i, int init_code) {
     gpus_[i] = NvmlGpu{};
-    const int code = is_open_ ? FindNvmlGpu(*nvml_, state_->infos[i], &gpus_[i]) : init_code;
+    const int code = is_open_ ? FindNvmlGpu(*nvml_, state_->gpus[i]->info(), &gpus_[i]) : init_code;
     if (code == kNvmlSuccess) found_[i] = true;
     const bool revoked = MeansRevoked(code, is_open_ ? found_[i] : worked_before_);
     state_->Publish([&](MonitorSnapshot* snapshot) {
@@ -134,8 +140,7 @@ class GpuMonitor::State::Watcher {
       }
       GpuReadings nothing;
       nothing.uuid = published.uuid;
-      nothing.last_xid = published.last_xid;
-      nothing.xid_count = published.xid_count;
+      KeepXids(published, &nothing);
       nothing.revoked = revoked;
       nothing.gone = is_open_ && found_[i] && code == kNvmlNotFound;
       nothing.lost = code == kNvmlGpuIsLost;
@@ -159,7 +164,7 @@ class GpuMonitor::State::Watcher {
   // Waits for one event, not longer than until `time_ns` nor than a slice. False when events cannot be had, or when there was none.
   bool TakeEvent(int64_t time_ns) {
     if (events_ == nullptr) return false;
-    const int64_t wait_ms = std::clamp<int64_t>((time_ns - MonotonicNs() + kNsPerMs - 1) / kNsPerMs, 0, kEventSliceMs);
+    const int64_t wait_ms = std::clamp<int64_t>((time_ns - MonotonicNs() + kNsPerMs - 1) / kNsPerMs, 0, kSliceMs);
     NvmlEventData event{};
     const int code = functions_.nvmlEventSetWait_v2(events_, &event, static_cast<unsigned>(wait_ms));
     if (code == kNvmlSuccess && (event.type & kNvmlEventXid) != 0) CountXid(event);
@@ -170,8 +175,11 @@ class GpuMonitor::State::Watcher {
     state_->Publish([&](MonitorSnapshot* snapshot) {
       for (size_t i = 0; i < gpus_.size(); ++i) {
         if (!Concerns(event, gpus_[i])) continue;
-        snapshot->gpus[i].last_xid = static_cast<int64_t>(event.data);
-        ++snapshot->gpus[i].xid_count;
+        GpuReadings& published = snapshot->gpus[i];
+        published.last_xid = static_cast<int64_t>(event.data);
+        published.recent_xids.push_back(published.last_xid);
+        if (published.recent_xids.size() > kRecentXids) published.recent_xids.erase(published.recent_xids.begin());
+        ++published.xid_count;
       }
     });
   }
@@ -180,6 +188,17 @@ class GpuMonitor::State::Watcher {
     const std::lock_guard<std::mutex> lock(state_->mutex);
     const std::vector<GpuReadings>& gpus = state_->snapshot.gpus;
     return std::any_of(gpus.begin(), gpus.end(), [](const GpuReadings& readings) { return readings.lost; });
+  }
+
+  // The code that a call gets first is often less exact than what NVML knows: a GPU that has left the bus fails a launch (719).
+  bool AnyNewFault() {
+    bool any = false;
+    for (size_t i = 0; i < failed_.size(); ++i) {
+      if (failed_[i] != 0 || state_->gpus[i]->fatal().kind == FaultKind::kNone) continue;
+      failed_[i] = 1;
+      any = true;
+    }
+    return any;
   }
 
   void Close() {
@@ -193,7 +212,8 @@ class GpuMonitor::State::Watcher {
   const std::shared_ptr<const Nvml> nvml_;
   const NvmlFunctions& functions_;
   std::vector<NvmlGpu> gpus_;
-  std::vector<char> found_;  // has it been found once?
+  std::vector<char> found_;   // has it been found once?
+  std::vector<char> failed_;  // has a fatal fault of it been seen?
   NvmlEventSet events_ = nullptr;
   bool is_open_ = false;
   bool worked_before_ = false;
@@ -203,7 +223,7 @@ class GpuMonitor::State::Watcher {
 GpuMonitor::GpuMonitor(std::vector<std::shared_ptr<Gpu>> gpus, MonitorOptions options) : state_(std::make_shared<State>()) {
   state_->interval_ns = std::max<int64_t>(1, options.interval_ms) * kNsPerMs;
   for (const std::shared_ptr<Gpu>& gpu : gpus) {
-    state_->infos.push_back(gpu->info());
+    state_->gpus.push_back(gpu);
     state_->snapshot.gpus.emplace_back();
     state_->snapshot.gpus.back().uuid = gpu->info().uuid;
   }

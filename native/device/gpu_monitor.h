@@ -1,6 +1,7 @@
 // Watches the GPUs through NVML, on a thread of its own: NVML may block for seconds, and nobody else may wait for it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,6 +10,8 @@
 #include "device/gpu.h"
 
 namespace penstock::device {
+
+inline constexpr size_t kRecentXids = 16;
 
 // What NVML says of one GPU. A reading that it does not give is -1 (MIG devices and small permissions lack many).
 struct GpuReadings {
@@ -29,8 +32,9 @@ struct GpuReadings {
   double pcie_rx_bytes_per_second = -1;
   double pcie_tx_bytes_per_second = -1;
   int64_t last_xid = 0;              // of the event set; 0 = none since the start
+  std::vector<int64_t> recent_xids;  // the last kRecentXids, oldest first: they come in bursts, and the worst is seldom the last
   uint64_t xid_count = 0;
-  int64_t recovery_action = -1;      // what the driver wants done: 0 none, 1 reset, 2 reboot, 3 drain
+  int64_t recovery_action = -1;      // nvmlDeviceGpuRecoveryAction_t: 0 none, 1 reset, 2 reboot, 3 drain peers, 4 drain and reset
   bool lost = false;                 // NVML_ERROR_GPU_IS_LOST
   bool gone = false;                 // NVML works and knew it, but knows no GPU of that UUID any more: MIG was divided anew
   bool revoked = false;              // the container has lost its devices: a fresh look finds none or "Unknown Error"
@@ -44,7 +48,7 @@ struct MonitorSnapshot {
 
 struct MonitorOptions {
   std::string nvml_library = "libnvidia-ml.so.1";
-  int64_t interval_ms = 2000;
+  int64_t interval_ms = 2000;  // between two readings; a fatal fault of a GPU has one taken at once
 };
 
 class GpuMonitor {

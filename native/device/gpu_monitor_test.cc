@@ -235,8 +235,20 @@ TEST_F(GpuMonitorTest, CountsXidsOfItsGpusOnce) {
   const MonitorSnapshot snapshot = monitor.snapshot();
   EXPECT_EQ(snapshot.gpus[1].xid_count, 3u);
   EXPECT_EQ(snapshot.gpus[1].last_xid, 31);
+  EXPECT_EQ(snapshot.gpus[1].recent_xids, (std::vector<int64_t>{79, 79, 31}));
   EXPECT_EQ(snapshot.gpus[0].xid_count, 0u);
   EXPECT_EQ(snapshot.gpus[0].last_xid, 0);
+}
+
+TEST_F(GpuMonitorTest, ReadsAtOnceWhenAGpuHasFailed) {
+  MonitorOptions options = Options();
+  options.interval_ms = 60'000;
+  const std::vector<std::shared_ptr<Gpu>> gpus = Find("");
+  const GpuMonitor monitor(gpus, options);
+  WaitForReading(monitor);
+  nvml_.Say("nvml 0 lost");
+  gpus[0]->RecordFatal(Fault{FaultKind::kSticky, 719, "cuLaunchKernel: CUDA_ERROR_LAUNCH_FAILED (719)"});
+  WaitFor(monitor, [](const MonitorSnapshot& now) { return now.gpus[0].lost; });
 }
 
 TEST_F(GpuMonitorTest, TakesAnXidWhileItWaitsForTheNextPoll) {

@@ -66,7 +66,8 @@ export class GpuHealth {
 
   #observe(state: NativeGpuState, nowMs: number): Observation {
     // The time of the turn, never earlier than the event: a success that counts as later really was.
-    if (state.xidCount > this.#xidCount) this.#xids.set(state.lastXid, nowMs);
+    const unseen = state.xidCount - this.#xidCount;
+    if (unseen > 0) for (const xid of state.recentXids.slice(-unseen)) this.#xids.set(xid, nowMs);
     this.#xidCount = state.xidCount;
     const goodAges = [state.lastBatchAgeMs, goodAge(state.probe), goodAge(state.canary)].filter((ageMs) => ageMs >= 0);
     this.#lastGoodMs = Math.max(this.#lastGoodMs, ...goodAges.map((ageMs) => nowMs - ageMs));

@@ -12,8 +12,8 @@ const EXIT_CODES = { 'gpu-fault': EXIT_GPU_FAULT, 'gpu-lost': EXIT_GPU_LOST, 'gp
 /** A hang may end in the engine's abort, which can write nothing any more. */
 const HANGS: ReadonlySet<string> = new Set(['hang', 'driver-hang']);
 
-/** Answers of the requests that failed with the GPU get this long to leave. */
-const ANSWERS_LEAVE_MS = 200;
+/** Answers of the requests that failed with the GPU get this long to leave, and NVML to say more than the code of a call. */
+const LEAVE_MS = 500;
 
 export interface GpuCondition {
   readonly uuid: string;
@@ -48,7 +48,7 @@ export class GpuReaction {
     // The first code is often less exact than what follows: a GPU that falls off the bus first fails a call.
     const begins = this.#fatal === undefined && fatal !== undefined;
     this.#fatal = fatal ?? this.#fatal;
-    if (begins) setTimeout(() => this.#leave(), ANSWERS_LEAVE_MS);
+    if (begins) setTimeout(() => this.#leave(), LEAVE_MS);
     if (this.#fatal === undefined) this.#announceAbort(gpus.find(({ cause }) => HANGS.has(cause)));
   }
 

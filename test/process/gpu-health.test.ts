@@ -119,9 +119,19 @@ describe.each(times)('a failure that ends the process (run %i)', () => {
     await expectEnd(gpus, exitCode, cause, text);
   });
 
+  it('a device that has left the bus while a batch fails with a lesser code: NVML has the last word', async () => {
+    const flags = ['--gpu-probe-interval-secs', '0', '--metrics-interval-ms', '60000'];
+    const gpus = await startOnFakeGpus('gpus 1', { flags });
+    await untilReadyIs(gpus.server, 200, ({ detail }) => detail?.startsWith('memory') ?? false);
+    gpus.rewrite('gpus 1\nsticky cuMemcpyHtoDAsync_v2 719\nnvml 0 lost');
+    expect((await infer(gpus.server))[0]).toBe(503);
+    await expectEnd(gpus, 72, 'device-lost', /NVML: the GPU is lost/);
+  });
+
   it.each<[name: string, script: string, exitCode: number, cause: string, text: RegExp]>([
     ['a GPU that NVML calls lost', 'gpus 1\nnvml 0 lost', 72, 'device-lost', /NVML: the GPU is lost/],
     ['XID 79', 'gpus 1\nxid 0 79', 72, 'device-lost', /XID 79/],
+    ['XID 79 in a burst of others', 'gpus 1\nxid 0 119\nxid 0 79\nxid 0 45', 72, 'device-lost', /XID 79/],
     ['XID 95', 'gpus 1\nxid 0 95', 71, 'gpu-hw', /XID 95/],
     ['another UUID', 'gpus 1\ngpu 0 uuid GPU-00000000-0000-0000-0000-000000000000', 72, 'uuid-gone', /no GPU of that UUID/],
     ['wrong bytes', 'gpus 1\ncorrupt cuMemcpyDtoHAsync_v2', 74, 'sdc', /wrong results in a row/],

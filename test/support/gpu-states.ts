@@ -39,6 +39,7 @@ export const healthyGpu: NativeGpuState = {
   pcieRxBytesPerSecond: 1000,
   pcieTxBytesPerSecond: 2000,
   lastXid: 0,
+  recentXids: [],
   xidCount: 0,
   recoveryAction: 0,
   lost: false,

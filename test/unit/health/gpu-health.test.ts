@@ -20,7 +20,7 @@ function turn(change: Change = {}, afterMs = TURN_MS): GpuVerdict {
   return health.update({ ...healthyGpu, ...change }, nowMs);
 }
 
-const xid = (lastXid: number, xidCount = 1): Change => ({ lastXid, xidCount, lastBatchAgeMs: 5000 });
+const xid = (number: number, xidCount = 1): Change => ({ recentXids: [number], xidCount, lastBatchAgeMs: 5000 });
 const fatal = (fatalCause: string, fatalText: string): Change => ({ fatalCause, fatalText });
 
 describe('a healthy GPU', () => {
@@ -163,10 +163,24 @@ describe('several signals of one failure', () => {
     expect(turn(xid(45, 2))).toMatchObject({ cause: 'driver-hang', findings: [{ cause: 'driver-hang' }, { cause: 'xid' }] });
   });
 
+  it('no event of a burst is missed, and none is counted again', () => {
+    turn({ recentXids: [119], xidCount: 1 });
+    expect(turn({ recentXids: [119, 79, 45], xidCount: 3 })).toMatchObject({ cause: 'device-lost', end: 'gpu-lost' });
+    const many = Array.from({ length: 16 }, () => 45);
+    expect(turn({ recentXids: [...many.slice(1), 48], xidCount: 30 }).findings.map(({ cause }) => cause)).toContain('gpu-hw');
+  });
+
+  it('a contained error is one also when its two events come at once', () => {
+    expect(turn({ recentXids: [48, 94], xidCount: 2, lastBatchAgeMs: 5000 })).toMatchObject({
+      cause: 'contained-memory-error',
+      end: undefined,
+    });
+  });
+
   it('the same event again counts again', () => {
     turn(xid(13));
-    expect(turn({ xidCount: 1, lastXid: 13 }, 60_000 + RECOVERY_MS).cause).toBe('');
-    expect(turn({ xidCount: 2, lastXid: 13 }).cause).toBe('xid');
+    expect(turn({ xidCount: 1, recentXids: [13] }, 60_000 + RECOVERY_MS).cause).toBe('');
+    expect(turn({ xidCount: 2, recentXids: [13, 13] }).cause).toBe('xid');
   });
 });
 
@@ -182,7 +196,7 @@ describe('recovery', () => {
 
   it('after an XID of the driver waits for something that ran since', () => {
     turn(xid(119));
-    const idle = { xidCount: 1, lastXid: 119, lastBatchAgeMs: 60_000 };
+    const idle = { xidCount: 1, recentXids: [119], lastBatchAgeMs: 60_000 };
     const old = { ...healthyProbe, ageMs: 300_000 };
     expect(turn({ ...idle, probe: old, canary: old }, 60_000).ready).toBe(false);
     expect(turn({ ...idle, probe: { ...healthyProbe, ageMs: 100, consecutiveFailures: 1 }, canary: old }).ready).toBe(false);

@@ -46,7 +46,7 @@ it.each([
   [corrupt, 74, 'exit code 74: GPU GPU-1: sdc: 3 wrong results\n'],
 ])('leaves with the code of the cause and says why: $cause', (condition, code, text) => {
   reaction.follow([good, condition]);
-  vi.advanceTimersByTime(199);
+  vi.advanceTimersByTime(499);
   expect(exits).toEqual([]);
   vi.advanceTimersByTime(1);
   expect(exits).toEqual([code]);
@@ -77,7 +77,7 @@ it('says beforehand why the watchdog may abort, and takes it back when the hang 
   expect(terminationText()).toBe('');
   reaction.follow([hung]);
   reaction.follow([sticky]);
-  vi.advanceTimersByTime(200);
+  vi.advanceTimersByTime(500);
   expect(terminationText()).toMatch(/^exit code 71: GPU GPU-1: sticky-error: /);
 });
 
