@@ -63,8 +63,14 @@ const EVENT_HOLD_MS = 60_000;
 /** Values of `fatalCause` that have a row of their own, and none. */
 const OTHER_FATAL_CAUSES: ReadonlySet<string> = new Set(['', 'device-lost', 'gpu-hw', 'contained-memory-error']);
 
-/** What NVML's recovery action asks for. */
-const RECOVERY_ACTIONS = ['nothing', 'a reset of the GPU', 'a reboot of the node', 'that the GPU is drained'];
+/** What NVML's recovery action asks for (nvml.h: nvmlDeviceGpuRecoveryAction_t). */
+const RECOVERY_ACTIONS = [
+  'nothing',
+  'a reset of the GPU',
+  'a reboot of the node',
+  'an end of the traffic between GPUs',
+  'that the GPU is drained and reset',
+];
 
 /**
  * Worst first: where several hold, the first names the cause. A device that is gone fails calls with sticky codes too, and memory that broke

@@ -29,7 +29,11 @@ const TRITON_GAUGES: readonly MetricRow<NativeGpuState>[] = [
 const GAUGES: readonly MetricRow<NativeGpuState>[] = [
   ['penstock_gpu_temperature_celsius', 'Temperature of the GPU', (of) => of.temperatureCelsius],
   ['penstock_gpu_last_xid', 'Last XID event of the GPU since the start, 0 = none', fromNvml((of) => of.lastXid)],
-  ['penstock_gpu_recovery_action', 'What the driver wants done: 0 nothing, 1 reset, 2 reboot, 3 drain', (of) => of.recoveryAction],
+  [
+    'penstock_gpu_recovery_action',
+    'What the driver wants done: 0 nothing, 1 reset, 2 reboot, 3 drain peers, 4 drain and reset',
+    (of) => of.recoveryAction,
+  ],
 ];
 
 const COUNTERS: readonly MetricRow<NativeGpuState>[] = [
