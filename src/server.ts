@@ -1,6 +1,7 @@
 /** Composition root of the main thread: builds every object once; start, drain, destroy. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createVersion, exitNow, gpus, openSession, ortVersion, publishCatalog } from './bridge/control.js';
+import type { Registry } from 'prom-client';
+import { createVersion, exitNow, findGpus, gpus, openSession, ortVersion, publishCatalog, type NativeGpuReport } from './bridge/control.js';
 import { openListener, type NativeListener, type NativePortName } from './bridge/ports.js';
 import { gpuStates } from './bridge/gpus.js';
 import { engineReadings, inFlightRequests, latencyBoundsSeconds } from './bridge/engine-readings.js';
@@ -16,13 +17,14 @@ import { FrontEndThread } from './lifecycle/front-end-thread.js';
 import { FrontEnds, frontEndCount } from './lifecycle/front-ends.js';
 import { logGpus } from './lifecycle/gpu-log.js';
 import { GpuReaction } from './lifecycle/gpu-reaction.js';
+import { GpuSearch } from './lifecycle/gpu-search.js';
 import { GuardedEngine } from './lifecycle/guarded-engine.js';
 import { memoryBound, receivingBytesPerThread } from './lifecycle/memory-bound.js';
 import { clearReadyFile, writeReadyFile, type ServerPorts } from './lifecycle/ready-file.js';
 import { registerEngineMetrics } from './management/engine-metrics.js';
 import { registerGpuHealth, registerGpuMetrics } from './management/gpu-metrics.js';
 import { ManagementServer } from './management/management-server.js';
-import { ModelStore } from './models/life-cycle.js';
+import { ModelStore, type ModelStoreOptions } from './models/life-cycle.js';
 import type { Logger } from './telemetry/log.js';
 import { createRegistry } from './telemetry/process-metrics.js';
 
@@ -50,9 +52,12 @@ export class Server {
   readonly #models: ModelStore;
   readonly #frontEnds: FrontEnds;
   readonly #gpuReaction: GpuReaction;
+  #gpuSearch: GpuSearch | undefined;
   #gpus: GpuWatch | undefined;
   readonly #listeners: NativeListener[] = [];
   #management: ManagementServer | undefined;
+  /** Of the metrics, unless those of GPUs are to be left out. */
+  #registry: Registry | undefined;
   #ports: ServerPorts = { http: null, grpc: null, management: null };
   #engine: GuardedEngine | undefined;
   #exiting = false;
@@ -79,7 +84,7 @@ export class Server {
       onGivenUp: (error) => this.#fail(error),
       now: () => performance.now(),
     });
-    this.#models = createModelStore(options, log, () => this.#monitor.update());
+    this.#models = createModelStore({ options, log, gpus: () => this.#findGpus(), onChange: () => this.#monitor.update() });
     this.#monitor = new HealthMonitor({
       intervalMs: options.healthIntervalMs,
       rules: { strictReadiness: options.strictReadiness, maxBlockedMs: HEALTH_MAX_AGE_MS },
@@ -111,16 +116,12 @@ export class Server {
       { ...facts, worst_case: memoryBound(this.#options, threads) },
       'starting; worst_case is the request memory that the limits allow',
     );
-    const report = gpus();
-    logGpus(this.#log, report, this.#options.gpu === 'off');
-    const { metricsIntervalMs } = this.#options;
-    this.#gpus = new GpuWatch({
-      report,
-      read: gpuStates,
-      monitorIntervalMs: metricsIntervalMs,
-      log: this.#log,
-      now: () => performance.now(),
-    });
+    const [log, now] = [this.#log, () => performance.now()];
+    const { gpuWaitSecs, metricsIntervalMs } = this.#options;
+    const search = new GpuSearch({ first: gpus(), findGpus, patienceMs: gpuWaitSecs * 1000, log, now });
+    this.#gpuSearch = search;
+    if (!search.isWorthWaiting) this.#logGpus(search.report);
+    this.#gpus = new GpuWatch({ search, read: gpuStates, monitorIntervalMs: metricsIntervalMs, log, now });
     this.#monitor.start();
     await this.#listenForManagement();
     if (!this.#exiting) await this.#startFrontEnds();
@@ -136,6 +137,7 @@ export class Server {
     const delayMs = loaded ? this.#options.drainDelaySecs * 1000 : 0;
     const timeoutMs = this.#options.exitTimeoutSecs * 1000;
     this.#exiting = true;
+    this.#gpuSearch?.stop();
     this.#monitor.update();
     this.#log.info({ delay_ms: delayMs, timeout_ms: timeoutMs }, 'draining: not ready any more, still serving');
     await sleep(delayMs, undefined, { signal: hurry }).catch(() => this.#log.info('the drain delay was cut short'));
@@ -154,12 +156,33 @@ export class Server {
   /** Ends everything now. May be repeated. */
   async destroy(): Promise<void> {
     this.#exiting = true;
+    this.#gpuSearch?.stop();
     for (const listener of this.#listeners) listener.close();
     await this.#frontEnds.destroy();
     this.#models.close();
     this.#monitor.stop();
     this.#engine?.stop();
     await this.#management?.close();
+  }
+
+  /** What models may run on, once it is known. */
+  async #findGpus(): Promise<NativeGpuReport> {
+    const search = this.#gpuSearch;
+    if (search?.isWorthWaiting !== true) return gpus();
+    const report = await search.end();
+    if (!this.#exiting) this.#logGpus(report);
+    this.#registerGpuMetrics();
+    return report;
+  }
+
+  #logGpus(report: NativeGpuReport): void {
+    logGpus(this.#log, report, this.#options.gpu === 'off');
+  }
+
+  /** Where there are GPUs: a server without has no such metrics. */
+  #registerGpuMetrics(): void {
+    if (this.#registry === undefined || gpus().gpus.length === 0) return;
+    registerGpuMetrics(this.#registry, () => ({ ...engineReadings(), states: gpuStates() }));
   }
 
   /** Looks at the GPUs, and lets what it finds have its consequences. */
@@ -176,7 +199,8 @@ export class Server {
     registerEngineMetrics(registry, engineReadings, latencyBoundsSeconds());
     if (this.#options.allowGpuMetrics) {
       registerGpuHealth(registry, () => this.#gpus?.troubles() ?? []);
-      if (gpus().gpus.length > 0) registerGpuMetrics(registry, () => ({ ...engineReadings(), states: gpuStates() }));
+      this.#registry = registry;
+      this.#registerGpuMetrics();
     }
     const { host, metricsPort } = this.#options;
     this.#management = new ManagementServer({ host, port: metricsPort, health: currentHealth, metrics: registry, log: this.#log });
@@ -220,8 +244,13 @@ export class Server {
   }
 }
 
-/** The models that the options name, not loaded yet. `onChange`: see `ModelStoreOptions`. */
-export function createModelStore(options: Options, log: Logger, onChange: () => void): ModelStore {
+type ModelStoreParts = Required<Pick<ModelStoreOptions, 'gpus' | 'onChange'>> & {
+  readonly options: Options;
+  readonly log: Logger;
+};
+
+/** The models that the options name, not loaded yet. */
+export function createModelStore({ options, log, gpus, onChange }: ModelStoreParts): ModelStore {
   return new ModelStore({ openSession, createVersion, publishCatalog }, log, {
     repositories: options.modelRepository,
     modelName: options.modelName,

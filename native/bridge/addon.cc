@@ -31,6 +31,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("stopEngine", Napi::Function::New<StopEngine>(env));
   exports.Set("exitNow", Napi::Function::New<ExitNow>(env));
   exports.Set("gpus", Napi::Function::New<Gpus>(env));
+  exports.Set("findGpus", Napi::Function::New<FindGpus>(env));
   exports.Set("gpuStates", Napi::Function::New<GpuStates>(env));
   exports.Set("openSession", Napi::Function::New<OpenSession>(env));
   exports.Set("createVersion", Napi::Function::New<CreateVersion>(env));

@@ -1,8 +1,10 @@
 #include "bridge/gpu_queries.h"
 
+#include <memory>
 #include <string>
 
 #include "base/clock.h"
+#include "bridge/loader_thread.h"
 #include "bridge/process_state.h"
 
 namespace penstock::bridge {
@@ -69,6 +71,30 @@ Napi::Object GpuObject(Napi::Env env, const device::GpuInfo& info, uint32_t inde
   return object;
 }
 
+Napi::Value GpuReport(Napi::Env env) {
+  const ProcessGpus* gpus = ProcessState::Get().gpus();
+  const device::Gpus none;
+  const device::Gpus& found = gpus == nullptr ? none : gpus->found();
+  Napi::Array list = Napi::Array::New(env, found.list.size());
+  for (uint32_t i = 0; i < found.list.size(); ++i) list.Set(i, GpuObject(env, found.list[i]->info(), i));
+  Napi::Object report = Napi::Object::New(env);
+  report.Set("driverVersion", found.driver_version);
+  report.Set("gpus", list);
+  report.Set("cause", device::CauseOf(found.why_none.kind));
+  report.Set("reason", found.why_none.text);
+  report.Set("notes", TextList(env, found.notes));
+  return report;
+}
+
+class GpuSearch : public LoaderJob {
+ public:
+  Status Run() override {
+    ProcessState::Get().FindGpusAgain();
+    return Status::Ok();
+  }
+  Napi::Value Give(Napi::Env env) override { return GpuReport(env); }
+};
+
 }  // namespace
 
 GpuSettings ReadGpuSettings(ObjectReader& options) {
@@ -86,21 +112,9 @@ GpuSettings ReadGpuSettings(ObjectReader& options) {
   return settings;
 }
 
-Napi::Value Gpus(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  const ProcessGpus* gpus = ProcessState::Get().gpus();
-  const device::Gpus none;
-  const device::Gpus& found = gpus == nullptr ? none : gpus->found();
-  Napi::Array list = Napi::Array::New(env, found.list.size());
-  for (uint32_t i = 0; i < found.list.size(); ++i) list.Set(i, GpuObject(env, found.list[i]->info(), i));
-  Napi::Object report = Napi::Object::New(env);
-  report.Set("driverVersion", found.driver_version);
-  report.Set("gpus", list);
-  report.Set("cause", device::CauseOf(found.why_none.kind));
-  report.Set("reason", found.why_none.text);
-  report.Set("notes", TextList(env, found.notes));
-  return report;
-}
+Napi::Value FindGpus(const Napi::CallbackInfo& info) { return RunOnLoaderThread(info.Env(), std::make_unique<GpuSearch>()); }
+
+Napi::Value Gpus(const Napi::CallbackInfo& info) { return GpuReport(info.Env()); }
 
 Napi::Value GpuStates(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();

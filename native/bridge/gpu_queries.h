@@ -14,6 +14,8 @@ namespace penstock::bridge {
 // The field `gpu` of the options of the engine.
 GpuSettings ReadGpuSettings(ObjectReader& options);
 
+// A promise of what Gpus gives, after a second look on a loader thread.
+Napi::Value FindGpus(const Napi::CallbackInfo& info);
 Napi::Value Gpus(const Napi::CallbackInfo& info);
 Napi::Value GpuStates(const Napi::CallbackInfo& info);
 

@@ -21,6 +21,7 @@ Status ProcessState::Start(const EngineOptions& options) {
   ort.library_path = options.ort_library;
   ort.intra_op_threads = options.intra_op_threads;
   PENSTOCK_RETURN_IF_ERROR(session::StartOrt(ort));
+  gpu_settings_ = options.gpu;
   if (gpus() == nullptr) gpus_.store(new ProcessGpus(options.gpu), std::memory_order_release);
   limits_.max_tensor_bytes = options.max_request_bytes;
   lane_spin_ = options.lane_spin;
@@ -31,6 +32,12 @@ Status ProcessState::Start(const EngineOptions& options) {
   engine->canaries().SetInterval(options.gpu.probe_interval_ms);
   engine_.store(engine, std::memory_order_release);
   return Status::Ok();
+}
+
+void ProcessState::FindGpusAgain() {
+  std::lock_guard<std::mutex> lock(start_mutex_);
+  if (gpus() == nullptr || !gpus()->found().list.empty()) return;
+  gpus_.store(new ProcessGpus(gpu_settings_), std::memory_order_release);
 }
 
 Status ProcessState::CheckServed(const std::string& model, const std::string& version) const {

@@ -51,6 +51,10 @@ class ProcessState {
   // running already.
   Status Start(const EngineOptions& options);
 
+  // [one thread at a time, blocks for seconds] Looks for GPUs once more if Start has found none; to be called before any version is loaded
+  // that would run on one. Nothing before Start.
+  void FindGpusAgain();
+
   // [main thread, blocks] Ends all work, joins every lane and waits for model loads in progress, at most `wait_ms` in all. False when a
   // load, or a run that does not heed its termination, goes on then: the process must leave by ExitNow, because ONNX Runtime's static
   // destructors would race with it. May be repeated.
@@ -59,6 +63,7 @@ class ProcessState {
   // Null before Start.
   serving::Engine* engine() const { return engine_.load(std::memory_order_acquire); }
   // Null before Start.
+  // The last that were found stay where they are: whoever has asked may still be reading.
   const ProcessGpus* gpus() const { return gpus_.load(std::memory_order_acquire); }
   // [any thread] Engine::CheckServed; kServerExiting before Start.
   Status CheckServed(const std::string& model, const std::string& version) const;
@@ -79,6 +84,7 @@ class ProcessState {
   std::mutex start_mutex_;
   std::atomic<serving::Engine*> engine_{nullptr};
   std::atomic<const ProcessGpus*> gpus_{nullptr};
+  GpuSettings gpu_settings_;  // guarded by start_mutex_
   codec::CodecLimits limits_;
   pipeline::SpinOptions lane_spin_;
   mutable std::mutex health_mutex_;

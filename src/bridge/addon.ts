@@ -349,8 +349,10 @@ export interface NativeAddon {
   stopEngine(): boolean;
   /** [sync] Leaves the process at once: nothing is destroyed, no exit handler runs. */
   exitNow(code: number): never;
-  /** [sync] The GPUs that startEngine has found. */
+  /** [sync] The GPUs that startEngine or findGpus has found. */
   gpus(): NativeGpuReport;
+  /** [async] Looks once more, on a loader thread, if none has been found so far. Before any model is loaded that would run on one. */
+  findGpus(): Promise<NativeGpuReport>;
   /** [sync] One for each of them, in the same order. */
   gpuStates(): readonly NativeGpuState[];
   /** [async] Loads a model file on a loader thread. */

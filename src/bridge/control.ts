@@ -31,9 +31,14 @@ export function exitNow(code: number): never {
   return addon.exitNow(code);
 }
 
-/** The GPUs that `startEngine` has found, or why there is none. */
+/** The GPUs that `startEngine` or `findGpus` has found, or why there is none. */
 export function gpus(): NativeGpuReport {
   return callNative(() => addon.gpus());
+}
+
+/** Looks once more where none was found. Before any model is loaded that would run on one; not twice at a time. */
+export function findGpus(): Promise<NativeGpuReport> {
+  return awaitNative(() => addon.findGpus());
 }
 
 /** Rejects with ERR_MODEL_LOAD or ERR_MEMORY; on GPUs also with ERR_CUDA_PROVIDER, ERR_GPU_OOM, ERR_GPU_FAULT or ERR_GPU_LOST. */

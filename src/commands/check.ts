@@ -1,4 +1,5 @@
 /** `penstock check`: loads what `serve` would load, says for each model what would be served and why not, and leaves. */
+import { gpus } from '../bridge/control.js';
 import { loadOptions } from '../config/load.js';
 import { EXIT_OK, EXIT_REFUSED } from '../lifecycle/exit-codes.js';
 import { GuardedEngine } from '../lifecycle/guarded-engine.js';
@@ -13,7 +14,7 @@ export async function check(args: readonly string[], write: (line: string) => vo
   const log = createLogger({ level: options.logLevel === 'info' ? 'warn' : options.logLevel, name: 'check' });
   for (const warning of warnings) log.warn(warning);
   const engine = new GuardedEngine(options);
-  const models = createModelStore(options, log, () => {});
+  const models = createModelStore({ options, log, gpus, onChange: () => {} });
   await models.loadAll();
   for (const model of models.models()) for (const line of linesOf(model)) write(line);
   const failed = models.failedModels();

@@ -252,6 +252,14 @@ export const OPTIONS = {
     description: 'auto: GPUs are used where the driver offers any; off: no driver is opened, every model runs on the CPU',
     triton: null,
   },
+  gpuWaitSecs: {
+    flag: 'gpu-wait-secs',
+    type: 'seconds',
+    default: 300,
+    zero: 'they run without at once',
+    description: 'time at start that models which may run on GPUs wait for a fabric between them that is not up yet (CUDA error 802)',
+    triton: null,
+  },
   minSupportedComputeCapability: {
     flag: 'min-supported-compute-capability',
     type: 'decimal',

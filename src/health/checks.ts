@@ -25,7 +25,7 @@ export interface GpuFacts {
   /** Why the start found none, as a word and in words; empty when it found one. */
   readonly startCause: string;
   readonly startReason: string;
-  /** A model cannot do without one. */
+  /** A model cannot do without one, or models still wait for one. */
   readonly needed: boolean;
   /** UUIDs of those that a ready version runs on. */
   readonly inUse: ReadonlySet<string>;

@@ -6,7 +6,8 @@ import type { GpuCause } from './gpu-conditions.js';
 import { GpuHealth, type GpuVerdict } from './gpu-health.js';
 
 export interface GpuWatchOptions {
-  readonly report: NativeGpuReport;
+  /** What the start has found so far, and whether models wait for more. */
+  readonly search: { readonly report: NativeGpuReport; readonly isWaiting: boolean };
   readonly read: () => readonly NativeGpuState[];
   /** Milliseconds between two readings of NVML. */
   readonly monitorIntervalMs: number;
@@ -48,8 +49,9 @@ export class GpuWatch {
 
   /** One turn. Throws before the engine has started. */
   look(models: readonly GpuUser[]): GpuFacts {
-    const { cause, reason } = this.#options.report;
-    const needed = models.some(({ lacksGpu }) => lacksGpu);
+    const { report, isWaiting } = this.#options.search;
+    const { cause, reason } = report;
+    const needed = isWaiting || models.some(({ lacksGpu }) => lacksGpu);
     const inUse = new Set(models.flatMap(({ gpus }) => gpus));
     this.#facts = { startCause: cause, startReason: reason, needed, inUse, verdicts: this.#verdicts() };
     return this.#facts;

@@ -1,11 +1,11 @@
 /** The models of the process: loads what the repositories hold and keeps the engine's catalog up to date. Main thread. */
 import type { NativeCatalogModel } from '../bridge/control.js';
 import { asServerError, ServerError } from '../errors.js';
-import { readConfigFile } from './config-file.js';
+import { readConfigFile, type LoadedConfig } from './config-file.js';
 import { planLanes, type DefaultLanes, type LanePlan } from './instance-lanes.js';
 import { LoadTurns } from './load-turns.js';
 import { catalogModelOf, statusOf, type ModelEntry, type ModelStatus, type VersionEntry } from './model-states.js';
-import { insistsOnGpus, NO_GPUS, type UsableGpus } from './placement.js';
+import { insistsOnGpus, mayUseGpus, NO_GPUS, type UsableGpus } from './placement.js';
 import { scanRepositories, type FoundModel } from './repository.js';
 import { loadVersion, type LoadOrder, type VersionMaker } from './version-loader.js';
 import { chooseVersions } from './version-policy.js';
@@ -28,12 +28,20 @@ export interface ModelStoreOptions {
   readonly maxQueueSize: number;
   /** Input bytes of those; 0 = unbounded. */
   readonly maxQueueBytes: number;
-  /** Asked once, when loading begins. */
-  readonly gpus: () => UsableGpus;
+  /** Asked once, if a model may run on one; loading waits for the answer. */
+  readonly gpus: () => UsableGpus | Promise<UsableGpus>;
   /** Model files that are read at one time, >= 1: each needs memory of its own while it is optimised. On one GPU it is always one. */
   readonly parallelLoads: number;
   /** Called after each change of what `models` says. */
   readonly onChange?: () => void;
+}
+
+/** A model whose versions are known to clients, though none is loaded yet. */
+interface EnteredModel {
+  readonly model: FoundModel;
+  readonly configuration: LoadedConfig;
+  /** Versions that are to be served. */
+  readonly chosen: readonly number[];
 }
 
 export class ModelStore {
@@ -119,28 +127,32 @@ export class ModelStore {
     for (const text of scan.warnings) this.#log.warn({}, text);
     if (scan.models.length === 0)
       this.#log.warn({ repositories }, 'no model found; expected files such as <repository>/<model>/1/model.onnx');
-    const usable = this.#options.gpus();
-    const orders: LoadOrder[] = [];
+    const entered: EnteredModel[] = [];
     for (const model of scan.models) {
       try {
-        orders.push(...(await this.#planModel(model, usable)));
+        entered.push(await this.#enter(model));
       } catch (thrown) {
         this.#refuse(model, asServerError(thrown));
       }
     }
-    return orders;
+    this.#publish();
+    const anyMayUseGpus = entered.some(({ configuration }) => mayUseGpus(configuration.config.instanceGroups));
+    const usable = anyMayUseGpus ? await this.#options.gpus() : NO_GPUS;
+    return entered.flatMap((one) => {
+      try {
+        return this.#ordersOf(one, usable);
+      } catch (thrown) {
+        this.#refuse(one.model, asServerError(thrown));
+        return [];
+      }
+    });
   }
 
-  async #planModel(model: FoundModel, usable: UsableGpus): Promise<readonly LoadOrder[]> {
+  async #enter(model: FoundModel): Promise<EnteredModel> {
     if (model.fault !== '') throw new ServerError('ERR_MODEL_LOAD', model.fault);
     const configuration = await readConfigFile(model);
     const { config, source, warnings } = configuration;
-    const plan = (gpus: UsableGpus): LanePlan => planLanes(model.name, config.instanceGroups, this.#options.defaultLanes, gpus, source);
-    const lanes = plan(usable);
-    const lanesOnCpu = insistsOnGpus(config.instanceGroups) ? undefined : plan(NO_GPUS);
     for (const text of warnings) this.#log.warn({ model: model.name }, text);
-    for (const text of lanes.warnings) this.#log.warn({ model: model.name }, `${source}: ${text}`);
-
     const available = model.versions.map(({ version }) => version);
     const { chosen, missing } = chooseVersions(config.versionPolicy, available);
     const versions = new Map<number, VersionEntry>();
@@ -153,7 +165,16 @@ export class ModelStore {
         new ServerError('ERR_MODEL_CONFIG', `${source}: version_policy names version ${version}, which has no folder`),
       );
     }
-    const { maxQueueSize, maxQueueBytes } = this.#options;
+    return { model, configuration, chosen };
+  }
+
+  #ordersOf({ model, configuration, chosen }: EnteredModel, usable: UsableGpus): readonly LoadOrder[] {
+    const { config, source } = configuration;
+    const { defaultLanes, maxQueueSize, maxQueueBytes } = this.#options;
+    const plan = (gpus: UsableGpus): LanePlan => planLanes(model.name, config.instanceGroups, defaultLanes, gpus, source);
+    const lanes = plan(usable);
+    const lanesOnCpu = insistsOnGpus(config.instanceGroups) ? undefined : plan(NO_GPUS);
+    for (const text of lanes.warnings) this.#log.warn({ model: model.name }, `${source}: ${text}`);
     const queue = { maxQueueSize, maxQueueBytes };
     const folders = model.versions.filter(({ version }) => chosen.includes(version));
     return folders.map((version) => ({ model, version, configuration, lanes, lanesOnCpu, queue }));

@@ -29,6 +29,11 @@ export function placeGroups(groups: readonly InstanceGroup[], usable: UsableGpus
   return placed;
 }
 
+/** Whether the answer depends on the GPUs that there are. */
+export function mayUseGpus(groups: readonly InstanceGroup[]): boolean {
+  return groups.length === 0 || groups.some(({ kind }) => kind !== 'KIND_CPU');
+}
+
 /** Without a group, or with groups that leave it to the server, a model that cannot run on GPUs may run on the CPU. */
 export function insistsOnGpus(groups: readonly InstanceGroup[]): boolean {
   return groups.some(({ kind }) => kind === 'KIND_GPU');

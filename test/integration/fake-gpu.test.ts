@@ -133,7 +133,7 @@ describe('the log', () => {
     ['fail cuInit 803', 'driver-mismatch', 'CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)'],
     ['fail cuInit 802', 'fabric-not-ready', 'CUDA_ERROR_SYSTEM_NOT_READY (802)'],
   ])('warns of a driver that does not work, and the model runs on the CPU: %s', async (line, cause, text) => {
-    const server = await serve(['gpus 1', line]);
+    const server = await serve(['gpus 1', line], undefined, { flags: ['--gpu-wait-secs', '0.1'] });
     const warning = await untilLogged(server, ({ msg }) => msg.startsWith('models run on the CPU'));
     expect(warning).toMatchObject({ level: 'warn', cause, msg: expect.stringContaining(text) as string });
     expect(await json(server, '/v2/models/digits/config')).toMatchObject({ instance_group: [{ kind: 'KIND_CPU', gpus: [] }] });

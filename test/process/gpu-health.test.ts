@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { buildFakeGpu, FakeGpuScript, startOnFakeGpu } from '../support/fake-gpu.js';
-import { untilLogged } from '../support/log-lines.js';
+import { listeningPorts, untilLogged } from '../support/log-lines.js';
 import { modelFolder } from '../support/model-folder.js';
 import { MetricsPage } from '../support/prometheus.js';
 import type { ServerProcess, StartOptions } from '../support/server-process.js';
@@ -34,6 +34,9 @@ const REQUEST = JSON.stringify({
 /** As often as tests can bear, so that they do not wait. */
 const SHORT_INTERVALS = ['--metrics-interval-ms', '50', '--gpu-probe-interval-secs', '0.1', '--gpu-probe-bytes', '64KiB'];
 
+/** GPUs that are not ready when the server starts are taken for lacking. */
+const NO_PATIENCE = ['--gpu-wait-secs', '0'];
+
 interface FakeGpus {
   readonly server: ServerProcess;
   /** Replaces the script of the fake driver. */
@@ -41,7 +44,7 @@ interface FakeGpus {
 }
 
 /** A repository with one model that does what `add_sub` does, on the devices that its configuration asks for. */
-function addSubOn(kind: 'KIND_AUTO' | 'KIND_GPU', name = 'add_sub'): string {
+function addSubOn(kind: 'KIND_AUTO' | 'KIND_GPU' | 'KIND_CPU', name = 'add_sub'): string {
   return modelFolder({
     [`${name}/1/model.onnx`]: { copyOf: 'models/add_sub/1/model.onnx' },
     [`${name}/config.json`]: JSON.stringify({ max_batch_size: 8, instance_group: [{ kind, count: 1 }] }),
@@ -238,15 +241,50 @@ describe('a start without a usable GPU', () => {
     const needing = await startOnFakeGpus(script, {
       repositories: [addSubOn('KIND_GPU'), addSubOn('KIND_AUTO', 'beside')],
       waitForReady: false,
+      flags: NO_PATIENCE,
     });
-    const listening = await untilLogged(needing.server, ({ msg }) => msg === 'listening');
-    const { management } = listening['ports'] as { management: number };
+    const { management } = await listeningPorts(needing.server);
     await untilLogged(needing.server, ({ msg }) => msg.startsWith('loading is over'));
     await sleep(300);
     const answer = await fetch(`http://127.0.0.1:${management}/ready`);
     const { checks } = (await answer.json()) as { checks: readonly Check[] };
     expect([answer.status, checks.find(({ name }) => name === 'gpu-found')?.reason]).toEqual([503, expect.stringMatching(`^${cause}: `)]);
-    const { server } = await startOnFakeGpus(script);
+    const { server } = await startOnFakeGpus(script, { flags: NO_PATIENCE });
+    expect((await infer(server))[0]).toBe(200);
+  });
+
+  it('waits for a fabric that is not up yet, then loads its models on GPUs', async () => {
+    const { server, rewrite } = await startOnFakeGpus('gpus 2\nfail cuInit 802', { waitForReady: false });
+    await untilLogged(server, ({ cause }) => cause === 'fabric-not-ready');
+    const management = (await listeningPorts(server)).management;
+    await sleep(300);
+    const ready = await fetch(`http://127.0.0.1:${management}/ready`);
+    const { checks } = (await ready.json()) as { checks: readonly Check[] };
+    expect([ready.status, checks.find(({ name }) => name === 'gpu-found')?.reason]).toEqual([
+      503,
+      expect.stringMatching(/^fabric-not-ready: .*\(802\)/),
+    ]);
+    expect((await fetch(`http://127.0.0.1:${management}/health`)).status).toBe(200);
+    rewrite('gpus 2');
+    const loaded = await untilLogged(server, ({ msg }) => msg.startsWith('loaded add_sub'));
+    expect(loaded.msg).toMatch(/on GPUs 0, 1$/);
+    await untilLogged(server, ({ msg }) => msg === 'ready');
+    const page = await MetricsPage.of(`http://127.0.0.1:${management}`);
+    expect(page.all('nv_gpu_memory_total_bytes')).toHaveLength(2);
+    expect(page.all('penstock_gpu_health').map(({ labels }) => labels['cause'])).toEqual(['ok', 'ok']);
+  });
+
+  it('ends at once when it is told to while it waits for the fabric', async () => {
+    const { server } = await startOnFakeGpus('fail cuInit 802', { waitForReady: false, flags: ['--drain-delay-secs', '0'] });
+    await untilLogged(server, ({ cause }) => cause === 'fabric-not-ready');
+    await listeningPorts(server);
+    server.child.kill('SIGTERM');
+    expect(await server.exited).toBe(0);
+  });
+
+  it('loads models that never use a GPU without waiting', async () => {
+    const repositories = [addSubOn('KIND_CPU')];
+    const { server } = await startOnFakeGpus('fail cuInit 802', { repositories });
     expect((await infer(server))[0]).toBe(200);
   });
 });

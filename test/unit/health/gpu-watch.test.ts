@@ -13,7 +13,7 @@ function watched(...states: readonly NativeGpuState[]) {
     told.push(`${pino.levels.labels[level]} ${cause}: ${msg}`);
   };
   const watch = new GpuWatch({
-    report: reportOf(...states.map(({ uuid }) => uuid)),
+    search: { report: reportOf(...states.map(({ uuid }) => uuid)), isWaiting: false },
     read: () => world.states,
     monitorIntervalMs: 2000,
     log: pino({}, { write }),
@@ -53,14 +53,17 @@ it('keeps GPUs apart by UUID', () => {
   ]);
 });
 
-it('tells why there is no GPU only where a model insists on one', () => {
+it('tells why there is no GPU only where a model insists on one, or waits for it', () => {
   const report = { ...reportOf(), cause: 'driver-mismatch', reason: 'cuInit: X (803)' };
-  const watch = new GpuWatch({ report, read: () => [], monitorIntervalMs: 1, log: pino({ level: 'silent' }), now: () => 0 });
+  const search = { report, isWaiting: false };
+  const watch = new GpuWatch({ search, read: () => [], monitorIntervalMs: 1, log: pino({ level: 'silent' }), now: () => 0 });
   expect(watch.troubles()).toEqual([]);
   expect(watch.look([{ lacksGpu: false, gpus: [] }])).toMatchObject({ needed: false, startCause: 'driver-mismatch' });
   expect(watch.troubles()).toEqual([]);
   expect(watch.look([{ lacksGpu: true, gpus: [] }])).toMatchObject({ needed: true, startReason: 'cuInit: X (803)' });
   expect(watch.troubles()).toEqual([{ uuid: '', causes: ['driver-mismatch'] }]);
+  search.isWaiting = true;
+  expect(watch.look([{ lacksGpu: false, gpus: [] }]).needed).toBe(true);
 });
 
 it('knows which GPUs models run on, and what is wrong with each', () => {
