@@ -129,6 +129,7 @@ Napi::Value CreateVersion(const Napi::CallbackInfo& info) {
   if (session == nullptr) return env.Undefined();
   ObjectReader options(info[1], "createVersion");
   serving::VersionSpec spec = ReadVersionSpec(options);
+  std::vector<session::NamedConversion> conversions = ReadConversions(options);
   if (!options.status().ok()) {
     ThrowStatus(env, options.status());
     return env.Undefined();
@@ -139,7 +140,7 @@ Napi::Value CreateVersion(const Napi::CallbackInfo& info) {
     spec.pipeline.watchdog = gpus->watchdog();
     spec.canary = gpus->wants_canaries();
   }
-  return LoadVersion(env, engine, session, std::move(spec));
+  return LoadVersion(env, engine, session, std::move(conversions), std::move(spec));
 }
 
 Napi::Value PublishCatalog(const Napi::CallbackInfo& info) {

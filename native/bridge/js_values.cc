@@ -17,8 +17,22 @@ bool ReadWhole(Napi::Value value, int64_t min, int64_t max, int64_t* out) {
   return true;
 }
 
+bool ReadDecimal(Napi::Value value, double min, double max, double* out) {
+  if (!value.IsNumber()) return false;
+  const double number = value.As<Napi::Number>().DoubleValue();
+  if (!(number >= min && number <= max)) return false;  // NaN is in no range
+  *out = number;
+  return true;
+}
+
 std::string RangeText(int64_t min, int64_t max) {
   return "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
+}
+
+std::string DecimalRangeText(double min, double max) {
+  std::ostringstream range;
+  range << "a number from " << min << " to " << max;
+  return range.str();
 }
 
 }  // namespace
@@ -75,14 +89,30 @@ int64_t ObjectReader::Whole(const char* name, int64_t min, int64_t max) {
 }
 
 double ObjectReader::Decimal(const char* name, double min, double max) {
+  double number = min;
   const Napi::Value value = Raw(name);
-  if (!status_.ok()) return min;
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
-  if (number >= min && number <= max) return number;
-  std::ostringstream range;
-  range << "a number from " << min << " to " << max;
-  Complain(name, range.str());
-  return min;
+  if (status_.ok() && !ReadDecimal(value, min, max, &number)) Complain(name, DecimalRangeText(min, max));
+  return number;
+}
+
+std::vector<double> ObjectReader::DecimalList(const char* name, double min, double max) {
+  std::vector<double> list;
+  const Napi::Value value = Raw(name);
+  if (!status_.ok()) return list;
+  if (!value.IsArray()) {
+    Complain(name, "an array");
+    return list;
+  }
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    double number = 0;
+    if (!ReadDecimal(array.Get(i), min, max, &number)) {
+      Complain((std::string(name) + "[" + std::to_string(i) + "]").c_str(), DecimalRangeText(min, max));
+      break;
+    }
+    list.push_back(number);
+  }
+  return list;
 }
 
 bool ObjectReader::Flag(const char* name) {

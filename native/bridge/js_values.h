@@ -34,6 +34,7 @@ class ObjectReader {
   double Decimal(const char* name, double min, double max);
   bool Flag(const char* name);
   std::vector<int64_t> WholeList(const char* name, int64_t min, int64_t max);
+  std::vector<double> DecimalList(const char* name, double min, double max);
   std::vector<std::string> TextList(const char* name);
   // The own properties of a plain object, all of them texts.
   std::map<std::string, std::string> TextMap(const char* name);

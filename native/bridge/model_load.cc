@@ -33,12 +33,16 @@ class SessionJob : public LoaderJob {
 
 class VersionJob : public LoaderJob {
  public:
-  VersionJob(serving::Engine* engine, std::shared_ptr<session::Session> session, serving::VersionSpec spec)
-      : engine_(engine), session_(std::move(session)), spec_(std::move(spec)) {}
+  VersionJob(serving::Engine* engine, std::shared_ptr<session::Session> session, std::vector<session::NamedConversion> conversions,
+             serving::VersionSpec spec)
+      : engine_(engine), session_(std::move(session)), conversions_(std::move(conversions)), spec_(std::move(spec)) {}
 
   Status Run() override {
     // The engine is never destroyed.
     spec_.pipeline.charge = [engine = engine_](uint64_t bytes) { return engine->ChargeAnswer(bytes); };
+    Result<std::shared_ptr<session::Session>> session = session::WithConversions(std::move(session_), conversions_);
+    if (!session.ok()) return session.status();
+    session_ = engine_->reaper().Adopt(std::move(session).value());
     Result<std::shared_ptr<serving::ModelVersion>> created =
         serving::ModelVersion::Create(std::move(session_), std::move(spec_), &report_);
     if (!created.ok()) return created.status();
@@ -69,6 +73,7 @@ class VersionJob : public LoaderJob {
  private:
   serving::Engine* const engine_;
   std::shared_ptr<session::Session> session_;
+  const std::vector<session::NamedConversion> conversions_;
   serving::VersionSpec spec_;
   serving::VersionReport report_;
   std::vector<session::MemoryUse> memory_;
@@ -81,8 +86,9 @@ Napi::Promise LoadSession(Napi::Env env, serving::Engine* engine, session::Sessi
   return RunOnLoaderThread(env, std::make_unique<SessionJob>(engine, std::move(options)));
 }
 
-Napi::Promise LoadVersion(Napi::Env env, serving::Engine* engine, std::shared_ptr<session::Session> session, serving::VersionSpec spec) {
-  return RunOnLoaderThread(env, std::make_unique<VersionJob>(engine, std::move(session), std::move(spec)));
+Napi::Promise LoadVersion(Napi::Env env, serving::Engine* engine, std::shared_ptr<session::Session> session,
+                          std::vector<session::NamedConversion> conversions, serving::VersionSpec spec) {
+  return RunOnLoaderThread(env, std::make_unique<VersionJob>(engine, std::move(session), std::move(conversions), std::move(spec)));
 }
 
 }  // namespace penstock::bridge

@@ -1,5 +1,6 @@
 #include "bridge/version_spec.h"
 
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,6 +84,22 @@ serving::VersionSpec ReadVersionSpec(ObjectReader& reader) {
   spec.lanes_if_faster = reader.Flag("lanesIfFaster");
   ReadBatching(reader, &spec);
   return spec;
+}
+
+std::vector<session::NamedConversion> ReadConversions(ObjectReader& reader) {
+  constexpr double kMax = std::numeric_limits<float>::max();
+  std::vector<session::NamedConversion> conversions;
+  for (ObjectReader& item : reader.List("conversions")) {
+    session::NamedConversion named;
+    named.input = item.Text("input");
+    named.conversion.from = static_cast<DataType>(item.Whole("from", 1, kDataTypeCount - 1));
+    for (const double scale : item.DecimalList("scale", -kMax, kMax)) named.conversion.scale.push_back(static_cast<float>(scale));
+    for (const double offset : item.DecimalList("offset", -kMax, kMax)) named.conversion.offset.push_back(static_cast<float>(offset));
+    named.conversion.inner = item.Whole("inner", 1, kMaxWhole);
+    reader.Adopt(item);
+    conversions.push_back(std::move(named));
+  }
+  return conversions;
 }
 
 }  // namespace penstock::bridge

@@ -11,9 +11,8 @@ namespace {
 
 class ConvertingSession final : public Session {
  public:
-  // `conversions`: one a signature input; null where it goes in as it comes.
-  ConvertingSession(std::shared_ptr<Session> inner, Signature signature,
-                    std::vector<std::unique_ptr<device::InputConversion>> conversions)
+  // `conversions`: those that are left to the CPU; empty where `inner` does them all.
+  ConvertingSession(std::shared_ptr<Session> inner, Signature signature, InputConversions conversions)
       : inner_(std::move(inner)), signature_(std::move(signature)), conversions_(std::move(conversions)) {}
 
   const Signature& signature() const override { return signature_; }
@@ -21,6 +20,7 @@ class ConvertingSession final : public Session {
 
   Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
              std::vector<Tensor>* results) const override {
+    if (conversions_.empty()) return inner_->Run(inputs, outputs, control, results);
     try {
       std::vector<Tensor> converted = inputs;
       for (size_t i = 0; i < std::min(converted.size(), conversions_.size()); ++i) {
@@ -54,7 +54,7 @@ class ConvertingSession final : public Session {
 
   const std::shared_ptr<Session> inner_;
   const Signature signature_;
-  const std::vector<std::unique_ptr<device::InputConversion>> conversions_;
+  const InputConversions conversions_;
 };
 
 }  // namespace
@@ -62,7 +62,7 @@ class ConvertingSession final : public Session {
 Result<std::shared_ptr<Session>> WithConversions(std::shared_ptr<Session> session, const std::vector<NamedConversion>& conversions) {
   if (conversions.empty()) return session;
   Signature signature = session->signature();
-  std::vector<std::unique_ptr<device::InputConversion>> by_input(signature.inputs.size());
+  InputConversions by_input(signature.inputs.size());
   for (const auto& [name, conversion] : conversions) {
     const auto refuse = [&name = name](const std::string& why) {
       return Status(StatusCode::kModelConfig, "conversion of input '" + name + "': " + why);
@@ -70,12 +70,18 @@ Result<std::shared_ptr<Session>> WithConversions(std::shared_ptr<Session> sessio
     const auto named = [&name = name](const TensorSpec& spec) { return spec.name == name; };
     const auto spec = std::find_if(signature.inputs.begin(), signature.inputs.end(), named);
     if (spec == signature.inputs.end()) return refuse("the model has no such input");
-    std::unique_ptr<device::InputConversion>& place = by_input[static_cast<size_t>(spec - signature.inputs.begin())];
+    std::shared_ptr<const device::InputConversion>& place = by_input[static_cast<size_t>(spec - signature.inputs.begin())];
     if (place != nullptr) return refuse("found twice");
     if (spec->dtype != DataType::kFp32) return refuse("the model wants " + std::string(DataTypeName(spec->dtype)) + ", expected FP32");
     if (const Status checked = device::CheckConversion(conversion); !checked.ok()) return refuse(checked.message());
     spec->dtype = conversion.from;
-    place = std::make_unique<device::InputConversion>(conversion);
+    place = std::make_shared<device::InputConversion>(conversion);
+  }
+  Result<std::shared_ptr<Session>> on_device = session->ConvertingOnDevice(by_input);
+  if (!on_device.ok()) return on_device.status();
+  if (on_device.value() != nullptr) {
+    session = std::move(on_device).value();
+    by_input.clear();
   }
   return std::shared_ptr<Session>(std::make_shared<ConvertingSession>(std::move(session), std::move(signature), std::move(by_input)));
 }

@@ -6,13 +6,21 @@
 #include <vector>
 
 #include "base/status.h"
-#include "session/ort_environment.h"
+#include "device/convert_input.h"
 #include "session/session.h"
 
 namespace penstock::session {
 
-// `session` itself where there is nothing to convert. Otherwise its signature shows the types that conversions start from; they are done on
-// the CPU, by the lane, into blocks of the session's input_memory(). Errors: kModelConfig naming the input and what is wrong.
+// An input that clients send in another type than the model wants.
+struct NamedConversion {
+  std::string input;
+  device::InputConversion conversion;
+};
+
+// [loader thread] `session` itself where there is nothing to convert. Otherwise its signature shows the types that conversions start from.
+// They are done by the lane: on the GPU where it can, otherwise on the CPU, into blocks of the session's input_memory(). `conversions` are
+// of inputs that the model wants as FP32, at most one an input. Errors: kModelConfig naming the input and what is wrong, and those of
+// ConvertingOnDevice.
 Result<std::shared_ptr<Session>> WithConversions(std::shared_ptr<Session> session, const std::vector<NamedConversion>& conversions);
 
 }  // namespace penstock::session

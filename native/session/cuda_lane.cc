@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/checked_math.h"
 #include "session/ort_status.h"
 #include "session/ort_tensor.h"
 
@@ -17,10 +18,23 @@ void Drop(const OrtRuntime& runtime, OrtStatus* status) {
   if (status != nullptr) runtime.functions.ReleaseStatus(status);
 }
 
+Status Grow(const std::shared_ptr<const device::Gpu>& gpu, size_t bytes, device::DeviceBuffer* buffer) {
+  if (buffer->size() >= bytes) return Status::Ok();
+  *buffer = device::DeviceBuffer();  // given back first: the two need not fit side by side
+  Result<device::DeviceBuffer> larger = device::DeviceBuffer::Allocate(gpu, bytes);
+  if (!larger.ok()) return larger.status();
+  *buffer = std::move(larger).value();
+  return Status::Ok();
+}
+
 }  // namespace
 
-CudaLane::CudaLane(std::shared_ptr<CudaModel> model, OrtHandle<OrtRunOptions> options)
-    : model_(std::move(model)), options_(std::move(options)), input_buffers_(model_->signature.inputs.size()) {}
+CudaLane::CudaLane(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaConversions> conversions, OrtHandle<OrtRunOptions> options)
+    : model_(std::move(model)),
+      conversions_(std::move(conversions)),
+      options_(std::move(options)),
+      input_buffers_(model_->signature.inputs.size()),
+      raw_buffers_(model_->signature.inputs.size()) {}
 
 void CudaLane::Terminate() {
   terminated_.store(true);
@@ -55,7 +69,9 @@ Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
       PENSTOCK_RETURN_IF_ERROR(BindOnDevice(i, inputs[i]));
       continue;
     }
-    Result<OrtHandle<OrtValue>> value = BorrowAsOrtValue(model_->runtime, inputs[i]);
+    Tensor on_cpu = inputs[i];
+    if (ConversionOf(i) != nullptr) on_cpu.dtype = DataType::kFp32;  // and empty
+    Result<OrtHandle<OrtValue>> value = BorrowAsOrtValue(model_->runtime, on_cpu);
     if (!value.ok()) return value.status();
     PENSTOCK_RETURN_IF_ERROR(BindValue(i, std::move(value).value()));
   }
@@ -64,22 +80,33 @@ Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
   return stream_->Synchronize();
 }
 
+const device::PreparedConversion* CudaLane::ConversionOf(size_t index) const {
+  if (conversions_ == nullptr || !conversions_->by_input[index].has_value()) return nullptr;
+  return &*conversions_->by_input[index];
+}
+
 Status CudaLane::BindOnDevice(size_t index, const Tensor& tensor) {
   device::DeviceBuffer& buffer = input_buffers_[index];
-  if (buffer.size() < tensor.bytes.size) {
-    buffer = device::DeviceBuffer();  // given back first: the two need not fit side by side
-    Result<device::DeviceBuffer> larger = device::DeviceBuffer::Allocate(model_->gpu, tensor.bytes.size);
-    if (!larger.ok()) return larger.status();
-    buffer = std::move(larger).value();
+  const device::PreparedConversion* conversion = ConversionOf(index);
+  const size_t elements = conversion == nullptr ? 0 : tensor.bytes.size / conversion->element_size();
+  const DataType dtype = conversion == nullptr ? tensor.dtype : DataType::kFp32;
+  uint64_t bytes = tensor.bytes.size;
+  if (conversion != nullptr && !CheckedMul(elements, sizeof(float), &bytes)) {
+    return Status(StatusCode::kGpuMemory, "the size of a converted input overflows");
   }
+  PENSTOCK_RETURN_IF_ERROR(Grow(model_->gpu, bytes, &buffer));
+  if (conversion != nullptr) PENSTOCK_RETURN_IF_ERROR(Grow(model_->gpu, tensor.bytes.size, &raw_buffers_[index]));
+  const device::DevicePointer arrival = conversion == nullptr ? buffer.data() : raw_buffers_[index].data();
   copying_ = true;
-  PENSTOCK_RETURN_IF_ERROR(stream_->CopyIn(buffer.data(), tensor.bytes.data, tensor.bytes.size));
+  PENSTOCK_RETURN_IF_ERROR(stream_->CopyIn(arrival, tensor.bytes.data, tensor.bytes.size));
+  if (conversion != nullptr) {
+    PENSTOCK_RETURN_IF_ERROR(conversions_->kernels->ConvertInput(stream_.get(), *conversion, arrival, elements, buffer.data()));
+  }
   const OrtFunctions& ort = model_->runtime.functions;
   OrtValue* raw = nullptr;
   PENSTOCK_RETURN_IF_ERROR(Check(model_->runtime, ort.CreateTensorWithDataAsOrtValue(
                                                       model_->device_memory.get(), reinterpret_cast<void*>(buffer.data()),
-                                                      tensor.bytes.size, tensor.dims.data(), tensor.dims.size(),
-                                                      ElementTypeOf(tensor.dtype), &raw)));
+                                                      bytes, tensor.dims.data(), tensor.dims.size(), ElementTypeOf(dtype), &raw)));
   return BindValue(index, OrtHandle<OrtValue>(raw, ort.ReleaseValue));
 }
 

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "device/gpu.h"
+#include "device/kernels.h"
 #include "device/stream.h"
 #include "memory/block.h"
 #include "session/ort_handle.h"
@@ -29,10 +31,16 @@ struct CudaModel {
   RunPermits permits;
 };
 
+// Conversions of inputs that its GPU does itself.
+struct CudaConversions {
+  std::shared_ptr<const device::Kernels> kernels;
+  std::vector<std::optional<device::PreparedConversion>> by_input;  // one a signature input; none where it goes in as it comes
+};
+
 class CudaLane final : public RunControl {
  public:
-  // Creates nothing on the device yet: that is done on the lane's own thread.
-  CudaLane(std::shared_ptr<CudaModel> model, OrtHandle<OrtRunOptions> options);
+  // Creates nothing on the device yet: that is done on the lane's own thread. `conversions` may be null.
+  CudaLane(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaConversions> conversions, OrtHandle<OrtRunOptions> options);
 
   // [any thread] Also wakes a lane that waits for a permit.
   void Terminate() override;
@@ -42,7 +50,7 @@ class CudaLane final : public RunControl {
 
   // The steps of a run, in this order, all on the lane's thread. The context is current. Finish() belongs to every run that has begun,
   // whatever became of it: after it nothing of the run's is in use any more.
-  // Copies the inputs to the device and waits for them; BYTES and empty tensors stay on the CPU. Errors: kGpuMemory, kGpuFault, kGpuLost,
+  // Copies the inputs to the device, converts them there and waits for them; BYTES and empty tensors stay on the CPU. Errors: kGpuMemory, kGpuFault, kGpuLost,
   // kModelRun.
   Status BindInputs(const std::vector<Tensor>& inputs);
   // Outputs are left on the device, BYTES on the CPU.
@@ -55,17 +63,21 @@ class CudaLane final : public RunControl {
 
  private:
   Status Prepare();
+  // Null where it goes in as it comes.
+  const device::PreparedConversion* ConversionOf(size_t index) const;
   Status BindOnDevice(size_t index, const Tensor& tensor);
   Status BindValue(size_t index, OrtHandle<OrtValue> value);
   void WaitForCopies();
   Result<Tensor> TakeOutput(OrtHandle<OrtValue>& value, memory::BlockSource& source);
 
   const std::shared_ptr<CudaModel> model_;
+  const std::shared_ptr<const CudaConversions> conversions_;
   const OrtHandle<OrtRunOptions> options_;
   std::atomic<bool> terminated_{false};
   // The rest belongs to the lane's thread.
   std::unique_ptr<device::Stream> stream_;
   std::vector<device::DeviceBuffer> input_buffers_;  // one a signature input, grown as runs need
+  std::vector<device::DeviceBuffer> raw_buffers_;    // the same as clients send it, where it is converted
   OrtHandle<OrtIoBinding> binding_{nullptr, nullptr};
   bool copying_ = false;  // asked for on the stream and not waited for
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "device/kernels.h"
 #include "session/cuda_failure.h"
 #include "session/cuda_lane.h"
 #include "session/cuda_provider.h"
@@ -18,10 +19,32 @@ namespace {
 
 Status Stopped() { return Status(StatusCode::kRequestCancelled, "the run was stopped"); }
 
+// Null where the GPU has no kernels to do it with.
+Result<std::shared_ptr<const CudaConversions>> PrepareConversions(const std::shared_ptr<const device::Gpu>& gpu, const void* image,
+                                                                  const InputConversions& conversions) {
+  Result<std::shared_ptr<const device::Kernels>> kernels = device::Kernels::LoadImage(gpu, image);
+  if (kernels.status().code() == StatusCode::kGpuUnavailable) return std::shared_ptr<const CudaConversions>();
+  if (!kernels.ok()) return kernels.status();
+  Result<std::unique_ptr<device::Stream>> stream = device::Stream::Create(gpu);
+  if (!stream.ok()) return stream.status();
+  auto prepared = std::make_shared<CudaConversions>();
+  prepared->by_input.resize(conversions.size());
+  for (size_t i = 0; i < conversions.size(); ++i) {
+    if (conversions[i] == nullptr) continue;
+    Result<device::PreparedConversion> conversion = kernels.value()->Prepare(stream.value().get(), *conversions[i]);
+    if (!conversion.ok()) return conversion.status();
+    prepared->by_input[i] = std::move(conversion).value();
+  }
+  prepared->kernels = std::move(kernels).value();
+  return std::shared_ptr<const CudaConversions>(std::move(prepared));
+}
+
 class CudaSession final : public Session {
  public:
-  CudaSession(std::shared_ptr<CudaModel> model, CudaSessionOptions options, uint64_t free_before)
-      : model_(std::move(model)), options_(std::move(options)), free_before_(free_before) {}
+  // `conversions` may be null.
+  CudaSession(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaConversions> conversions, CudaSessionOptions options,
+              uint64_t free_before)
+      : model_(std::move(model)), conversions_(std::move(conversions)), options_(std::move(options)), free_before_(free_before) {}
 
   const Signature& signature() const override { return model_->signature; }
 
@@ -31,7 +54,7 @@ class CudaSession final : public Session {
     // Fails only where `new` would, and this function has no other way to say so.
     const Status status = TakeOrtStatus(ort, ort.CreateRunOptions(&raw), StatusCode::kMemory, "");
     if (!status.ok()) throw std::bad_alloc();
-    return std::make_unique<CudaLane>(model_, OrtHandle<OrtRunOptions>(raw, ort.ReleaseRunOptions));
+    return std::make_unique<CudaLane>(model_, conversions_, OrtHandle<OrtRunOptions>(raw, ort.ReleaseRunOptions));
   }
 
   Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
@@ -58,6 +81,13 @@ class CudaSession final : public Session {
     // Past 2^62 rows there is no larger power to be had.
     while (padded < rows && padded <= INT64_MAX / 2) padded *= 2;
     return padded > rows ? padded : rows;
+  }
+
+  Result<std::shared_ptr<Session>> ConvertingOnDevice(const InputConversions& conversions) const override {
+    Result<std::shared_ptr<const CudaConversions>> prepared = PrepareConversions(model_->gpu, options_.kernel_image, conversions);
+    if (!prepared.ok()) return prepared.status();
+    if (prepared.value() == nullptr) return std::shared_ptr<Session>();
+    return std::shared_ptr<Session>(std::make_shared<CudaSession>(model_, std::move(prepared).value(), options_, free_before_));
   }
 
   void ReleaseSpareMemory() const override { shrink_.store(true); }
@@ -112,6 +142,7 @@ class CudaSession final : public Session {
   }
 
   const std::shared_ptr<CudaModel> model_;
+  const std::shared_ptr<const CudaConversions> conversions_;
   const CudaSessionOptions options_;
   const uint64_t free_before_;  // bytes of the device, before the model was loaded
   mutable std::atomic<bool> shrink_{false};
@@ -167,7 +198,7 @@ Result<std::shared_ptr<Session>> OpenCudaSession(const OrtRuntime& runtime, cons
   PENSTOCK_RETURN_IF_ERROR(CheckRoom(options, *gpu, before.value()));
   auto model = std::make_shared<CudaModel>(runtime, gpu, options.cuda.runs_at_once);
   PENSTOCK_RETURN_IF_ERROR(LoadModel(options, session_options.value().get(), model.get()));
-  return std::shared_ptr<Session>(std::make_shared<CudaSession>(std::move(model), options.cuda, before.value().free_bytes));
+  return std::shared_ptr<Session>(std::make_shared<CudaSession>(std::move(model), nullptr, options.cuda, before.value().free_bytes));
 }
 
 }  // namespace penstock::session

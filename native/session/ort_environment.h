@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/status.h"
-#include "device/convert_input.h"
 #include "device/gpu.h"
+#include "device/kernel_image.h"
 #include "memory/block.h"
 #include "session/session.h"
 
@@ -31,12 +31,8 @@ struct CudaSessionOptions {
   int runs_at_once = 1;
   // Page-locked memory for inputs and outputs; null: ordinary memory.
   std::shared_ptr<memory::BlockSource> pinned;
-};
-
-// An input that clients send in another type than the model wants.
-struct NamedConversion {
-  std::string input;
-  device::InputConversion conversion;
+  // Of our kernels; null: what they would do is done on the CPU.
+  const void* kernel_image = device::EmbeddedKernels();
 };
 
 struct SessionOptions {
@@ -47,8 +43,6 @@ struct SessionOptions {
   // Empty: on the CPU. Otherwise one session on each of these, and every lane on one of them, in turn.
   std::vector<std::shared_ptr<device::Gpu>> gpus = {};
   CudaSessionOptions cuda = {};
-  // Of inputs that the model wants as FP32; at most one an input.
-  std::vector<NamedConversion> conversions = {};
 };
 
 // Loads the library and creates the environment, once a process. Later calls with the same library succeed and change nothing; another

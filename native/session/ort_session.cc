@@ -2,7 +2,6 @@
 #include <new>
 #include <utility>
 
-#include "session/converting_session.h"
 #include "session/cuda_session.h"
 #include "session/ort_environment.h"
 #include "session/ort_handle.h"
@@ -153,9 +152,7 @@ Result<std::shared_ptr<Session>> OpenWhereAsked(const OrtRuntime& runtime, const
 Result<std::shared_ptr<Session>> OpenOrtSession(const SessionOptions& options) {
   const OrtRuntime* runtime = CurrentOrt();
   if (runtime == nullptr) return Status(StatusCode::kClosed, "ONNX Runtime has not been started");
-  Result<std::shared_ptr<Session>> session = OpenWhereAsked(*runtime, options);
-  if (!session.ok()) return session.status();
-  return WithConversions(std::move(session).value(), options.conversions);
+  return OpenWhereAsked(*runtime, options);
 }
 
 }  // namespace penstock::session

@@ -9,6 +9,7 @@
 
 #include "base/data_type.h"
 #include "base/status.h"
+#include "device/convert_input.h"
 #include "memory/block.h"
 #include "memory/slice.h"
 
@@ -56,6 +57,9 @@ struct MemoryUse {
   uint64_t bytes = 0;
 };
 
+// One a signature input; null where it goes in as it comes.
+using InputConversions = std::vector<std::shared_ptr<const device::InputConversion>>;
+
 // Shared by all lanes of a model version; weights are in memory once a device. Thread-safe.
 class Session {
  public:
@@ -78,6 +82,14 @@ class Session {
 
   // How many rows a batch of `rows` should be padded to, at least `rows`: devices re-plan for every new shape.
   virtual int64_t PaddedRows(int64_t rows) const { return rows; }
+
+  // [loader thread] The same loaded model for inputs that come in the types that `conversions` start from, converted where it runs; its
+  // signature goes on showing what the model wants. Null where nothing there can do it: then they are converted before each run. All pass
+  // CheckConversion. Errors: kGpuMemory, kGpuFault, kGpuLost.
+  virtual Result<std::shared_ptr<Session>> ConvertingOnDevice(const InputConversions& conversions) const {
+    (void)conversions;
+    return std::shared_ptr<Session>();
+  }
 
   // [any thread] Asked for after a run has failed with kGpuMemory: the next run gives back what the arena holds without need.
   virtual void ReleaseSpareMemory() const {}

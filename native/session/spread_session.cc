@@ -32,6 +32,16 @@ Status SpreadSession::Run(const std::vector<Tensor>& inputs, const std::vector<s
   return sessions_[spread.index()]->Run(inputs, outputs, spread.inner(), results);
 }
 
+Result<std::shared_ptr<Session>> SpreadSession::ConvertingOnDevice(const InputConversions& conversions) const {
+  std::vector<std::shared_ptr<Session>> all;
+  for (const std::shared_ptr<Session>& session : sessions_) {
+    Result<std::shared_ptr<Session>> converting = session->ConvertingOnDevice(conversions);
+    if (!converting.ok() || converting.value() == nullptr) return converting;
+    all.push_back(std::move(converting).value());
+  }
+  return std::shared_ptr<Session>(std::make_shared<SpreadSession>(std::move(all)));
+}
+
 void SpreadSession::ReleaseSpareMemory() const {
   for (const std::shared_ptr<Session>& session : sessions_) session->ReleaseSpareMemory();
 }

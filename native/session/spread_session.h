@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/status.h"
 #include "session/session.h"
 
 namespace penstock::session {
@@ -21,6 +22,8 @@ class SpreadSession final : public Session {
              std::vector<Tensor>* results) const override;
   memory::BlockSource& input_memory() const override { return sessions_.front()->input_memory(); }
   int64_t PaddedRows(int64_t rows) const override { return sessions_.front()->PaddedRows(rows); }
+  // All of them or none: a lane's GPU must not decide what its runs are given.
+  Result<std::shared_ptr<Session>> ConvertingOnDevice(const InputConversions& conversions) const override;
   void ReleaseSpareMemory() const override;
   void MeasureMemory() const override;
   std::vector<MemoryUse> memory_use() const override;
