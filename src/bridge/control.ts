@@ -7,9 +7,9 @@ import {
   type NativeGpuReport,
   type NativeSession,
   type NativeSessionOptions,
-  type NativeVersionSpec,
 } from './addon.js';
 import { awaitNative, callNative } from './native-errors.js';
+import type { NativeVersionSpec } from './version-spec.js';
 
 /** Loads ONNX Runtime and creates the engine of the process. Throws ERR_ORT_LIBRARY; ERR_INTERNAL when it is running already. */
 export function startEngine(options: NativeEngineOptions): void {
@@ -57,8 +57,6 @@ export function publishCatalog(models: readonly NativeCatalogModel[]): void {
 }
 
 export type {
-  NativeApiTensor,
-  NativeBatching,
   NativeCatalogModel,
   NativeCatalogVersion,
   NativeCreatedVersion,
@@ -66,11 +64,10 @@ export type {
   NativeGpu,
   NativeGpuOptions,
   NativeGpuReport,
-  NativeQueuePolicy,
   NativeSession,
   NativeSessionOptions,
   NativeSignature,
   NativeTensorSpec,
   NativeVersion,
-  NativeVersionSpec,
 } from './addon.js';
+export type { NativeApiTensor, NativeBatching, NativeInputConversion, NativeQueuePolicy, NativeVersionSpec } from './version-spec.js';

@@ -2,6 +2,7 @@
 import { dataTypeName, type DataTypeName } from '../bridge/data-type.js';
 import type { NativeBatching, NativeSignature, NativeTensorSpec } from '../bridge/control.js';
 import { DEFAULT_BATCHING, type DynamicBatching } from './batching-config.js';
+import type { InputConversion } from './input-conversion.js';
 import type { ConfigTensor, ModelConfig, TensorFormat } from './model-config.js';
 
 /** Rows of a batch where nobody has said how many. */
@@ -9,6 +10,7 @@ export const AUTO_MAX_BATCH_SIZE = 32;
 
 export interface CompleteTensor {
   readonly name: string;
+  /** What clients send. */
   readonly dataType: DataTypeName;
   /** Without the batch dimension when the model is batched. */
   readonly dims: readonly number[];
@@ -20,6 +22,7 @@ export interface CompleteConfig {
   readonly maxBatchSize: number;
   readonly inputs: readonly CompleteTensor[];
   readonly outputs: readonly CompleteTensor[];
+  readonly conversions: readonly InputConversion[];
   /** Whether requests share batches; `checked`: where the engine finds that rows do not depend on each other. */
   readonly merge: NativeBatching['merge'];
   readonly batching: DynamicBatching;
@@ -30,8 +33,9 @@ export function completeConfig(config: ModelConfig, file: NativeSignature): Comp
   const batched = maxBatchSize > 0;
   return {
     maxBatchSize,
-    inputs: completeSide(config.inputs, file.inputs, batched),
-    outputs: completeSide(config.outputs, file.outputs, batched),
+    inputs: completeSide(config.inputs, file.inputs, batched, config.conversions),
+    outputs: completeSide(config.outputs, file.outputs, batched, []),
+    conversions: config.conversions,
     merge: mergeOf(config, maxBatchSize),
     batching: config.batching ?? DEFAULT_BATCHING,
   };
@@ -51,13 +55,19 @@ function autoMaxBatchSize(config: ModelConfig, file: NativeSignature): number {
   return tensors.length > 0 && tensors.every((tensor) => tensor.dims[0] === -1) ? AUTO_MAX_BATCH_SIZE : 0;
 }
 
-function completeSide(given: readonly ConfigTensor[], file: readonly NativeTensorSpec[], batched: boolean): readonly CompleteTensor[] {
+function completeSide(
+  given: readonly ConfigTensor[],
+  file: readonly NativeTensorSpec[],
+  batched: boolean,
+  conversions: readonly InputConversion[],
+): readonly CompleteTensor[] {
   const wanted = given.length > 0 ? given : file.map(({ name }) => ({ name, dataType: undefined, dims: undefined, format: undefined }));
   return wanted.map(({ name, dataType, dims, format }) => {
     const inFile = file.find((tensor) => tensor.name === name);
+    const conversion = conversions.find(({ input }) => input === name);
     return {
       name,
-      dataType: dataType ?? dataTypeName(inFile?.dataType ?? 0),
+      dataType: dataType ?? conversion?.from ?? dataTypeName(inFile?.dataType ?? 0),
       dims: dims ?? inFile?.dims.slice(batched ? 1 : 0) ?? [],
       format: format ?? 'FORMAT_NONE',
     };

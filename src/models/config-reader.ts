@@ -50,6 +50,19 @@ export class ConfigReader {
     return this.#items(name).flatMap((item, i) => this.#integerOf(`${this.pathOf(name)}[${i}]`, item, min, max) ?? []);
   }
 
+  /** Numbers that a 32-bit float can hold; undefined when absent, otherwise at least one. A single value is a list of one. */
+  floats(name: string): readonly number[] | undefined {
+    if (!this.has(name)) return undefined;
+    const items = this.#items(name);
+    if (items.length === 0) this.fault(name, 'at least one number', `write one, or remove ${name}`);
+    const numbers = items.map((item, i) => {
+      if (typeof item === 'number' && Number.isFinite(Math.fround(item))) return item;
+      this.#fault(`${this.pathOf(name)}[${i}]`, item, 'a number that a 32-bit float can hold', 'write such a number');
+      return 0;
+    });
+    return numbers.length > 0 ? numbers : undefined;
+  }
+
   /** One of `names`, or its position among them as a number; undefined when absent or wrong. */
   choice<T extends string>(name: string, names: readonly T[]): T | undefined {
     if (!this.has(name)) return undefined;
@@ -69,6 +82,18 @@ export class ConfigReader {
 
   message(name: string): ConfigReader | undefined {
     return this.has(name) ? new ConfigReader(this.#fields[name], this.pathOf(name), this.#findings) : undefined;
+  }
+
+  /** The message that a text holds as JSON; undefined, with a fault, where there is no such text. */
+  json(name: string, fix: string): ConfigReader | undefined {
+    const text = this.has(name) ? this.#fields[name] : undefined;
+    try {
+      if (typeof text === 'string') return new ConfigReader(JSON.parse(text), this.pathOf(name), this.#findings);
+    } catch {
+      // The fault says what is expected; where the parser stopped helps less.
+    }
+    this.fault(name, 'a text that is JSON', fix);
+    return undefined;
   }
 
   messages(name: string): readonly ConfigReader[] {
@@ -121,6 +146,14 @@ export class ConfigReader {
       const meant = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
       const hint = meant !== name && this.#known.has(meant) ? `; did you mean ${meant}?` : '';
       this.warn(`${shown(this.pathOf(name)).slice(1, -1)} is not a field of a model configuration and is ignored${hint}`);
+    }
+  }
+
+  /** Instead of `finish`, where passing over a misspelt name would change results. */
+  finishStrictly(): void {
+    const known = [...this.#known].join(', ');
+    for (const name of Object.keys(this.#fields)) {
+      if (!this.#known.has(name)) this.faultOf(name, shown(this.#fields[name]), `none but ${known}`, 'correct the name, or remove it');
     }
   }
 

@@ -4,6 +4,7 @@ import type { NativeApiTensor, NativeCreatedVersion } from '../bridge/control.js
 import type { CompleteConfig, CompleteTensor } from './auto-config.js';
 import { batchingDocument } from './batching-config.js';
 import { gpuOptimizationDocument } from './cuda-options.js';
+import { conversionParameters } from './input-conversion.js';
 import { runningGroups, type LanePlan } from './instance-lanes.js';
 import { LATENCY_GOAL, type ModelConfig } from './model-config.js';
 import type { ApiSignature } from './signature-check.js';
@@ -62,7 +63,10 @@ export function configDocument(name: string, given: ModelConfig, config: Complet
     default_model_filename: given.modelFilename,
     cc_model_filenames: {},
     metric_tags: {},
-    parameters: given.latencyGoalMs > 0 ? { [LATENCY_GOAL]: { string_value: String(given.latencyGoalMs) } } : {},
+    parameters: {
+      ...(given.latencyGoalMs > 0 ? { [LATENCY_GOAL]: { string_value: String(given.latencyGoalMs) } } : {}),
+      ...conversionParameters(given.conversions),
+    },
     model_warmup: [],
   });
 }

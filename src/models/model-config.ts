@@ -4,11 +4,12 @@ import { readDynamicBatching, type DynamicBatching } from './batching-config.js'
 import { configError, shown, type ConfigFault } from './config-fault.js';
 import { ConfigReader, type ConfigFindings } from './config-reader.js';
 import { DEFAULT_CUDA_OPTIONS, readCudaParameter, readGpuOptimization, type CudaOptions } from './cuda-options.js';
+import { INPUT_CONVERSION, readInputConversion, type InputConversion } from './input-conversion.js';
 import { DEFAULT_VERSION_POLICY, type VersionPolicy } from './version-policy.js';
 
 export interface ConfigTensor {
   readonly name: string;
-  /** undefined = as the model file has it. */
+  /** What clients send; undefined = as the model file has it, or its conversion. */
   readonly dataType: DataTypeName | undefined;
   /** Without the batch dimension when the model is batched; -1 = any; undefined = as the model file has them. */
   readonly dims: readonly number[] | undefined;
@@ -44,6 +45,8 @@ export interface ModelConfig {
   readonly latencyGoalMs: number;
   /** For runs on GPUs. */
   readonly cudaOptions: CudaOptions;
+  /** Inputs that clients send in another type than the model file has. */
+  readonly conversions: readonly InputConversion[];
 }
 
 const FORMATS = ['FORMAT_NONE', 'FORMAT_NHWC', 'FORMAT_NCHW'] as const;
@@ -77,6 +80,7 @@ export const EMPTY_CONFIG: ModelConfig = {
   batching: undefined,
   latencyGoalMs: 0,
   cudaOptions: DEFAULT_CUDA_OPTIONS,
+  conversions: [],
 };
 
 /**
@@ -202,11 +206,13 @@ function readFilename(reader: ConfigReader): string {
 }
 
 /** Parameters are free in Triton: those of other servers and backends are passed over. */
-function readParameters(reader: ConfigReader): Pick<ModelConfig, 'latencyGoalMs' | 'cudaOptions'> {
+function readParameters(reader: ConfigReader): Pick<ModelConfig, 'latencyGoalMs' | 'cudaOptions' | 'conversions'> {
   let latencyGoalMs = 0;
   const cudaOptions: Record<string, string> = { ...DEFAULT_CUDA_OPTIONS };
+  const conversions: InputConversion[] = [];
   for (const [key, parameter] of reader.map('parameters')) {
     if (key === LATENCY_GOAL) latencyGoalMs = readMilliseconds(parameter);
+    else if (key.startsWith(INPUT_CONVERSION)) conversions.push(...readInputConversion(key, parameter));
     else if (!readCudaParameter(key, parameter, cudaOptions)) parameter.ignore('string_value');
     parameter.finish();
   }
@@ -215,7 +221,7 @@ function readParameters(reader: ConfigReader): Pick<ModelConfig, 'latencyGoalMs'
   optimization?.ignore('graph', 'priority', 'gather_kernel_buffer_threshold', 'eager_batching');
   if (optimization !== undefined) readGpuOptimization(optimization, cudaOptions);
   optimization?.finish();
-  return { latencyGoalMs, cudaOptions };
+  return { latencyGoalMs, cudaOptions, conversions };
 }
 
 function readMilliseconds(parameter: ConfigReader): number {

@@ -3,6 +3,7 @@ import { configDataType, dataTypeName, dataTypeNumber } from '../bridge/data-typ
 import type { NativeApiTensor, NativeSignature, NativeTensorSpec } from '../bridge/control.js';
 import type { CompleteConfig, CompleteTensor } from './auto-config.js';
 import { configError, shown, shownDims, shownNames, type ConfigFault } from './config-fault.js';
+import { checkConversions, conversionPath, type InputConversion } from './input-conversion.js';
 
 /** What clients see; with a batch dimension of -1 first where `maxBatchSize` is not 0. */
 export interface ApiSignature {
@@ -14,9 +15,9 @@ export interface ApiSignature {
 /** Throws one ERR_MODEL_CONFIG that holds every fault. `source` names the configuration file. */
 export function checkSignature(config: CompleteConfig, file: NativeSignature, source: string): ApiSignature {
   const faults: ConfigFault[] = [];
-  const { maxBatchSize } = config;
-  const inputs = checkSide('input', config.inputs, file.inputs, maxBatchSize, faults);
-  const outputs = checkSide('output', config.outputs, file.outputs, maxBatchSize, faults);
+  const { maxBatchSize, conversions } = config;
+  const inputs = checkSide('input', config.inputs, file.inputs, maxBatchSize, conversions, faults);
+  const outputs = checkSide('output', config.outputs, file.outputs, maxBatchSize, [], faults);
   const given = new Set(config.inputs.map((tensor) => tensor.name));
   const missing = file.inputs.filter((tensor) => !given.has(tensor.name));
   for (const tensor of missing) {
@@ -27,6 +28,7 @@ export function checkSignature(config: CompleteConfig, file: NativeSignature, so
       fix: `add input { name: ${shown(tensor.name)} }`,
     });
   }
+  checkConversions(conversions, config.inputs, file.inputs, faults);
   checkBatching(config, faults);
   if (faults.length > 0) throw configError(source, faults);
   return { maxBatchSize, inputs, outputs };
@@ -55,6 +57,7 @@ function checkSide(
   tensors: readonly CompleteTensor[],
   file: readonly NativeTensorSpec[],
   maxBatchSize: number,
+  conversions: readonly InputConversion[],
   faults: ConfigFault[],
 ): readonly NativeApiTensor[] {
   return tensors.map((tensor, i) => {
@@ -64,7 +67,9 @@ function checkSide(
       const expected = `an ${side} of the model file: ${shownNames(file.map(({ name }) => name))}`;
       faults.push({ field: `${path}.name`, found: shown(tensor.name), expected, fix: 'use the name that the model file has' });
     } else {
-      checkDataType(path, tensor, inFile, faults);
+      const conversion = conversions.find(({ input }) => input === tensor.name);
+      if (conversion === undefined) checkDataType(path, tensor, inFile, faults);
+      else checkSentType(path, tensor, conversion, faults);
       if (checkBatchDimension(path, inFile, maxBatchSize, faults)) checkDims(path, tensor, inFile, maxBatchSize, faults);
     }
     return { name: tensor.name, dataType: dataTypeNumber(tensor.dataType), dims: maxBatchSize > 0 ? [-1, ...tensor.dims] : tensor.dims };
@@ -85,6 +90,14 @@ function checkDataType(path: string, tensor: CompleteTensor, inFile: NativeTenso
     const text = configDataType(expected);
     faults.push({ field, found: configDataType(tensor.dataType), expected: `${text} as in the model file`, fix: `data_type: ${text}` });
   }
+}
+
+/** Whether the model file's type can be converted to is checked with the conversion. */
+function checkSentType(path: string, tensor: CompleteTensor, { input, from }: InputConversion, faults: ConfigFault[]): void {
+  if (tensor.dataType === from) return;
+  const text = configDataType(from);
+  const expected = `${text} as in ${conversionPath(input)}.from: the type that clients send`;
+  faults.push({ field: `${path}.data_type`, found: configDataType(tensor.dataType), expected, fix: `data_type: ${text}` });
 }
 
 function checkBatchDimension(path: string, inFile: NativeTensorSpec, maxBatchSize: number, faults: ConfigFault[]): boolean {

@@ -7,6 +7,7 @@ import { completeConfig } from './auto-config.js';
 import { planBatching, type QueueBounds } from './batching-plan.js';
 import type { LoadedConfig } from './config-file.js';
 import { configDocument } from './documents.js';
+import { planConversions } from './input-conversion.js';
 import type { LanePlan } from './instance-lanes.js';
 import { modelFile, type FoundModel, type FoundVersion } from './repository.js';
 import { checkSignature, type ApiSignature } from './signature-check.js';
@@ -77,6 +78,7 @@ async function loadWith(maker: VersionMaker, order: LoadOrder, plan: LanePlan, w
       lanes: plan.lanes,
       lanesIfFaster: plan.lanesIfFaster,
       batching: planBatching(complete, config.latencyGoalMs, queue),
+      conversions: planConversions(complete.conversions, complete.inputs),
     });
     return { ...created, api, configJson: configDocument(model.name, config, complete, plan, created), plan, warning };
   } finally {

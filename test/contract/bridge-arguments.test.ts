@@ -17,7 +17,9 @@ const spec = {
   lanes: 1,
   lanesIfFaster: false,
   batching: batchingOf(),
+  conversions: [],
 };
+const conversion = { input: 'INPUT0', from: 2, scale: [1], offset: [0], inner: 1 };
 const limits = { maxRequestBytes: 1, maxInFlightRequests: 0, maxInFlightBytes: 0 };
 const engineOptions = { ortLibrary: 'none.so', intraOpThreads: 1, ...limits, laneSpinUs: 0, cpus: 1, gpu: NO_GPU };
 const listenOptions = { name: 'http', host: '127.0.0.1', port: 0, maxConnections: 1 };
@@ -203,6 +205,26 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
     'createVersion with a latency goal below 0',
     () => createBatching({ latencyGoalMs: -0.5 }),
     'createVersion.batching.latencyGoalMs: expected a number from 0',
+  ],
+  [
+    'createVersion with conversions that are no array',
+    () => createVersion({ conversions: {} }),
+    'createVersion.conversions: expected an array',
+  ],
+  [
+    'createVersion with a scale that is no number',
+    () => createVersion({ conversions: [{ ...conversion, scale: [1, '2'] }] }),
+    'createVersion.conversions[0].scale[1]: expected a number from -3.40282e+38 to 3.40282e+38',
+  ],
+  [
+    'createVersion with NaN for an offset',
+    () => createVersion({ conversions: [conversion, { ...conversion, offset: [NaN] }] }),
+    'createVersion.conversions[1].offset[0]: expected a number from',
+  ],
+  [
+    'createVersion with a conversion of no elements',
+    () => createVersion({ conversions: [{ ...conversion, inner: 0 }] }),
+    `createVersion.conversions[0].inner: expected ${WHOLE} 1`,
   ],
   ['publishCatalog of nothing', () => native['publishCatalog']?.(), 'publishCatalog: expected an array'],
   ['publishCatalog with a hole', () => native['publishCatalog']?.(new Array(1)), 'publishCatalog[0]: expected an object'],

@@ -79,6 +79,7 @@ describe('the compiled addon', () => {
       lanes: 1,
       lanesIfFaster: false,
       batching: batchingOf(),
+      conversions: [],
     });
     const [statistics] = addon.statistics('identity_fp32', '');
     const records: readonly (readonly [string, object | null | undefined])[] = [

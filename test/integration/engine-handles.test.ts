@@ -29,6 +29,7 @@ const spec = {
   lanes: 1,
   lanesIfFaster: false,
   batching: batchingOf(),
+  conversions: [],
 };
 /** What stays in the catalog throughout, with one lane each. */
 const SERVED_LANES = 2;

@@ -6,8 +6,6 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
   addon,
-  type NativeApiTensor,
-  type NativeBatching,
   type NativeCatalogModel,
   type NativeCompletion,
   type NativeEngineOptions,
@@ -16,8 +14,8 @@ import {
   type NativeSessionOptions,
   type NativeSink,
   type NativeVersion,
-  type NativeVersionSpec,
 } from '../../src/bridge/addon.js';
+import type { NativeApiTensor, NativeBatching, NativeVersionSpec } from '../../src/bridge/version-spec.js';
 import { findOrtLibrary } from '../../src/config/ort-library.js';
 import { fixtureModels } from './server-process.js';
 import { slowInputs } from './slow-model.js';
@@ -71,7 +69,15 @@ export async function createFixture(name: string, spec: Partial<NativeVersionSpe
   const session = await openFixture(name);
   const { inputs, outputs } = session.signature();
   const api = ({ name, dataType, dims }: NativeApiTensor): NativeApiTensor => ({ name, dataType, dims });
-  const defaults = { modelName: name, version: 1, maxBatchSize: 0, lanes: 1, lanesIfFaster: false, batching: batchingOf() };
+  const defaults = {
+    modelName: name,
+    version: 1,
+    maxBatchSize: 0,
+    lanes: 1,
+    lanesIfFaster: false,
+    batching: batchingOf(),
+    conversions: [],
+  };
   const { handle } = await addon.createVersion(session, { ...defaults, inputs: inputs.map(api), outputs: outputs.map(api), ...spec });
   session.close();
   return handle;

@@ -119,6 +119,7 @@ describe('loading all models', () => {
         lanes: 3,
         lanesIfFaster: false,
         batching: expect.objectContaining({ merge: 'always', maxQueueSize: 0, maxQueueBytes: 1000 }) as object,
+        conversions: [],
       },
     ]);
     const model = engine.published.at(-1)?.[0];
