@@ -50,8 +50,8 @@ class CudaLane final : public RunControl {
 
   // The steps of a run, in this order, all on the lane's thread. The context is current. Finish() belongs to every run that has begun,
   // whatever became of it: after it nothing of the run's is in use any more.
-  // Copies the inputs to the device, converts them there and waits for them; BYTES and empty tensors stay on the CPU. Errors: kGpuMemory, kGpuFault, kGpuLost,
-  // kModelRun.
+  // Copies the inputs to the device, converts them there and waits for them; BYTES and empty tensors stay on the CPU. Errors: kGpuMemory,
+  // kGpuFault, kGpuLost, kModelRun.
   Status BindInputs(const std::vector<Tensor>& inputs);
   // Outputs are left on the device, BYTES on the CPU.
   Status BindOutputs(const std::vector<size_t>& outputs);

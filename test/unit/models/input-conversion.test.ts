@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { NativeInputConversion, NativeSignature } from '../../../src/bridge/control.js';
 import { dataTypeNumber, type DataTypeName } from '../../../src/bridge/data-type.js';
 import { completeConfig } from '../../../src/models/auto-config.js';
-import { planConversions, type InputConversion } from '../../../src/models/input-conversion.js';
+import { conversionParameters, planConversions, type InputConversion } from '../../../src/models/input-conversion.js';
 import { readModelConfig } from '../../../src/models/model-config.js';
 import { parsePbtxt } from '../../../src/models/pbtxt.js';
 import { checkSignature, type ApiSignature } from '../../../src/models/signature-check.js';
@@ -88,6 +88,17 @@ describe('a conversion in the configuration', () => {
 
   it('is refused without a text', () => {
     expect(() => read('parameters { key: "input_conversion.image" }')).toThrow(`${FIELD}: found nothing, expected a text that is JSON`);
+  });
+});
+
+describe('a conversion as the config route answers it', () => {
+  it('has its defaults filled in and is read back as the same', () => {
+    const given = read(parameter('{"from":"TYPE_FP16"}') + parameter('{"from":"TYPE_UINT8","scale":3,"offset":[1,2],"axis":2}', 'b'));
+    const answered = readModelConfig({ parameters: conversionParameters(given) }, 'config.json').config.conversions;
+    expect(answered).toEqual(given);
+    expect(conversionParameters(given)['input_conversion.image']).toEqual({
+      string_value: '{"from":"TYPE_FP16","scale":[1],"offset":[0]}',
+    });
   });
 });
 
