@@ -16,17 +16,20 @@ ProcessGpus::ProcessGpus(const GpuSettings& settings) : found_(device::FindGpus(
   }
   device::MonitorOptions monitor;
   monitor.interval_ms = settings.monitor_interval_ms;
+  if (settings.probe_interval_ms > 0) {
+    wants_canaries_ = true;
+    device::ProberOptions prober;
+    prober.interval_ms = settings.probe_interval_ms;
+    prober.bytes = settings.probe_bytes;
+    prober_ = std::make_shared<device::GpuProber>(found_.list, prober);
+    // Whether the GPU still works after an event, nobody should have to wait an interval to know.
+    monitor.on_xid = [prober = prober_](size_t index) { prober->ProbeSoon(index); };
+  }
   monitor_ = std::make_unique<device::GpuMonitor>(found_.list, monitor);
   pipeline::WatchdogOptions watchdog;
   watchdog.limit_ms = settings.watchdog_ms;
   watchdog.before_abort = WriteHangLine;
   watchdog_ = std::make_shared<pipeline::Watchdog>(std::move(watchdog));
-  if (settings.probe_interval_ms == 0) return;
-  wants_canaries_ = true;
-  device::ProberOptions prober;
-  prober.interval_ms = settings.probe_interval_ms;
-  prober.bytes = settings.probe_bytes;
-  prober_ = std::make_unique<device::GpuProber>(found_.list, prober);
 }
 
 int ProcessGpus::IndexOf(const std::string& uuid) const {

@@ -60,7 +60,7 @@ class ProcessGpus {
   std::shared_ptr<memory::PinnedArena> pinned_;
   std::unique_ptr<device::GpuMonitor> monitor_;
   std::shared_ptr<pipeline::Watchdog> watchdog_;
-  std::unique_ptr<device::GpuProber> prober_;
+  std::shared_ptr<device::GpuProber> prober_;
 };
 
 }  // namespace penstock::bridge

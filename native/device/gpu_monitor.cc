@@ -40,6 +40,7 @@ void KeepXids(const GpuReadings& before, GpuReadings* readings) {
 struct GpuMonitor::State {
   std::vector<std::shared_ptr<Gpu>> gpus;
   int64_t interval_ns = 0;
+  std::function<void(size_t)> on_xid;
   std::thread thread;
 
   mutable std::mutex mutex;
@@ -71,7 +72,12 @@ struct GpuMonitor::State {
 class GpuMonitor::State::Watcher {
  public:
   Watcher(State* state, std::shared_ptr<const Nvml> nvml)
-      : state_(state), nvml_(std::move(nvml)), functions_(nvml_->functions()), gpus_(state->gpus.size()), found_(state->gpus.size()), failed_(state->gpus.size()) {}
+      : state_(state),
+        nvml_(std::move(nvml)),
+        functions_(nvml_->functions()),
+        gpus_(state->gpus.size()),
+        found_(state->gpus.size()),
+        failed_(state->gpus.size()) {}
 
   void Run() {
     while (!state_->IsStopping()) {
@@ -172,16 +178,17 @@ class GpuMonitor::State::Watcher {
   }
 
   void CountXid(const NvmlEventData& event) {
-    state_->Publish([&](MonitorSnapshot* snapshot) {
-      for (size_t i = 0; i < gpus_.size(); ++i) {
-        if (!Concerns(event, gpus_[i])) continue;
+    for (size_t i = 0; i < gpus_.size(); ++i) {
+      if (!Concerns(event, gpus_[i])) continue;
+      state_->Publish([&](MonitorSnapshot* snapshot) {
         GpuReadings& published = snapshot->gpus[i];
         published.last_xid = static_cast<int64_t>(event.data);
         published.recent_xids.push_back(published.last_xid);
         if (published.recent_xids.size() > kRecentXids) published.recent_xids.erase(published.recent_xids.begin());
         ++published.xid_count;
-      }
-    });
+      });
+      if (state_->on_xid) state_->on_xid(i);
+    }
   }
 
   bool AnyLost() const {
@@ -221,6 +228,7 @@ class GpuMonitor::State::Watcher {
 };
 
 GpuMonitor::GpuMonitor(std::vector<std::shared_ptr<Gpu>> gpus, MonitorOptions options) : state_(std::make_shared<State>()) {
+  state_->on_xid = std::move(options.on_xid);
   state_->interval_ns = std::max<int64_t>(1, options.interval_ms) * kNsPerMs;
   for (const std::shared_ptr<Gpu>& gpu : gpus) {
     state_->gpus.push_back(gpu);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,6 +50,7 @@ struct MonitorSnapshot {
 struct MonitorOptions {
   std::string nvml_library = "libnvidia-ml.so.1";
   int64_t interval_ms = 2000;  // between two readings; a fatal fault of a GPU has one taken at once
+  std::function<void(size_t)> on_xid;  // [its thread] position of the GPU that an XID is of, once that is counted; may be empty
 };
 
 class GpuMonitor {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <thread>
@@ -238,6 +239,16 @@ TEST_F(GpuMonitorTest, CountsXidsOfItsGpusOnce) {
   EXPECT_EQ(snapshot.gpus[1].recent_xids, (std::vector<int64_t>{79, 79, 31}));
   EXPECT_EQ(snapshot.gpus[0].xid_count, 0u);
   EXPECT_EQ(snapshot.gpus[0].last_xid, 0);
+}
+
+TEST_F(GpuMonitorTest, TellsWhichGpuAnXidIsOf) {
+  std::atomic<int> told{-1};
+  MonitorOptions options = Options();
+  options.on_xid = [&told](size_t index) { told = static_cast<int>(index); };
+  const GpuMonitor monitor(Find("gpus 2"), options);
+  WaitForReading(monitor);
+  nvml_.Say("gpus 2\nxid 1 119");
+  WaitFor(monitor, [&told](const MonitorSnapshot&) { return told == 1; });
 }
 
 TEST_F(GpuMonitorTest, ReadsAtOnceWhenAGpuHasFailed) {

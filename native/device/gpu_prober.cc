@@ -14,6 +14,7 @@ namespace penstock::device {
 namespace {
 
 constexpr std::chrono::seconds kStopPatience{1};
+constexpr int64_t kNsPerMs = 1'000'000;
 
 // `probe` is made by the first probe that can have its memory, and kept.
 ProbeResult RunProbe(const std::shared_ptr<Gpu>& gpu, uint64_t bytes, std::unique_ptr<MemoryProbe>* probe) {
@@ -65,7 +66,19 @@ struct GpuProber::Shared {
   std::vector<ProbeState> states;  // guarded by mutex, as all below
   std::vector<std::thread> threads;
   std::vector<char> ended;
+  std::vector<int64_t> wanted_ns;  // a probe at that time, before the interval is over; 0 = none
   bool stopping = false;
+
+  // With *lock held, until the next probe is due.
+  void Rest(size_t index, std::unique_lock<std::mutex>* lock) {
+    const int64_t end_ns = MonotonicNs() + options.interval_ms * kNsPerMs;
+    while (!stopping) {
+      const int64_t due_ns = wanted_ns[index] == 0 ? end_ns : std::min(end_ns, wanted_ns[index]);
+      const int64_t rest_ns = due_ns - MonotonicNs();
+      if (rest_ns <= 0) return;
+      changed.wait_for(*lock, std::chrono::nanoseconds(rest_ns));
+    }
+  }
 };
 
 GpuProber::GpuProber(const std::vector<std::shared_ptr<Gpu>>& gpus, ProberOptions options) : shared_(std::make_shared<Shared>()) {
@@ -74,6 +87,7 @@ GpuProber::GpuProber(const std::vector<std::shared_ptr<Gpu>>& gpus, ProberOption
   shared_->states.resize(gpus.size());
   if (options.interval_ms <= 0) return;
   shared_->ended.resize(gpus.size());
+  shared_->wanted_ns.resize(gpus.size());
   const std::lock_guard<std::mutex> lock(shared_->mutex);
   for (size_t i = 0; i < gpus.size(); ++i) {
     shared_->threads.emplace_back([shared = shared_, i] { Run(shared.get(), i); });
@@ -82,17 +96,17 @@ GpuProber::GpuProber(const std::vector<std::shared_ptr<Gpu>>& gpus, ProberOption
 
 void GpuProber::Run(Shared* shared, size_t index) {
   std::unique_ptr<MemoryProbe> probe;
-  const std::chrono::milliseconds interval(shared->options.interval_ms);
   std::unique_lock<std::mutex> lock(shared->mutex);
   ProbeState& state = shared->states[index];
   while (!shared->stopping) {
     state.running_since_ns = MonotonicNs();
+    shared->wanted_ns[index] = 0;
     lock.unlock();
     const ProbeResult result = RunProbe(shared->gpus[index], shared->options.bytes, &probe);
     lock.lock();
     state.running_since_ns = -1;
     CountProbe(result, MonotonicNs(), &state);
-    shared->changed.wait_for(lock, interval, [&] { return shared->stopping; });
+    shared->Rest(index, &lock);
   }
   lock.unlock();
   probe.reset();
@@ -118,6 +132,13 @@ GpuProber::~GpuProber() {
       threads[i].detach();
     }
   }
+}
+
+void GpuProber::ProbeSoon(size_t index) {
+  const std::lock_guard<std::mutex> lock(shared_->mutex);
+  if (index >= shared_->wanted_ns.size()) return;
+  shared_->wanted_ns[index] = MonotonicNs() + shared_->options.settle_ms * kNsPerMs;
+  shared_->changed.notify_all();
 }
 
 std::vector<ProbeState> GpuProber::snapshot() const {

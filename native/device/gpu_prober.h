@@ -1,6 +1,7 @@
 // Runs the memory probe of every GPU at intervals, each on a thread of its own: one that hangs holds up nobody else's.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -29,6 +30,7 @@ void CountProbe(const ProbeResult& result, int64_t now_ns, ProbeState* state);
 
 struct ProberOptions {
   int64_t interval_ms = 600'000;  // from the end of one probe to the begin of the next; 0 = no probes
+  int64_t settle_ms = 2000;       // from ProbeSoon to the probe: whoever looks at the GPUs every second sees the event before its outcome
   uint64_t bytes = 64u << 20;     // of each device that its probe keeps
 };
 
@@ -41,6 +43,9 @@ class GpuProber {
   ~GpuProber();
   GpuProber(const GpuProber&) = delete;
   GpuProber& operator=(const GpuProber&) = delete;
+
+  // [any thread] Something has happened to the GPU at this position: probes it once that has settled. Does nothing without probes.
+  void ProbeSoon(size_t index);
 
   // [any thread] Of all GPUs, in the order of the constructor. Never waits for a probe.
   std::vector<ProbeState> snapshot() const;

@@ -154,6 +154,17 @@ TEST(GpuProber, EndsAtOnceInTheMiddleOfAnInterval) {
   EXPECT_LT(Clock::now() - before, std::chrono::milliseconds(600));
 }
 
+TEST(GpuProber, ProbesAGpuBeforeItsTimeWhenSomethingHasHappenedToIt) {
+  const FakeDriver fake("gpus 2");
+  ProberOptions options = Options(60'000);
+  options.settle_ms = 1;
+  GpuProber prober(FindGpus(FakeDriver::Options()).list, options);
+  WaitFor(prober, [](const auto& now) { return now[0].runs == 1 && now[1].runs == 1; });
+  prober.ProbeSoon(1);
+  const auto states = WaitFor(prober, [](const auto& now) { return now[1].runs == 2; });
+  EXPECT_EQ(states[0].runs, 1u);
+}
+
 TEST(GpuProber, DoesNothingWithoutAnInterval) {
   const FakeDriver fake;
   const GpuProber prober({fake.First()}, Options(0));

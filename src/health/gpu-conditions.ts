@@ -110,7 +110,7 @@ export const CONDITIONS: readonly Condition[] = [
     effect: 'unready',
     // Until something ran after the event. A batch that hangs while NVML is silent hangs in the driver, not in a kernel.
     find: (of) =>
-      xidText(of, 'driver', [], of.lastGoodMs) ??
+      xidText(of, 'driver', [], unansweredSinceMs(of)) ??
       (of.state.hungMs > 0 && nvmlIsSilent(of)
         ? `${hungText(of.state)}, and NVML has not answered for ${seconds(of.state.nvmlAgeMs)}`
         : undefined),
@@ -121,7 +121,7 @@ export const CONDITIONS: readonly Condition[] = [
     effect: 'unready',
     find: ({ state }) => (state.revoked ? 'the container has lost access to its devices; it must be deleted' : undefined),
   },
-  { cause: 'contained-memory-error', effect: 'unready', find: (of) => xidText(of, 'contained', [], of.lastGoodMs) },
+  { cause: 'contained-memory-error', effect: 'unready', find: (of) => xidText(of, 'contained', [], unansweredSinceMs(of)) },
   {
     cause: 'oom',
     effect: 'unready',
@@ -188,6 +188,12 @@ function xidText({ xids }: Observation, wanted: XidClass, except: readonly numbe
     .sort(([, one], [, other]) => other - one)
     .at(0);
   return last && `XID ${last[0]}: ${meaningOfXid(last[0]).words}`;
+}
+
+/** The engine probes a GPU after each XID. Where probes are turned off nothing may ever run on a GPU that gets no requests. */
+function unansweredSinceMs({ state, nowMs, lastGoodMs }: Observation): number {
+  const isProbed = state.probe.ageMs >= 0 || state.probe.consecutiveFailures > 0;
+  return isProbed ? lastGoodMs : Math.max(lastGoodMs, nowMs - EVENT_HOLD_MS);
 }
 
 function isRecent({ xids, nowMs }: Observation, xid: number): boolean {

@@ -202,6 +202,13 @@ it('becomes ready again when the failure has been gone for 10 s, and not earlier
   expect(performance.now() - mended).toBeGreaterThan(9000);
 }, 60_000);
 
+it('becomes ready after an event of the driver without waiting for the next probe or a request', async () => {
+  const { server, rewrite } = await startOnFakeGpus('gpus 1', { flags: ['--gpu-probe-interval-secs', '600'] });
+  rewrite('gpus 1\nxid 0 119');
+  await untilReadyIs(server, 503, ({ reason }) => reason?.startsWith('driver-hang: ') ?? false);
+  await untilReadyIs(server, 200);
+}, 60_000);
+
 it('lists each GPU by UUID with its numbers, and in the metrics as well', async () => {
   const { server } = await startOnFakeGpus('gpus 2\nnvml 1 temperature 71');
   expect((await infer(server))[0]).toBe(200);

@@ -204,6 +204,14 @@ describe('recovery', () => {
     expect(turn({ ...idle, probe: old, canary: old }, RECOVERY_MS).ready).toBe(true);
   });
 
+  it('after an XID of the driver comes by itself where nothing probes the GPU', () => {
+    const unprobed = { xidCount: 1, recentXids: [119], lastBatchAgeMs: -1, probe: { ...healthyProbe, runs: 0, ageMs: -1 } };
+    const without = { ...unprobed, canary: unprobed.probe };
+    expect(turn(without).ready).toBe(false);
+    expect(turn(without, 60_000).ready).toBe(false);
+    expect(turn(without, RECOVERY_MS + 1).ready).toBe(true);
+  });
+
   it('throttling for a few seconds never flips readiness', () => {
     for (let count = 0; count < 20; count++) expect(turn({ throttled: count % 2 === 0 }).ready).toBe(true);
   });
