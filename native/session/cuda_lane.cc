@@ -1,17 +1,19 @@
 #include "session/cuda_lane.h"
 
+#include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "base/checked_math.h"
+#include "session/cuda_failure.h"
 #include "session/ort_status.h"
 #include "session/ort_tensor.h"
 
 namespace penstock::session {
 namespace {
 
-Status Check(const OrtRuntime& runtime, OrtStatus* status) {
-  return TakeOrtStatus(runtime.functions, status, StatusCode::kModelRun, "cannot bind a tensor: ");
-}
+// BYTES and empty tensors stay on the CPU.
+bool IsForDevice(const Tensor& tensor) { return tensor.dtype != DataType::kBytes && tensor.bytes.size != 0; }
 
 // Setting a flag or an entry of an object that exists cannot fail.
 void Drop(const OrtRuntime& runtime, OrtStatus* status) {
@@ -27,7 +29,23 @@ Status Grow(const std::shared_ptr<const device::Gpu>& gpu, size_t bytes, device:
   return Status::Ok();
 }
 
+// Reachable, so that leak checkers know that it is meant.
+void KeepForEver(OrtSession* session) {
+  static auto* mutex = new std::mutex();
+  static auto* kept = new std::vector<OrtSession*>();
+  const std::lock_guard<std::mutex> lock(*mutex);
+  kept->push_back(session);
+}
+
 }  // namespace
+
+CudaModel::~CudaModel() {
+  if (session == nullptr) return;
+  // Asked rather than looked up: nobody may have noticed yet. In a broken context ONNX Runtime throws out of destructors, which ends the
+  // process on the spot (CUDAPinnedAllocator::Free, onnxruntime/core/providers/cuda/cuda_allocator.cc; issue 15174 there), and a device that
+  // has left may never answer. Where it answers, its context is current now, as the handles of a second GPU need.
+  if (device::IsFatal(gpu->Ask().kind)) KeepForEver(session.release());
+}
 
 CudaLane::CudaLane(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaConversions> conversions, OrtHandle<OrtRunOptions> options)
     : model_(std::move(model)),
@@ -47,6 +65,15 @@ void CudaLane::Reset() {
   Drop(model_->runtime, model_->runtime.functions.RunOptionsUnsetTerminate(options_.get()));
 }
 
+// Binding an input may copy it, and so fail for what the GPU has or lacks.
+Status CudaLane::Check(OrtStatus* status) const {
+  if (status == nullptr) return Status::Ok();
+  const OrtFunctions& ort = model_->runtime.functions;
+  const OrtHandle<OrtStatus> owned(status, ort.ReleaseStatus);
+  const std::string message = "cannot bind a tensor: " + CleanOrtMessage(ort.GetErrorMessage(status), "");
+  return ExplainCudaFailure(model_->runtime, *model_->gpu, status, StatusCode::kModelRun, message);
+}
+
 Status CudaLane::Prepare() {
   if (stream_ == nullptr) {
     Result<std::unique_ptr<device::Stream>> stream = device::Stream::Create(model_->gpu);
@@ -56,7 +83,7 @@ Status CudaLane::Prepare() {
   if (binding_ == nullptr) {
     const OrtFunctions& ort = model_->runtime.functions;
     OrtIoBinding* raw = nullptr;
-    PENSTOCK_RETURN_IF_ERROR(Check(model_->runtime, ort.CreateIoBinding(model_->session.get(), &raw)));
+    PENSTOCK_RETURN_IF_ERROR(Check(ort.CreateIoBinding(model_->session.get(), &raw)));
     binding_ = OrtHandle<OrtIoBinding>(raw, ort.ReleaseIoBinding);
   }
   return Status::Ok();
@@ -65,19 +92,18 @@ Status CudaLane::Prepare() {
 Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
   PENSTOCK_RETURN_IF_ERROR(Prepare());
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].dtype != DataType::kBytes && inputs[i].bytes.size != 0) {
-      PENSTOCK_RETURN_IF_ERROR(BindOnDevice(i, inputs[i]));
-      continue;
-    }
-    Tensor on_cpu = inputs[i];
-    if (ConversionOf(i) != nullptr) on_cpu.dtype = DataType::kFp32;  // and empty
-    Result<OrtHandle<OrtValue>> value = BorrowAsOrtValue(model_->runtime, on_cpu);
+    if (IsForDevice(inputs[i])) PENSTOCK_RETURN_IF_ERROR(CopyToDevice(i, inputs[i]));
+  }
+  // ONNX Runtime works on streams of its own, which do not wait for this one, and it does so from BindInput on: what a node on the CPU wants
+  // is copied back there and then (IOBinding::BindInput, onnxruntime/core/session/IOBinding.cc).
+  copying_ = false;
+  PENSTOCK_RETURN_IF_ERROR(stream_->Synchronize());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Result<OrtHandle<OrtValue>> value = IsForDevice(inputs[i]) ? BorrowFromDevice(i, inputs[i]) : BorrowOnCpu(i, inputs[i]);
     if (!value.ok()) return value.status();
     PENSTOCK_RETURN_IF_ERROR(BindValue(i, std::move(value).value()));
   }
-  // ONNX Runtime works on a stream of its own, which does not wait for this one.
-  copying_ = false;
-  return stream_->Synchronize();
+  return Status::Ok();
 }
 
 const device::PreparedConversion* CudaLane::ConversionOf(size_t index) const {
@@ -85,11 +111,10 @@ const device::PreparedConversion* CudaLane::ConversionOf(size_t index) const {
   return &*conversions_->by_input[index];
 }
 
-Status CudaLane::BindOnDevice(size_t index, const Tensor& tensor) {
+Status CudaLane::CopyToDevice(size_t index, const Tensor& tensor) {
   device::DeviceBuffer& buffer = input_buffers_[index];
   const device::PreparedConversion* conversion = ConversionOf(index);
   const size_t elements = conversion == nullptr ? 0 : tensor.bytes.size / conversion->element_size();
-  const DataType dtype = conversion == nullptr ? tensor.dtype : DataType::kFp32;
   uint64_t bytes = tensor.bytes.size;
   if (conversion != nullptr && !CheckedMul(elements, sizeof(float), &bytes)) {
     return Status(StatusCode::kGpuMemory, "the size of a converted input overflows");
@@ -99,45 +124,64 @@ Status CudaLane::BindOnDevice(size_t index, const Tensor& tensor) {
   const device::DevicePointer arrival = conversion == nullptr ? buffer.data() : raw_buffers_[index].data();
   copying_ = true;
   PENSTOCK_RETURN_IF_ERROR(stream_->CopyIn(arrival, tensor.bytes.data, tensor.bytes.size));
-  if (conversion != nullptr) {
-    PENSTOCK_RETURN_IF_ERROR(conversions_->kernels->ConvertInput(stream_.get(), *conversion, arrival, elements, buffer.data()));
-  }
+  if (conversion == nullptr) return Status::Ok();
+  return conversions_->kernels->ConvertInput(stream_.get(), *conversion, arrival, elements, buffer.data());
+}
+
+Result<OrtHandle<OrtValue>> CudaLane::BorrowFromDevice(size_t index, const Tensor& tensor) const {
+  const device::PreparedConversion* conversion = ConversionOf(index);
+  // No overflow: a buffer of that size is there.
+  const size_t bytes = conversion == nullptr ? tensor.bytes.size : tensor.bytes.size / conversion->element_size() * sizeof(float);
+  const DataType dtype = conversion == nullptr ? tensor.dtype : DataType::kFp32;
   const OrtFunctions& ort = model_->runtime.functions;
   OrtValue* raw = nullptr;
-  PENSTOCK_RETURN_IF_ERROR(Check(model_->runtime, ort.CreateTensorWithDataAsOrtValue(
-                                                      model_->device_memory.get(), reinterpret_cast<void*>(buffer.data()),
-                                                      bytes, tensor.dims.data(), tensor.dims.size(), ElementTypeOf(dtype), &raw)));
-  return BindValue(index, OrtHandle<OrtValue>(raw, ort.ReleaseValue));
+  PENSTOCK_RETURN_IF_ERROR(Check(ort.CreateTensorWithDataAsOrtValue(model_->device_memory.get(),
+                                                                    reinterpret_cast<void*>(input_buffers_[index].data()), bytes,
+                                                                    tensor.dims.data(), tensor.dims.size(), ElementTypeOf(dtype), &raw)));
+  return OrtHandle<OrtValue>(raw, ort.ReleaseValue);
+}
+
+Result<OrtHandle<OrtValue>> CudaLane::BorrowOnCpu(size_t index, const Tensor& tensor) const {
+  Tensor on_cpu = tensor;
+  if (ConversionOf(index) != nullptr) on_cpu.dtype = DataType::kFp32;  // and empty
+  return BorrowAsOrtValue(model_->runtime, on_cpu);
 }
 
 // The binding keeps a reference of its own to what the value holds.
 Status CudaLane::BindValue(size_t index, OrtHandle<OrtValue> value) {
   const char* name = model_->signature.inputs[index].name.c_str();
-  return Check(model_->runtime, model_->runtime.functions.BindInput(binding_.get(), name, value.get()));
+  return Check(model_->runtime.functions.BindInput(binding_.get(), name, value.get()));
 }
 
 Status CudaLane::BindOutputs(const std::vector<size_t>& outputs) {
   for (const size_t output : outputs) {
     const TensorSpec& spec = model_->signature.outputs[output];
     const OrtMemoryInfo* place = spec.dtype == DataType::kBytes ? model_->runtime.cpu_memory : model_->device_memory.get();
-    PENSTOCK_RETURN_IF_ERROR(
-        Check(model_->runtime, model_->runtime.functions.BindOutputToDevice(binding_.get(), spec.name.c_str(), place)));
+    PENSTOCK_RETURN_IF_ERROR(Check(model_->runtime.functions.BindOutputToDevice(binding_.get(), spec.name.c_str(), place)));
   }
   return Status::Ok();
 }
 
 OrtStatus* CudaLane::Execute(bool shrink) {
   const OrtRuntime& runtime = model_->runtime;
-  // onnxruntime_run_options_config_keys.h: a list of devices; an empty one, the default, shrinks nothing.
+  const OrtFunctions& ort = runtime.functions;
+  // Waits until the device has finished, as onnxruntime_run_options_config_keys.h says of "disable_synchronize_execution_providers", which is
+  // not set.
+  const auto run = [&] { return ort.RunWithBinding(model_->session.get(), options_.get(), binding_.get()); };
+  if (!shrink || !model_->can_shrink.load()) return run();
+  // The same header: a list of devices; an empty one, the default, shrinks nothing.
   constexpr const char* kShrink = "memory.enable_memory_arena_shrinkage";
-  if (shrink) {
-    const std::string devices = "gpu:" + std::to_string(model_->gpu->info().ordinal);
-    Drop(runtime, runtime.functions.AddRunConfigEntry(options_.get(), kShrink, devices.c_str()));
-  }
-  // Waits until the device has finished, as the same header says of "disable_synchronize_execution_providers", which is not set.
-  OrtStatus* const failure = runtime.functions.RunWithBinding(model_->session.get(), options_.get(), binding_.get());
-  if (shrink) Drop(runtime, runtime.functions.AddRunConfigEntry(options_.get(), kShrink, ""));
-  return failure;
+  const std::string devices = "gpu:" + std::to_string(model_->gpu->info().ordinal);
+  Drop(runtime, ort.AddRunConfigEntry(options_.get(), kShrink, devices.c_str()));
+  OrtStatus* const failure = run();
+  Drop(runtime, ort.AddRunConfigEntry(options_.get(), kShrink, ""));
+  // A list that names no arena is refused before anything runs (ValidateAndParseShrinkArenaString, onnxruntime/core/session/
+  // inference_session.cc). Which library finds which arena depends on how it was built, and no batch should fail for it.
+  const bool refused = failure != nullptr && std::strstr(ort.GetErrorMessage(failure), "in the memory arena shrink list") != nullptr;
+  if (!refused) return failure;
+  ort.ReleaseStatus(failure);
+  model_->can_shrink.store(false);
+  return run();
 }
 
 Status CudaLane::TakeOutputs(memory::BlockSource& source, std::vector<Tensor>* results) {
@@ -145,7 +189,7 @@ Status CudaLane::TakeOutputs(memory::BlockSource& source, std::vector<Tensor>* r
   const OrtFunctions& ort = runtime.functions;
   OrtValue** raw = nullptr;
   size_t count = 0;
-  PENSTOCK_RETURN_IF_ERROR(Check(runtime, ort.GetBoundOutputValues(binding_.get(), runtime.allocator, &raw, &count)));
+  PENSTOCK_RETURN_IF_ERROR(Check(ort.GetBoundOutputValues(binding_.get(), runtime.allocator, &raw, &count)));
   std::vector<OrtHandle<OrtValue>> values;
   values.reserve(count);
   for (size_t i = 0; i < count; ++i) values.emplace_back(raw[i], ort.ReleaseValue);
@@ -179,7 +223,7 @@ Result<Tensor> CudaLane::TakeOutput(OrtHandle<OrtValue>& value, memory::BlockSou
   if (!block.ok()) return block.status();
   if (bytes != 0) {
     void* data = nullptr;
-    PENSTOCK_RETURN_IF_ERROR(Check(model_->runtime, model_->runtime.functions.GetTensorMutableData(value.get(), &data)));
+    PENSTOCK_RETURN_IF_ERROR(Check(model_->runtime.functions.GetTensorMutableData(value.get(), &data)));
     copying_ = true;
     PENSTOCK_RETURN_IF_ERROR(stream_->CopyOut(block.value()->data(), reinterpret_cast<device::DevicePointer>(data), bytes));
   }

@@ -22,6 +22,10 @@ namespace penstock::session {
 struct CudaModel {
   CudaModel(const OrtRuntime& ort_runtime, std::shared_ptr<const device::Gpu> device, int runs_at_once)
       : runtime(ort_runtime), gpu(std::move(device)), permits(runs_at_once) {}
+  // Where the GPU is gone the session is kept for ever.
+  ~CudaModel();
+  CudaModel(const CudaModel&) = delete;
+  CudaModel& operator=(const CudaModel&) = delete;
 
   const OrtRuntime& runtime;
   const std::shared_ptr<const device::Gpu> gpu;
@@ -29,6 +33,7 @@ struct CudaModel {
   OrtHandle<OrtSession> session{nullptr, nullptr};
   Signature signature;
   RunPermits permits;
+  std::atomic<bool> can_shrink{true};  // until ONNX Runtime has refused to shrink its arena
 };
 
 // Conversions of inputs that its GPU does itself.
@@ -55,7 +60,7 @@ class CudaLane final : public RunControl {
   Status BindInputs(const std::vector<Tensor>& inputs);
   // Outputs are left on the device, BYTES on the CPU.
   Status BindOutputs(const std::vector<size_t>& outputs);
-  // [holding a permit] `shrink`: gives back what the arena holds without need, after the run. Null, or a failure that the caller takes.
+  // [holding a permit] `shrink`: gives back what the arena holds without need, after the run, where there is such an arena. Null, or a failure that the caller takes.
   OrtStatus* Execute(bool shrink);
   // Copies the outputs into blocks of `source` and waits for them. Errors: kMemory, kGpuFault, kGpuLost, kModelRun.
   Status TakeOutputs(memory::BlockSource& source, std::vector<Tensor>* results);
@@ -63,9 +68,12 @@ class CudaLane final : public RunControl {
 
  private:
   Status Prepare();
+  Status Check(OrtStatus* status) const;
   // Null where it goes in as it comes.
   const device::PreparedConversion* ConversionOf(size_t index) const;
-  Status BindOnDevice(size_t index, const Tensor& tensor);
+  Status CopyToDevice(size_t index, const Tensor& tensor);
+  Result<OrtHandle<OrtValue>> BorrowFromDevice(size_t index, const Tensor& tensor) const;
+  Result<OrtHandle<OrtValue>> BorrowOnCpu(size_t index, const Tensor& tensor) const;
   Status BindValue(size_t index, OrtHandle<OrtValue> value);
   void WaitForCopies();
   Result<Tensor> TakeOutput(OrtHandle<OrtValue>& value, memory::BlockSource& source);

@@ -1,9 +1,12 @@
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <optional>
 #include <thread>
 
 #include "device/test_driver.h"
+#include "memory/driver_page_locker.h"
+#include "memory/pinned_arena.h"
 #include "session/fake_ort.h"
 #include "session/ort_test_fixture.h"
 
@@ -108,6 +111,24 @@ TEST_F(CudaSessionTest, LeavesOutputsInPageLockedBlocksThatOutliveTheSession) {
   ASSERT_TRUE(Run(*session, TwoInputs(4), &results).ok());
   session.reset();
   EXPECT_EQ(results[0].bytes.kind, memory::MemoryKind::kPinned);
+  EXPECT_EQ(BytesOf(results[0]), BytesOf(std::vector<float>{4, 5, 6}));
+}
+
+TEST_F(CudaSessionTest, BindsInputsThatHaveArrivedOnTheDevice) {
+  const auto arena = memory::PinnedArena::Create(std::make_shared<memory::DriverPageLocker>(gpu_), {});
+  SessionOptions options = Options("two_in_one_out");
+  options.cuda.pinned = arena;
+  const std::shared_ptr<Session> session = MustOpen(options);
+  std::vector<Tensor> inputs = TwoInputs(4);
+  for (Tensor& input : inputs) {
+    const std::shared_ptr<memory::Block> block = arena->Allocate(input.bytes.size).value();
+    std::memcpy(block->data(), input.bytes.data, input.bytes.size);
+    input.bytes = memory::WholeSlice(block);
+  }
+  driver_->Say("delay cuMemcpyHtoDAsync_v2 20ms");
+  std::vector<Tensor> results;
+  const Status status = Run(*session, inputs, &results);
+  ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(BytesOf(results[0]), BytesOf(std::vector<float>{4, 5, 6}));
 }
 
@@ -224,6 +245,21 @@ TEST_F(CudaSessionTest, CallsAnOutOfMemoryOneThatPassesAndShrinksTheArenaOnce) {
   }
 }
 
+TEST_F(CudaSessionTest, RunsAllTheSameWhereNoArenaCanBeShrunk) {
+  ort_.Say("ort fail RunWithBinding \"Did not find an arena based allocator registered for device-id  combination in the memory arena shrink "
+           "list: gpu:0\" times 1");
+  const std::shared_ptr<Session> session = OpenOnGpu("scalar");
+  const uint64_t shrinks = ort_.Shrinks();
+  for (uint64_t runs = 2; runs <= 3; ++runs) {
+    session->ReleaseSpareMemory();
+    std::vector<Tensor> results;
+    const Status status = Run(*session, {Floats({}, {1})}, &results);
+    EXPECT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(ort_.Calls("RunWithBinding"), runs);
+    EXPECT_EQ(ort_.Shrinks(), shrinks + 1) << "asked for once";
+  }
+}
+
 TEST_F(CudaSessionTest, BelievesTheDriverAndNotTheText) {
   const std::shared_ptr<Session> session = OpenOnGpu("scalar");
   ort_.Say(std::string("ort fail RunWithBinding \"") + kIllegalAddress + "\" times 1");
@@ -251,6 +287,32 @@ TEST_F(CudaSessionTest, NamesTheFaultOfABrokenContextAsTheDriverDoes) {
     EXPECT_EQ(Run(*session, {Floats({}, {1})}, &results).code(), expected);
     EXPECT_EQ(ort_.Calls("RunWithBinding"), 1u);
     EXPECT_EQ(OpenOrtSession(Options("scalar")).status().code(), expected);
+  }
+}
+
+TEST_F(CudaSessionTest, AsksTheDriverAlsoWhyATensorCouldNotBeBound) {
+  const std::shared_ptr<Session> session = OpenOnGpu("scalar");
+  std::vector<Tensor> results;
+  ort_.Say("ort fail BindInput \"CUDA failure 2: out of memory ; GPU=0\" times 1");
+  EXPECT_EQ(Run(*session, {Floats({}, {1})}, &results).code(), StatusCode::kGpuMemory);
+  ort_.Say("ort fail BindInput \"CUDA failure 700: an illegal memory access was encountered ; GPU=0\" times 1");
+  driver_->Say("sticky cuStreamQuery 700");
+  EXPECT_EQ(Run(*session, {Floats({}, {1})}, &results).code(), StatusCode::kGpuFault);
+}
+
+TEST_F(CudaSessionTest, ReleasesNothingOfOnnxRuntimeOnAGpuThatIsGone) {
+  for (const bool gone : {false, true}) {
+    StartAfresh();
+    ort_.Say("");
+    std::shared_ptr<Session> session = OpenOnGpu("scalar");
+    std::unique_ptr<RunControl> lane = session->NewRunControl();
+    std::vector<Tensor> results;
+    ASSERT_TRUE(session->Run({Floats({}, {1})}, {0}, *lane, &results).ok());
+    // Nobody has noticed yet.
+    if (gone) driver_->Say("sticky cuStreamQuery 999");
+    lane.reset();
+    session.reset();
+    EXPECT_EQ(ort_.Calls("ReleaseSession"), gone ? 0u : 1u);
   }
 }
 

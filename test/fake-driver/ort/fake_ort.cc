@@ -80,6 +80,12 @@ struct Output {
   std::shared_ptr<DeviceMemory> memory;
 };
 
+// An input of numbers, where it lies and what it was when it was bound.
+struct Input {
+  const void* data = nullptr;
+  std::string bytes;
+};
+
 struct Books {
   std::mutex mutex;
   Options last_options;
@@ -87,6 +93,7 @@ struct Books {
   std::map<const OrtMemoryInfo*, int> places;             // "Cuda", by ordinal
   std::map<const OrtSession*, std::shared_ptr<DeviceMemory>> weights;
   std::map<const OrtIoBinding*, std::vector<Output>> outputs;  // in the order of binding
+  std::map<const OrtIoBinding*, std::map<std::string, Input>> inputs;  // by name
   std::map<const OrtValue*, std::shared_ptr<DeviceMemory>> values;
   std::set<const OrtRunOptions*> shrinking;
   uint64_t shrinks = 0;
@@ -176,6 +183,7 @@ OrtStatus* CreateSession(const OrtEnv* env, const char* path, const OrtSessionOp
 }
 
 void ReleaseSession(OrtSession* session) {
+  BeginCall("ReleaseSession");
   {
     const Lock lock(TheBooks().mutex);
     TheBooks().weights.erase(session);
@@ -211,32 +219,6 @@ OrtStatus* Run(OrtSession* session, const OrtRunOptions* options, const char* co
   return TheReal().ort.Run(session, options, input_names, inputs, input_count, output_names, output_count, outputs);
 }
 
-OrtStatus* BindOutputToDevice(OrtIoBinding* binding, const char* name, const OrtMemoryInfo* place) {
-  {
-    Books& books = TheBooks();
-    const Lock lock(books.mutex);
-    const auto found = books.places.find(place);
-    books.outputs[binding].push_back(Output{found == books.places.end() ? -1 : found->second, nullptr});
-  }
-  return TheReal().ort.BindOutputToDevice(binding, name, place);
-}
-
-void ClearBoundOutputs(OrtIoBinding* binding) {
-  {
-    const Lock lock(TheBooks().mutex);
-    TheBooks().outputs.erase(binding);
-  }
-  TheReal().ort.ClearBoundOutputs(binding);
-}
-
-void ReleaseIoBinding(OrtIoBinding* binding) {
-  {
-    const Lock lock(TheBooks().mutex);
-    TheBooks().outputs.erase(binding);
-  }
-  TheReal().ort.ReleaseIoBinding(binding);
-}
-
 // What a tensor of numbers is made of.
 struct Shape {
   int element_type = 0;
@@ -259,6 +241,59 @@ OrtStatus* ShapeOf(const OrtValue* value, Shape* shape) {
     if (!CheckedMul(shape->bytes, static_cast<uint64_t>(dim), &shape->bytes)) return Failure("too large");
   }
   return nullptr;
+}
+
+// The real library copies what a node on the CPU wants here and then, without waiting for any stream of ours.
+OrtStatus* BindInput(OrtIoBinding* binding, const char* name, const OrtValue* value) {
+  if (const std::string text = BeginCall("BindInput"); !text.empty()) return Failure(text);
+  Shape shape;
+  if (OrtStatus* status = ShapeOf(value, &shape); status != nullptr) return status;
+  Input input;
+  if (shape.element_type != session::kOrtString && shape.bytes != 0) {
+    void* data = nullptr;
+    if (OrtStatus* status = TheReal().ort.GetTensorMutableData(const_cast<OrtValue*>(value), &data); status != nullptr) return status;
+    input = {data, std::string(static_cast<const char*>(data), shape.bytes)};
+  }
+  {
+    const Lock lock(TheBooks().mutex);
+    TheBooks().inputs[binding][name] = std::move(input);
+  }
+  return TheReal().ort.BindInput(binding, name, value);
+}
+
+void ClearBoundInputs(OrtIoBinding* binding) {
+  {
+    const Lock lock(TheBooks().mutex);
+    TheBooks().inputs.erase(binding);
+  }
+  TheReal().ort.ClearBoundInputs(binding);
+}
+
+OrtStatus* BindOutputToDevice(OrtIoBinding* binding, const char* name, const OrtMemoryInfo* place) {
+  {
+    Books& books = TheBooks();
+    const Lock lock(books.mutex);
+    const auto found = books.places.find(place);
+    books.outputs[binding].push_back(Output{found == books.places.end() ? -1 : found->second, nullptr});
+  }
+  return TheReal().ort.BindOutputToDevice(binding, name, place);
+}
+
+void ClearBoundOutputs(OrtIoBinding* binding) {
+  {
+    const Lock lock(TheBooks().mutex);
+    TheBooks().outputs.erase(binding);
+  }
+  TheReal().ort.ClearBoundOutputs(binding);
+}
+
+void ReleaseIoBinding(OrtIoBinding* binding) {
+  {
+    const Lock lock(TheBooks().mutex);
+    TheBooks().outputs.erase(binding);
+    TheBooks().inputs.erase(binding);
+  }
+  TheReal().ort.ReleaseIoBinding(binding);
 }
 
 // Puts an output where a GPU would have left it.
@@ -289,6 +324,10 @@ OrtStatus* RunWithBinding(OrtSession* session, const OrtRunOptions* options, con
   {
     const Lock lock(books.mutex);
     books.shrinks += books.shrinking.count(options);
+    for (const auto& [name, input] : books.inputs[binding]) {
+      if (input.bytes.empty() || std::memcmp(input.data, input.bytes.data(), input.bytes.size()) == 0) continue;
+      return Failure("input " + name + " has changed since it was bound");
+    }
   }
   if (const std::string text = BeginCall("RunWithBinding"); !text.empty()) return Failure(text);
   if (OrtStatus* status = TheReal().ort.RunWithBinding(session, options, binding); status != nullptr) return status;
@@ -349,6 +388,8 @@ void Replace(OrtFunctions* functions) {
   functions->RunWithBinding = RunWithBinding;
   functions->BindOutputToDevice = BindOutputToDevice;
   functions->GetBoundOutputValues = GetBoundOutputValues;
+  functions->BindInput = BindInput;
+  functions->ClearBoundInputs = ClearBoundInputs;
   functions->ClearBoundOutputs = ClearBoundOutputs;
   functions->ReleaseIoBinding = ReleaseIoBinding;
   functions->AddRunConfigEntry = AddRunConfigEntry;

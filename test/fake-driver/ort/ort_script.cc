@@ -9,6 +9,7 @@
 #include <iomanip>
 #include <map>
 #include <mutex>
+#include <set>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -34,7 +35,8 @@ struct Rule {
 Rule ParseRule(const std::string& line, std::istringstream& words) {
   Rule rule;
   words >> rule.action >> rule.function;
-  if (rule.function != "Run" && rule.function != "RunWithBinding" && rule.function != "CreateSession") Die(line, "no such function");
+  static const std::set<std::string> known = {"Run", "RunWithBinding", "BindInput", "CreateSession", "ReleaseSession"};
+  if (known.count(rule.function) == 0) Die(line, "no such function");
   if (rule.action == "fail") {
     words >> std::quoted(rule.text);
     if (rule.text.empty()) Die(line, "a failure has a text");
