@@ -5,7 +5,7 @@
 
 namespace penstock::bridge {
 
-// [watchdog thread] Writes it to standard error in the form of the log (src/telemetry/log.ts): no JavaScript thread may be waited for.
+// [any thread] Writes it to standard error in the form of the log (src/telemetry/log.ts): no JavaScript thread may be waited for.
 void WriteHangLine(const pipeline::HungRun& run);
 
 }  // namespace penstock::bridge

@@ -44,7 +44,10 @@ std::unique_ptr<Canary> Canary::Create(std::shared_ptr<const session::Session> s
       *why = status.message();
       return nullptr;
     }
-    if (options.watchdog != nullptr) place.heartbeat = options.watchdog->Watch(options.model, place.gpu, std::make_shared<RunHistory>());
+    if (options.watchdog != nullptr) {
+      const auto history = options.run_history != nullptr ? options.run_history : std::make_shared<RunHistory>();
+      place.heartbeat = options.watchdog->Watch(options.model, place.gpu, history);
+    }
     places.push_back(std::move(place));
   }
   return canary;

@@ -18,6 +18,8 @@ struct CanaryOptions {
   bool batched = false;   // the first dimension of every tensor is the batch: one row is asked
   int64_t open_dim = 1;   // what every other open dimension gets; a size that the warm-up has run
   std::shared_ptr<Watchdog> watchdog;  // of the checks; may be null
+  // Of the version's lanes, behind which checks wait for their turn; null: checks are judged by themselves.
+  std::shared_ptr<RunHistory> run_history;
 };
 
 struct CanaryCheck {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "session/fake_session.h"
@@ -26,11 +27,13 @@ class CanaryTest : public ::testing::Test {
     options.model = "echo version 1";
     options.batched = true;
     options.watchdog = watchdog_;
+    options.run_history = history_;
     return Canary::Create(session_, options, &why_);
   }
 
   std::shared_ptr<FakeSession> session_ = FakeSession::WithOneInput();
   std::shared_ptr<Watchdog> watchdog_ = std::make_shared<Watchdog>(WatchdogOptions{});
+  std::shared_ptr<RunHistory> history_;
   std::atomic<uint64_t> runs_{0};
   std::atomic<bool> wrong_{false};
   bool random_ = false;
@@ -90,6 +93,24 @@ TEST_F(CanaryTest, IsNotThereWhereTheInputDoesNotRun) {
   session_->FailWith(Status(StatusCode::kModelRun, "index out of bounds"));
   EXPECT_EQ(Make(), nullptr);
   EXPECT_EQ(why_, "index out of bounds");
+}
+
+TEST_F(CanaryTest, MayWaitForItsTurnAsLongAsRunsOfItsVersionTake) {
+  std::atomic<int> aborts{0};
+  WatchdogOptions watching;
+  watching.limit_ms = 20;
+  watching.abort = [&aborts] { ++aborts; };
+  watchdog_ = std::make_shared<Watchdog>(watching);
+  history_ = std::make_shared<RunHistory>();
+  const auto canary = Make();
+  history_->Record(1'000'000'000);
+  session_->ShutGate();
+  std::thread checker([&] { canary->Check(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(watchdog_->activity("GPU-0").hung_ms, 0);
+  EXPECT_EQ(aborts, 0);
+  session_->OpenGate();
+  checker.join();
 }
 
 TEST_F(CanaryTest, StopsInTheMiddleOfACheck) {

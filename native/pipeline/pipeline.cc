@@ -41,7 +41,9 @@ Pipeline::Pipeline(std::shared_ptr<const session::Session> session, PipelineOpti
     order_ = std::make_unique<BatchOrder>([this](EndedBatch batch) { HandOver(std::move(batch)); });
   }
   const bool watched = options.watchdog != nullptr && !session_->gpus().empty();
-  const auto history = watched ? std::make_shared<RunHistory>() : nullptr;
+  const std::shared_ptr<RunHistory> history = options.run_history != nullptr ? options.run_history : std::make_shared<RunHistory>();
+  // What took long before anybody watched may take long again.
+  for (const RunSample& sample : options.run_samples) history->Record(sample.ns);
   for (int i = 0; i < batching_.lanes; ++i) {
     std::unique_ptr<session::RunControl> control = session_->NewRunControl();
     std::unique_ptr<Heartbeat> heartbeat;

@@ -35,6 +35,7 @@ struct PipelineOptions {
   bool pad = false;
   SpinOptions spin;
   std::shared_ptr<Watchdog> watchdog;  // of runs on GPUs; null: nobody watches
+  std::shared_ptr<RunHistory> run_history;  // of whatever else the watchdog sees of this version; null: of its lanes alone
   std::function<memory::Owner(uint64_t bytes)> charge;  // counts outputs against the server's limits; see BatchRunOptions
 };
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -15,6 +17,22 @@ namespace penstock::pipeline {
 namespace {
 
 constexpr int64_t kMs = 1'000'000;
+constexpr std::chrono::seconds kTellPatience{1};
+
+// On a thread that is left behind if need be: a log that nobody reads any more may take a line for ever.
+void Tell(const std::function<void(const HungRun&)>& listener, const HungRun& run) {
+  const auto told = std::make_shared<std::promise<void>>();
+  std::future<void> done = told->get_future();
+  try {
+    std::thread([listener, run, told] {
+      listener(run);
+      told->set_value();
+    }).detach();
+  } catch (const std::system_error&) {  // no thread left: the process ends without a word
+    return;
+  }
+  done.wait_for(kTellPatience);
+}
 
 }  // namespace
 
@@ -30,7 +48,7 @@ struct Watchdog::State {
     while (!stopping.wait_for(lock, interval, [this] { return stop; })) {
       const std::optional<HungRun> overdue = heartbeats.Overdue(MonotonicNs());
       if (!overdue) continue;
-      if (options.before_abort) options.before_abort(*overdue);
+      if (options.before_abort) Tell(options.before_abort, *overdue);
       options.abort();
       return;  // only where a test has taken the place of abort()
     }

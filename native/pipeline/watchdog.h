@@ -19,7 +19,8 @@ struct WatchdogOptions {
   // A run that takes longer than this, and than ten times the 99.9 % quantile of its model, counts as hung; one that takes three times that
   // ends the process. Milliseconds; 0 = nothing counts as hung, only successes are noted.
   int64_t limit_ms = 0;
-  // [watchdog thread] Called once before the end, to say why. Must not wait for a lane, a GPU or a JavaScript thread.
+  // [a thread of its own] Called once before the end, to say why, and waited for a second at most. Must not wait for a lane, a GPU or a
+  // JavaScript thread.
   std::function<void(const HungRun&)> before_abort;
   std::function<void()> abort = [] { std::abort(); };  // not exit(): destructors would wait for the GPU
 };

@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 
 class WatchdogTest : public PipelineTest {
  protected:
-  void StartWatched(int64_t limit_ms) {
+  void StartWatched(int64_t limit_ms, std::vector<RunSample> warm_up = {}) {
     session_->RunOnGpus({"GPU-0"});
     WatchdogOptions options;
     options.limit_ms = limit_ms;
@@ -28,6 +28,7 @@ class WatchdogTest : public PipelineTest {
     PipelineOptions pipeline = Merging(8);
     pipeline.model = "echo version 1";
     pipeline.watchdog = watchdog_;
+    pipeline.run_samples = std::move(warm_up);
     Start(pipeline);
   }
   GpuActivity activity() const { return watchdog_->activity("GPU-0"); }
@@ -59,6 +60,15 @@ TEST_F(WatchdogTest, LeavesALaneAloneThatHasNothingToDo) {
   EXPECT_EQ(aborted_.get_future().wait_for(milliseconds(150)), std::future_status::timeout);
   EXPECT_EQ(activity().hung_ms, 0);
   EXPECT_GE(activity().last_batch_age_ms, 100);
+}
+
+TEST_F(WatchdogTest, AllowsTheFirstRunTheTimeThatTheWarmUpTook) {
+  StartWatched(20, {{1, 1, 1'000'000'000}});
+  session_->ShutGate();
+  Submit(1);
+  EXPECT_EQ(aborted_.get_future().wait_for(milliseconds(200)), std::future_status::timeout);
+  EXPECT_EQ(activity().hung_ms, 0);
+  session_->OpenGate();
 }
 
 TEST_F(WatchdogTest, OnlyNotesSuccessesWhenItIsOff) {
@@ -97,6 +107,20 @@ TEST_F(WatchdogTest, WatchesTheLanesOfEachGpuApart) {
   session_->OpenGate();
   sink_->WaitFor(2);
   for (const char* gpu : {"GPU-0", "GPU-1"}) EXPECT_GE(watchdog_->activity(gpu).last_batch_age_ms, 0) << gpu;
+}
+
+TEST(Watchdog, AbortsAlsoWhereNobodyCanBeTold) {
+  std::promise<void> aborted;
+  const auto release = std::make_shared<std::promise<void>>();
+  WatchdogOptions options;
+  options.limit_ms = 20;
+  options.before_abort = [ready = release->get_future().share()](const HungRun&) { ready.wait(); };
+  options.abort = [&aborted] { aborted.set_value(); };
+  Watchdog watchdog(options);
+  const auto heartbeat = watchdog.Watch("echo version 1", "GPU-0", std::make_shared<RunHistory>());
+  heartbeat->Begin(MonotonicNs());
+  EXPECT_EQ(aborted.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  release->set_value();
 }
 
 TEST(WatchdogDeathTest, EndsTheProcessBySignalAfterItHasSaidWhy) {

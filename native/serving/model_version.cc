@@ -106,6 +106,7 @@ std::unique_ptr<pipeline::Canary> KeepCanary(const std::shared_ptr<const session
   options.batched = spec.max_batch_size > 0;
   options.open_dim = open_dim;
   options.watchdog = spec.pipeline.watchdog;
+  options.run_history = spec.pipeline.run_history;
   std::string why;
   std::unique_ptr<pipeline::Canary> canary = pipeline::Canary::Create(session, options, &why);
   if (canary == nullptr) report->notes.push_back("its answers cannot be checked at intervals: " + why);
@@ -130,6 +131,7 @@ Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const
   VersionReport unread;
   if (report == nullptr) report = &unread;
   spec.pipeline.model = spec.model_name + " version " + std::to_string(spec.version);
+  spec.pipeline.run_history = std::make_shared<pipeline::RunHistory>();
   const int64_t open_dim = SettleWishes(*session, &spec, report);
   try {
     std::unique_ptr<pipeline::Canary> canary = KeepCanary(session, spec, open_dim, report);

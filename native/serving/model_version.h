@@ -28,7 +28,7 @@ struct VersionSpec {
   std::vector<ApiTensor> inputs;   // any order; names equal the session's
   std::vector<ApiTensor> outputs;  // the order of replies that name no outputs
   // `batching.merge` and `batching.lanes` are what is wanted; Create says what became of them. `batching.max_batch_rows`, `pad`,
-  // `model` and `run_samples` are Create's to fill in.
+  // `model`, `run_history` and `run_samples` are Create's to fill in.
   pipeline::PipelineOptions pipeline;
   // Merge only where two different rows run together and apart agree. Needs the warm-up, and so does:
   bool merge_if_rows_are_independent = false;

@@ -41,9 +41,9 @@ void KeepForEver(OrtSession* session) {
 
 CudaModel::~CudaModel() {
   if (session == nullptr) return;
-  // Asked rather than looked up: nobody may have noticed yet. In a broken context ONNX Runtime throws out of destructors, which ends the
-  // process on the spot (CUDAPinnedAllocator::Free, onnxruntime/core/providers/cuda/cuda_allocator.cc; issue 15174 there), and a device that
-  // has left may never answer. Where it answers, its context is current now, as the handles of a second GPU need.
+  // Asked rather than looked up: nobody may have noticed yet. In a broken context ONNX Runtime throws out of destructors, which ends
+  // the process on the spot (CUDAPinnedAllocator::Free, onnxruntime/core/providers/cuda/cuda_allocator.cc; issue 15174 there), and a
+  // device that has left may never answer. Where it answers, its context is current now, as the handles of a second GPU need.
   if (device::IsFatal(gpu->Ask().kind)) KeepForEver(session.release());
 }
 
@@ -94,8 +94,8 @@ Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (IsForDevice(inputs[i])) PENSTOCK_RETURN_IF_ERROR(CopyToDevice(i, inputs[i]));
   }
-  // ONNX Runtime works on streams of its own, which do not wait for this one, and it does so from BindInput on: what a node on the CPU wants
-  // is copied back there and then (IOBinding::BindInput, onnxruntime/core/session/IOBinding.cc).
+  // ONNX Runtime works on streams of its own, which do not wait for this one, and it does so from BindInput on: what a node on the CPU
+  // wants is copied back there and then (IOBinding::BindInput, onnxruntime/core/session/IOBinding.cc).
   copying_ = false;
   PENSTOCK_RETURN_IF_ERROR(stream_->Synchronize());
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -165,8 +165,8 @@ Status CudaLane::BindOutputs(const std::vector<size_t>& outputs) {
 OrtStatus* CudaLane::Execute(bool shrink) {
   const OrtRuntime& runtime = model_->runtime;
   const OrtFunctions& ort = runtime.functions;
-  // Waits until the device has finished, as onnxruntime_run_options_config_keys.h says of "disable_synchronize_execution_providers", which is
-  // not set.
+  // Waits until the device has finished, as onnxruntime_run_options_config_keys.h says of "disable_synchronize_execution_providers",
+  // which is not set.
   const auto run = [&] { return ort.RunWithBinding(model_->session.get(), options_.get(), binding_.get()); };
   if (!shrink || !model_->can_shrink.load()) return run();
   // The same header: a list of devices; an empty one, the default, shrinks nothing.
@@ -176,7 +176,7 @@ OrtStatus* CudaLane::Execute(bool shrink) {
   OrtStatus* const failure = run();
   Drop(runtime, ort.AddRunConfigEntry(options_.get(), kShrink, ""));
   // A list that names no arena is refused before anything runs (ValidateAndParseShrinkArenaString, onnxruntime/core/session/
-  // inference_session.cc). Which library finds which arena depends on how it was built, and no batch should fail for it.
+  // inference_session.cc): a provider with an allocator from elsewhere has none, and no batch should fail for that.
   const bool refused = failure != nullptr && std::strstr(ort.GetErrorMessage(failure), "in the memory arena shrink list") != nullptr;
   if (!refused) return failure;
   ort.ReleaseStatus(failure);

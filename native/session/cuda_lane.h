@@ -60,7 +60,8 @@ class CudaLane final : public RunControl {
   Status BindInputs(const std::vector<Tensor>& inputs);
   // Outputs are left on the device, BYTES on the CPU.
   Status BindOutputs(const std::vector<size_t>& outputs);
-  // [holding a permit] `shrink`: gives back what the arena holds without need, after the run, where there is such an arena. Null, or a failure that the caller takes.
+  // [holding a permit] `shrink`: gives back what the arena holds without need, after the run, where there is such an arena. Null, or a
+  // failure that the caller takes.
   OrtStatus* Execute(bool shrink);
   // Copies the outputs into blocks of `source` and waits for them. Errors: kMemory, kGpuFault, kGpuLost, kModelRun.
   Status TakeOutputs(memory::BlockSource& source, std::vector<Tensor>* results);
