@@ -31,6 +31,8 @@ class WarmUpRuns {
   WarmUpRuns(const session::Session& session, const WarmUpOptions& options)
       : session_(session), options_(options), end_ns_(MonotonicNs() + options.budget_ns), all_outputs_(session.signature().outputs.size()) {
     std::iota(all_outputs_.begin(), all_outputs_.end(), size_t{0});
+    const size_t lanes = options_.try_two_lanes ? 2 : 1;
+    for (size_t i = 0; i < std::max(lanes, session.gpus().size()); ++i) controls_.push_back(session.NewRunControl());
   }
 
   WarmUpReport Report() {
@@ -48,10 +50,10 @@ class WarmUpRuns {
     return MakeUpInputs(session_.signature(), {options_.batched, rows, first_row, open_dim_});
   }
 
-  Status Run(const std::vector<session::Tensor>& inputs, std::vector<session::Tensor>* outputs) const {
+  // `lane`: which of the controls.
+  Status Run(const std::vector<session::Tensor>& inputs, std::vector<session::Tensor>* outputs, size_t lane = 0) const {
     try {
-      const std::unique_ptr<session::RunControl> control = session_.NewRunControl();
-      return session_.Run(inputs, all_outputs_, *control, outputs);
+      return session_.Run(inputs, all_outputs_, *controls_[lane], outputs);
     } catch (const std::bad_alloc&) {
       return Status(StatusCode::kMemory, "the machine has no memory left for this run");
     }
@@ -132,10 +134,20 @@ class WarmUpRuns {
     }
   }
 
+  // The first run of a shape on a GPU plans, compiles and allocates: none is left cold, and that time is nobody's run time.
+  Status RunOnEachGpu(const std::vector<session::Tensor>& inputs) const {
+    for (size_t lane = 0; lane < session_.gpus().size(); ++lane) {
+      std::vector<session::Tensor> outputs;
+      PENSTOCK_RETURN_IF_ERROR(Run(inputs, &outputs, lane));
+    }
+    return Status::Ok();
+  }
+
   // `bytes`: of inputs and outputs.
   Status TimeSize(int64_t rows, uint64_t* bytes) {
     const Result<std::vector<session::Tensor>> inputs = Inputs(0, rows);
     if (!inputs.ok()) return inputs.status();
+    PENSTOCK_RETURN_IF_ERROR(RunOnEachGpu(inputs.value()));
     for (int i = 0; i < kRunsEach; ++i) {
       std::vector<session::Tensor> outputs;
       const int64_t begin_ns = MonotonicNs();
@@ -165,10 +177,10 @@ class WarmUpRuns {
   // Nanoseconds until `repeats` runs have ended on this thread and, `with_other`, as many on another one; 0 when a run failed.
   int64_t TimeLanes(const std::vector<session::Tensor>& inputs, int64_t repeats, bool with_other) const {
     std::atomic<bool> failed{false};
-    const auto run_all = [&] {
+    const auto run_all = [&](size_t lane) {
       for (int64_t i = 0; i < repeats && !failed; ++i) {
         std::vector<session::Tensor> outputs;
-        if (!Run(inputs, &outputs).ok()) failed = true;
+        if (!Run(inputs, &outputs, lane).ok()) failed = true;
       }
     };
     std::atomic<bool> ready{!with_other};
@@ -178,13 +190,13 @@ class WarmUpRuns {
       other = std::thread([&] {
         ready = true;
         while (!go) std::this_thread::yield();
-        run_all();
+        run_all(1);
       });
     }
     while (!ready) std::this_thread::yield();
     const int64_t begin_ns = MonotonicNs();
     go = true;
-    run_all();
+    run_all(0);
     if (other.joinable()) other.join();
     return failed ? 0 : std::max<int64_t>(MonotonicNs() - begin_ns, 1);
   }
@@ -224,6 +236,8 @@ class WarmUpRuns {
   const WarmUpOptions options_;
   const int64_t end_ns_;
   std::vector<size_t> all_outputs_;
+  // One a GPU, in their order, and one for each lane that is tried: what a lane keeps on a device is made once.
+  std::vector<std::unique_ptr<session::RunControl>> controls_;
   int64_t open_dim_ = 1;
   WarmUpReport report_;
 };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <string>
 #include <thread>
 
 #include "pipeline/job_maker.h"
@@ -51,6 +53,15 @@ TEST(WarmUp, RunsEverySizeThatPaddingToPowersOfTwoGives) {
       EXPECT_NE(std::find(warm.begin(), warm.end(), padded), warm.end()) << rows << " of " << largest;
     }
   }
+}
+
+TEST(WarmUp, RunsEverySizeOnEachGpuBeforeItIsTimed) {
+  const auto session = FakeSession::WithOneInput();
+  session->RunOnGpus({"GPU-a", "GPU-b", "GPU-c"});
+  const WarmUpReport report = WarmUp(*session, Batched(2));
+  EXPECT_EQ(report.samples.size(), 6u);
+  // One row to begin with; then each size on three GPUs and three times more on the first.
+  EXPECT_EQ(session->runs_per_gpu(), (std::map<std::string, size_t>{{"GPU-a", 9}, {"GPU-b", 2}, {"GPU-c", 2}}));
 }
 
 TEST(WarmUp, TriesSizesForOpenDimensionsUntilOneRuns) {

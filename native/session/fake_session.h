@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -70,6 +71,8 @@ class FakeSession : public Session {
   std::set<std::thread::id> threads() const { return Read(threads_); }
   // The first dimension of the first input of each run, in the order in which they started; 0 where there is none.
   std::vector<int64_t> rows_per_run() const { return Read(rows_per_run_); }
+  // By UUID; empty for the CPU.
+  std::map<std::string, size_t> runs_per_gpu() const { return Read(runs_per_gpu_); }
 
   const Signature& signature() const override { return signature_; }
   std::unique_ptr<RunControl> NewRunControl() const override {
@@ -96,6 +99,7 @@ class FakeSession : public Session {
       ++started_;
       most_at_once_ = std::max(most_at_once_, ++running_);
       threads_.insert(std::this_thread::get_id());
+      ++runs_per_gpu_[own.gpu_];
       rows_per_run_.push_back(inputs.empty() || inputs[0].dims.empty() ? 0 : inputs[0].dims[0]);
       shared_->changed.notify_all();
       shared_->changed.wait(lock, [&] { return !gate_shut_ || own.terminated; });
@@ -170,6 +174,7 @@ class FakeSession : public Session {
   mutable size_t most_at_once_ = 0;
   mutable std::set<std::thread::id> threads_;
   mutable std::vector<int64_t> rows_per_run_;
+  mutable std::map<std::string, size_t> runs_per_gpu_;
 };
 
 }  // namespace penstock::session
