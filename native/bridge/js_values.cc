@@ -95,8 +95,9 @@ double ObjectReader::Decimal(const char* name, double min, double max) {
   return number;
 }
 
-std::vector<double> ObjectReader::DecimalList(const char* name, double min, double max) {
-  std::vector<double> list;
+template <typename T, typename Read>
+std::vector<T> ObjectReader::Values(const char* name, const std::string& expected, Read read) {
+  std::vector<T> list;
   const Napi::Value value = Raw(name);
   if (!status_.ok()) return list;
   if (!value.IsArray()) {
@@ -105,14 +106,18 @@ std::vector<double> ObjectReader::DecimalList(const char* name, double min, doub
   }
   const auto array = value.As<Napi::Array>();
   for (uint32_t i = 0; i < array.Length(); ++i) {
-    double number = 0;
-    if (!ReadDecimal(array.Get(i), min, max, &number)) {
-      Complain((std::string(name) + "[" + std::to_string(i) + "]").c_str(), DecimalRangeText(min, max));
+    T item{};
+    if (!read(array.Get(i), &item)) {
+      Complain((std::string(name) + "[" + std::to_string(i) + "]").c_str(), expected);
       break;
     }
-    list.push_back(number);
+    list.push_back(std::move(item));
   }
   return list;
+}
+
+std::vector<double> ObjectReader::DecimalList(const char* name, double min, double max) {
+  return Values<double>(name, DecimalRangeText(min, max), [&](Napi::Value item, double* to) { return ReadDecimal(item, min, max, to); });
 }
 
 bool ObjectReader::Flag(const char* name) {
@@ -126,43 +131,15 @@ bool ObjectReader::Flag(const char* name) {
 }
 
 std::vector<int64_t> ObjectReader::WholeList(const char* name, int64_t min, int64_t max) {
-  std::vector<int64_t> list;
-  const Napi::Value value = Raw(name);
-  if (!status_.ok()) return list;
-  if (!value.IsArray()) {
-    Complain(name, "an array");
-    return list;
-  }
-  const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); ++i) {
-    int64_t whole = 0;
-    if (!ReadWhole(array.Get(i), min, max, &whole)) {
-      Complain((std::string(name) + "[" + std::to_string(i) + "]").c_str(), RangeText(min, max));
-      break;
-    }
-    list.push_back(whole);
-  }
-  return list;
+  return Values<int64_t>(name, RangeText(min, max), [&](Napi::Value item, int64_t* to) { return ReadWhole(item, min, max, to); });
 }
 
 std::vector<std::string> ObjectReader::TextList(const char* name) {
-  std::vector<std::string> list;
-  const Napi::Value value = Raw(name);
-  if (!status_.ok()) return list;
-  if (!value.IsArray()) {
-    Complain(name, "an array");
-    return list;
-  }
-  const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::Value item = array.Get(i);
-    if (!item.IsString()) {
-      Complain((std::string(name) + "[" + std::to_string(i) + "]").c_str(), "a string");
-      break;
-    }
-    list.push_back(item.As<Napi::String>().Utf8Value());
-  }
-  return list;
+  return Values<std::string>(name, "a string", [](Napi::Value item, std::string* to) {
+    if (!item.IsString()) return false;
+    *to = item.As<Napi::String>().Utf8Value();
+    return true;
+  });
 }
 
 std::map<std::string, std::string> ObjectReader::TextMap(const char* name) {

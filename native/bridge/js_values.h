@@ -52,6 +52,10 @@ class ObjectReader {
   void Adopt(const ObjectReader& nested);
 
  private:
+  // An array field whose elements `read` takes out one by one: bool(Napi::Value, T*), false where one is not `expected`.
+  template <typename T, typename Read>
+  std::vector<T> Values(const char* name, const std::string& expected, Read read);
+
   Napi::Object object_;
   std::string path_;
   Status status_;
