@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { checkMetrics, metricsCheckMissing } from './check-metrics.mjs';
+import { kubernetesTestsMissing } from './kubernetes-tools.mjs';
 import { kernelTestsMissing, runKernelTests } from './kernel-tests.mjs';
 import { nativeTestsMissing, runNativeTests } from './native-tests.mjs';
 import { root, run } from './processes.mjs';
@@ -36,9 +37,10 @@ async function vitest(project) {
   return readVitestReport(report, code);
 }
 
-function vitestSuite(project, needsBuild) {
+function vitestSuite(project, needsBuild, missing) {
   return {
     name: project,
+    missing,
     exists: () => filesBelow(`test/${project}`, (file) => file.endsWith('.test.ts')).length > 0,
     needsBuild,
     run: () => vitest(project),
@@ -55,6 +57,7 @@ const allSuites = [
   vitestSuite('contract', true),
   vitestSuite('integration', true),
   vitestSuite('process', true),
+  vitestSuite('kubernetes', true, kubernetesTestsMissing),
   {
     name: 'native',
     exists: hasNativeTests,
