@@ -6,7 +6,6 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import { builtInSchemas, customSchemas } from './json-schemas.mjs';
 import { Failure, findProgram, main, root, run, say, seconds } from './processes.mjs';
 import { fingerprint } from './stamps.mjs';
@@ -51,7 +50,8 @@ export function schemasAreThere() {
   return existsSync(stampFile) && readFileSync(stampFile, 'utf8') === fingerprint(sources);
 }
 
-async function writeSchemas() {
+/** Needs Go. Rejects with a `Failure` when a module cannot be had. */
+export async function writeSchemas() {
   if (schemasAreThere()) return;
   const startedMs = performance.now();
   const archives = await download([KUBERNETES, ...CUSTOM]);
@@ -63,6 +63,8 @@ async function writeSchemas() {
   };
   const [document] = filesOf(KUBERNETES, (name) => name === KUBERNETES.document);
   const swagger = JSON.parse(document);
+  // Loaded here: `npm test` reads this file before it installs packages.
+  const { parseAllDocuments } = await import('yaml');
   const definitions = CUSTOM.flatMap((one) => filesOf(one, (name) => one.files.test(name)))
     .flatMap((text) => (text.startsWith('{') ? [JSON.parse(text)] : parseAllDocuments(text).map((one) => one.toJS())))
     .filter((one) => one?.kind === 'CustomResourceDefinition');
