@@ -1,6 +1,6 @@
-// Evaluates pod templates against the Pod Security Standard "restricted" with the code of the admission controller itself.
-// Reads a JSON list of {"name": "Deployment penstock", "metadata": {...}, "spec": {...}} from stdin and writes a JSON list of
-// {"name", "reason", "detail"}, one for each rule that a template breaks.
+// Evaluates pod templates against the Pod Security Standards with the code of the admission controller itself.
+// Reads a JSON list of {"name": "Deployment penstock", "level": "restricted", "metadata": {...}, "spec": {...}} from stdin and
+// writes a JSON list of {"name", "reason", "detail"}, one for each rule that a template breaks.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 
 type podTemplate struct {
 	Name     string            `json:"name"`
+	Level    api.Level         `json:"level"`
 	Metadata metav1.ObjectMeta `json:"metadata"`
 	Spec     corev1.PodSpec    `json:"spec"`
 }
@@ -44,9 +45,12 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	violations := []violation{}
 	for _, template := range templates {
+		if _, err := api.ParseLevel(string(template.Level)); err != nil {
+			return fmt.Errorf("%s: %w", template.Name, err)
+		}
+		level := api.LevelVersion{Level: template.Level, Version: api.LatestVersion()}
 		for _, result := range evaluator.EvaluatePod(level, &template.Metadata, &template.Spec) {
 			if !result.Allowed {
 				violations = append(violations, violation{template.Name, result.ForbiddenReason, result.ForbiddenDetail})
