@@ -23,13 +23,14 @@ const POD_SECURITY = 'test/kubernetes/pod-security';
 const EXIT_UNAVAILABLE = 69;
 const BUILD_TIMEOUT_MS = 10 * 60_000;
 const FOLDER = path.join(root, 'build', 'kubernetes', 'bin');
+const PROMETHEUS = path.join(root, 'build', 'prometheus', 'usr', 'bin');
 const podSecurityStamp = 'pod-security';
 const podSecurityPrint = () => fingerprint(filesBelow(POD_SECURITY, () => true));
 
 const isThere = (name) => (findProgram(name) ?? findProgram(path.join(FOLDER, name))) !== undefined;
 const podSecurityIsThere = () => existsSync(path.join(FOLDER, 'pod-security')) && stampMatches(podSecurityStamp, podSecurityPrint());
-const promtoolIsThere = () =>
-  (findProgram('promtool') ?? findProgram(path.join(root, 'build', 'prometheus', 'usr', 'bin', 'promtool'))) !== undefined;
+const prometheusIsThere = () =>
+  ['promtool', 'prometheus'].every((name) => (findProgram(name) ?? findProgram(path.join(PROMETHEUS, name))) !== undefined);
 
 /** Why the suite cannot run, or undefined. */
 export function kubernetesTestsMissing() {
@@ -37,7 +38,7 @@ export function kubernetesTestsMissing() {
   if (!podSecurityIsThere()) lacks.push(`the program of ${POD_SECURITY}`);
   if (!schemasAreThere()) lacks.push('the schemas');
   const byGo = lacks.length === 0 ? [] : [`${lacks.join(', ')} (with Go 1.26: node scripts/kubernetes-tools.mjs)`];
-  const all = [...byGo, ...(promtoolIsThere() ? [] : ['promtool (Debian package prometheus)'])];
+  const all = [...byGo, ...(prometheusIsThere() ? [] : ['promtool and prometheus (Debian package prometheus)'])];
   return all.length === 0 ? undefined : all.join('; ');
 }
 
@@ -47,7 +48,8 @@ async function go(args, options = {}) {
 }
 
 async function install() {
-  if (kubernetesTestsMissing() === undefined) return;
+  const isDone = Object.keys(TOOLS).every(isThere) && podSecurityIsThere() && schemasAreThere();
+  if (isDone) return;
   if (findProgram('go') === undefined) throw new Failure(EXIT_UNAVAILABLE, 'There is no Go compiler: install Go 1.26 or later.');
   mkdirSync(FOLDER, { recursive: true });
   await ensureInstalled();

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildAll, components, kustomizations, parts, words, type Build } from './builds.js';
 import type { Manifest } from './kustomize.js';
+import { lint } from './lint.js';
 import { podSecurityViolations } from './pod-security.js';
 import { conforms } from './schema.js';
 
@@ -16,13 +17,16 @@ const DEPRECATED = [
   'imageTags',
 ];
 
+/** Some hundred runs of Kustomize, on a machine that may be busy. */
+const BUILD_MS = 5 * 60_000;
+
 describe('k8s/', () => {
   let builds: readonly Build[];
   let failures: readonly string[];
 
   beforeAll(async () => {
     ({ builds, failures } = await buildAll());
-  });
+  }, BUILD_MS);
 
   /** Each complaint once, with the first build that has it. */
   const everywhere = (complaintsOf: (manifests: readonly Manifest[], build: Build) => readonly string[]): string[] => {
@@ -43,6 +47,10 @@ describe('k8s/', () => {
 
   it('makes pods that Pod Security admits: under "restricted", where no namespace of their own says otherwise', () => {
     expect(everywhere(podSecurityViolations)).toEqual([]);
+  });
+
+  it('has none of the faults that an API server would not tell', () => {
+    expect(everywhere((manifests, { given }) => lint(manifests, given))).toEqual([]);
   });
 
   it('uses no deprecated field of Kustomize', () => {

@@ -174,6 +174,7 @@ const UNITS: Readonly<Record<string, number>> = {
 
 /** A quantity of Kubernetes as a number: bytes, cores or pieces. NaN when it is none. */
 export function quantity(value: string | number): number {
+  if (value === Infinity) return Infinity;
   const [, digits, unit = ''] = /^([\d.]+)([a-zA-Z]*)$/.exec(String(value)) ?? [];
   return digits === undefined ? NaN : Number(digits) * (unit === '' ? 1 : (UNITS[unit] ?? NaN));
 }
