@@ -24,6 +24,7 @@ import { clearReadyFile, writeReadyFile, type ServerPorts } from './lifecycle/re
 import { registerEngineMetrics } from './management/engine-metrics.js';
 import { registerGpuHealth, registerGpuMetrics } from './management/gpu-metrics.js';
 import { ManagementServer } from './management/management-server.js';
+import { registerHealth, registerModelStates } from './management/state-metrics.js';
 import { ModelStore, type ModelStoreOptions } from './models/life-cycle.js';
 import type { Logger } from './telemetry/log.js';
 import { createRegistry } from './telemetry/process-metrics.js';
@@ -196,6 +197,8 @@ export class Server {
   async #listenForManagement(): Promise<void> {
     if (!this.#options.allowMetrics) return;
     const registry = createRegistry({ version: VERSION, ortVersion: ortVersion() });
+    registerHealth(registry, currentHealth);
+    registerModelStates(registry, () => this.#models.models());
     registerEngineMetrics(registry, engineReadings, latencyBoundsSeconds());
     if (this.#options.allowGpuMetrics) {
       registerGpuHealth(registry, () => this.#gpus?.troubles() ?? []);

@@ -27,6 +27,15 @@ export function planBatching(config: CompleteConfig, latencyGoalMs: number, boun
   };
 }
 
+/** Requests that may wait for the version, at all priority levels together; 0 = unbounded. */
+export function queueLimit({ maxQueueSize, priorityLevels, defaultQueuePolicy, priorityQueuePolicies }: NativeBatching): number {
+  if (maxQueueSize > 0) return maxQueueSize;
+  const own = priorityQueuePolicies.map(({ policy }) => policy);
+  const others = Array<NativeQueuePolicy>(Math.max(1, priorityLevels) - own.length).fill(defaultQueuePolicy);
+  const limits = [...own, ...others].map((policy) => policy.maxQueueSize);
+  return limits.includes(0) ? 0 : limits.reduce((sum, limit) => sum + limit, 0);
+}
+
 /** Rising, each once. Nothing but the largest batch is what Triton fills in where nothing is said, so it says nothing. */
 function preferredSizes({ preferredBatchSizes }: DynamicBatching, maxBatchSize: number): readonly number[] {
   const sizes = [...new Set(preferredBatchSizes)].sort((a, b) => a - b);

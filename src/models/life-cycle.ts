@@ -156,8 +156,8 @@ export class ModelStore {
     const available = model.versions.map(({ version }) => version);
     const { chosen, missing } = chooseVersions(config.versionPolicy, available);
     const versions = new Map<number, VersionEntry>();
-    for (const version of chosen) versions.set(version, { state: 'UNKNOWN', reason: 'it waits to be loaded', loaded: null });
-    this.#models.set(model.name, { name: model.name, fault: '', lacksGpu: false, versions });
+    for (const version of chosen) versions.set(version, { state: 'UNKNOWN', reason: 'it waits to be loaded', code: '', loaded: null });
+    this.#models.set(model.name, { name: model.name, fault: '', faultCode: '', versions });
     for (const version of missing) {
       this.#fail(
         model.name,
@@ -190,14 +190,14 @@ export class ModelStore {
     const { version } = order.version;
     const started = performance.now();
     this.#log.info({ model, version }, `loading ${model} version ${version} (${position})`);
-    this.#change(model, version, { state: 'LOADING', reason: 'it is being loaded', loaded: null });
+    this.#change(model, version, { state: 'LOADING', reason: 'it is being loaded', code: '', loaded: null });
     try {
       const loaded = await loadVersion(this.#control, order);
       if (this.#isClosed) {
         loaded.handle.close();
         return;
       }
-      this.#change(model, version, { state: 'READY', reason: '', loaded });
+      this.#change(model, version, { state: 'READY', reason: '', code: '', loaded });
       const ms = millisecondsSince(started);
       const { api, lanes, merges, notes, plan, memory, warning } = loaded;
       if (warning !== '') this.#log.warn({ model, version }, `${model} version ${version}: ${warning}`);
@@ -212,16 +212,15 @@ export class ModelStore {
 
   /** The whole model: none of its versions is tried. */
   #refuse(model: FoundModel, error: ServerError): void {
-    const entry = { state: 'UNAVAILABLE', reason: error.message, loaded: null } as const;
+    const entry = { state: 'UNAVAILABLE', reason: error.message, code: error.code, loaded: null } as const;
     const versions = new Map(model.versions.map(({ version }): [number, VersionEntry] => [version, entry]));
-    const lacksGpu = error.code === 'ERR_GPU_UNAVAILABLE';
-    this.#models.set(model.name, { name: model.name, fault: error.message, lacksGpu, versions });
+    this.#models.set(model.name, { name: model.name, fault: error.message, faultCode: error.code, versions });
     this.#log.error({ model: model.name, ...logFieldsOf(error) }, `model ${model.name} is refused: ${error.message}`);
     this.#options.onChange?.();
   }
 
   #fail(model: string, version: number, error: ServerError): void {
-    this.#change(model, version, { state: 'UNAVAILABLE', reason: error.message, loaded: null });
+    this.#change(model, version, { state: 'UNAVAILABLE', reason: error.message, code: error.code, loaded: null });
     this.#log.error({ model, version, ...logFieldsOf(error) }, `${model} version ${version} failed: ${error.message}`);
   }
 

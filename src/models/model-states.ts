@@ -1,5 +1,6 @@
 /** How far each version of a model is, and what the engine and the health checks are told of it. */
 import type { NativeCatalogModel, NativeCatalogVersion } from '../bridge/control.js';
+import type { ErrorCode } from '../errors.js';
 import { metadataDocument } from './documents.js';
 import type { LoadedVersion } from './version-loader.js';
 
@@ -10,6 +11,8 @@ export interface VersionEntry {
   readonly state: VersionState;
   /** Empty when READY. */
   readonly reason: string;
+  /** Of the failure; empty unless UNAVAILABLE. */
+  readonly code: ErrorCode | '';
   /** Not null when READY. */
   readonly loaded: LoadedVersion | null;
 }
@@ -18,8 +21,8 @@ export interface ModelEntry {
   readonly name: string;
   /** Why the whole model is refused; empty = it is not. */
   readonly fault: string;
-  /** It is refused because its configuration insists on a GPU. */
-  readonly lacksGpu: boolean;
+  /** Of the fault; empty where there is none. */
+  readonly faultCode: ErrorCode | '';
   readonly versions: Map<number, VersionEntry>;
 }
 
@@ -27,6 +30,10 @@ export interface VersionStatus {
   readonly version: number;
   readonly state: VersionState;
   readonly reason: string;
+  /** Of the failure; empty unless UNAVAILABLE. */
+  readonly code: ErrorCode | '';
+  /** Requests that may wait for it; 0 = unbounded, or not READY. */
+  readonly queueLimit: number;
 }
 
 export interface ModelStatus {
@@ -36,21 +43,26 @@ export interface ModelStatus {
   readonly readyVersions: number;
   /** What is wrong with the model or its versions; empty = nothing. */
   readonly reason: string;
+  /** Why the whole model is refused; empty = it is not. */
+  readonly faultCode: ErrorCode | '';
   /** It is refused because its configuration insists on a GPU. */
   readonly lacksGpu: boolean;
   /** UUIDs of the GPUs that its ready versions run on. */
   readonly gpus: readonly string[];
 }
 
-export function statusOf({ name, fault, lacksGpu, versions }: ModelEntry): ModelStatus {
-  const statuses = rising(versions).map(([version, { state, reason }]) => ({ version, state, reason }));
+export function statusOf({ name, fault, faultCode, versions }: ModelEntry): ModelStatus {
+  const statuses = rising(versions).map(([version, { state, reason, code, loaded }]) => {
+    return { version, state, reason, code, queueLimit: loaded?.queueLimit ?? 0 };
+  });
   const failed = statuses.filter(({ state }) => state === 'UNAVAILABLE');
   return {
     name,
     versions: statuses,
     readyVersions: statuses.filter(({ state }) => state === 'READY').length,
     reason: fault !== '' ? fault : failed.map(({ version, reason }) => `version ${version}: ${reason}`).join('; '),
-    lacksGpu,
+    faultCode,
+    lacksGpu: faultCode === 'ERR_GPU_UNAVAILABLE',
     gpus: [...new Set([...versions.values()].flatMap(({ loaded }) => loaded?.plan.gpus ?? []))],
   };
 }

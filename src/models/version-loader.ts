@@ -4,7 +4,7 @@ import type { NativeCreatedVersion, NativeSession, NativeSessionOptions, NativeV
 import { callNative } from '../bridge/native-errors.js';
 import { asServerError, ServerError } from '../errors.js';
 import { completeConfig } from './auto-config.js';
-import { planBatching, type QueueBounds } from './batching-plan.js';
+import { planBatching, queueLimit, type QueueBounds } from './batching-plan.js';
 import type { LoadedConfig } from './config-file.js';
 import { configDocument } from './documents.js';
 import { planConversions } from './input-conversion.js';
@@ -35,6 +35,8 @@ export interface LoadedVersion extends NativeCreatedVersion {
   readonly configJson: string;
   /** What it runs on. */
   readonly plan: LanePlan;
+  /** Requests that may wait for it; 0 = unbounded. */
+  readonly queueLimit: number;
   /** Why that is not what was planned; empty = it is. */
   readonly warning: string;
 }
@@ -71,16 +73,18 @@ async function loadWith(maker: VersionMaker, order: LoadOrder, plan: LanePlan, w
     const file = callNative(() => session.signature());
     const complete = completeConfig(config, file);
     const api = checkSignature(complete, file, source);
+    const batching = planBatching(complete, config.latencyGoalMs, queue);
     const created = await maker.createVersion(session, {
       modelName: model.name,
       version: version.version,
       ...api,
       lanes: plan.lanes,
       lanesIfFaster: plan.lanesIfFaster,
-      batching: planBatching(complete, config.latencyGoalMs, queue),
+      batching,
       conversions: planConversions(complete.conversions, complete.inputs),
     });
-    return { ...created, api, configJson: configDocument(model.name, config, complete, plan, created), plan, warning };
+    const configJson = configDocument(model.name, config, complete, plan, created);
+    return { ...created, api, configJson, plan, queueLimit: queueLimit(batching), warning };
   } finally {
     session.close();
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FORMS, ProtocolClients, type Form } from '../support/protocols.js';
 import { MetricsPage } from '../support/prometheus.js';
-import { fixtureModels, ServerProcess, shippedModels } from '../support/server-process.js';
+import { badModels, fixtureModels, ServerProcess, shippedModels } from '../support/server-process.js';
 import { fp32, int32, int64 } from '../support/tensors.js';
 
 const ROWS = 2;
@@ -15,7 +15,7 @@ let clients: ProtocolClients;
 let page: MetricsPage;
 
 beforeAll(async () => {
-  server = await ServerProcess.start({ repositories: [shippedModels, fixtureModels] });
+  server = await ServerProcess.start({ repositories: [shippedModels, fixtureModels, badModels] });
   clients = new ProtocolClients(server);
   const values = Array<number>(ROWS * 16).fill(1);
   const inputs = [int32('INPUT0', [ROWS, 16], values), int32('INPUT1', [ROWS, 16], values)];
@@ -71,6 +71,48 @@ describe('the page of metrics', () => {
     const reasons = page.all('nv_inference_request_failure', { model: 'digits', version: '2' }).map((one) => one.labels['reason']);
     expect(reasons).toEqual(['REJECTED', 'CANCELED', 'BACKEND', 'OTHER']);
   });
+});
+
+describe('the state of models', () => {
+  it('is told for every version, served or not', () => {
+    const stateOf = (model: string, version: string): string[] =>
+      page.all('penstock_model_state', { model, version, state: 'READY' }).map(({ value }) => (value === 1 ? 'ready' : 'not ready'));
+    expect(stateOf('digits', '1')).toEqual(['ready']);
+    expect(stateOf('digits', '2')).toEqual(['ready']);
+    expect(stateOf('not_onnx', '1')).toEqual(['not ready']);
+    const states = page.all('penstock_model_state', { model: 'not_onnx', version: '1' });
+    expect(states.map(({ labels: own, value }) => [own['state'], value])).toEqual([
+      ['UNKNOWN', 0],
+      ['LOADING', 0],
+      ['READY', 0],
+      ['UNAVAILABLE', 1],
+    ]);
+  });
+
+  it('comes with the code of the failure, for those that failed only', () => {
+    const failed = page.all('penstock_model_load_failed').map(({ labels: { model, code } }) => [model, code]);
+    expect(failed.sort()).toEqual([
+      ['not_onnx', 'ERR_MODEL_LOAD'],
+      ['truncated', 'ERR_MODEL_LOAD'],
+    ]);
+  });
+
+  it('comes with the number of requests that may wait', () => {
+    expect(page.value('penstock_queue_limit_requests', labels)).toBe(2048);
+    expect(page.all('penstock_queue_limit_requests', { model: 'not_onnx' })).toEqual([]);
+  });
+});
+
+it('the page says what the probes say', async () => {
+  for (const [metric, path] of [
+    ['penstock_live', '/health'],
+    ['penstock_ready', '/ready'],
+    ['penstock_started', '/startup'],
+  ] as const) {
+    const { status } = await fetch(`${server.managementUrl}${path}`);
+    expect([metric, page.value(metric)]).toEqual([metric, status === 200 ? 1 : 0]);
+  }
+  expect(page.value('penstock_ready')).toBe(1);
 });
 
 describe('counters', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NativeSignature } from '../../../src/bridge/control.js';
 import { completeConfig, type CompleteConfig } from '../../../src/models/auto-config.js';
-import { planBatching } from '../../../src/models/batching-plan.js';
+import { planBatching, queueLimit } from '../../../src/models/batching-plan.js';
 import { DEFAULT_BATCHING } from '../../../src/models/batching-config.js';
 import { readModelConfig, type ModelConfig } from '../../../src/models/model-config.js';
 import { parsePbtxt } from '../../../src/models/pbtxt.js';
@@ -202,16 +202,28 @@ describe('what the engine is told', () => {
 
   const levels = (policies: string): string => `dynamic_batching { priority_levels: 2 default_priority_level: 1 ${policies} }`;
   it.each([
-    ["the server's, where the configuration gives none", 'dynamic_batching { }', 100],
-    ["the configuration's, where it gives one", 'dynamic_batching { default_queue_policy { max_queue_size: 7 } }', 0],
-    ["the configuration's, where every level has one", levels('default_queue_policy { max_queue_size: 7 }'), 0],
+    ["the server's, where the configuration gives none", 'dynamic_batching { }', 100, 100],
+    ["the configuration's, where it gives one", 'dynamic_batching { default_queue_policy { max_queue_size: 7 } }', 0, 7],
+    ["the configuration's, where every level has one", levels('default_queue_policy { max_queue_size: 7 }'), 0, 14],
+    [
+      "the configuration's, where each level has its own",
+      levels('default_queue_policy { max_queue_size: 7 } priority_queue_policy { key: 1 value { max_queue_size: 5 } }'),
+      0,
+      12,
+    ],
     [
       "the server's, where a level has none",
       levels('default_queue_policy { max_queue_size: 7 } priority_queue_policy { key: 1 value { } }'),
       100,
+      100,
     ],
-    ["the server's, where only one level has one", levels('priority_queue_policy { key: 1 value { max_queue_size: 7 } }'), 100],
-  ])('has a bound of the whole queue: %s', (_which, text, maxQueueSize) => {
+    ["the server's, where only one level has one", levels('priority_queue_policy { key: 1 value { max_queue_size: 7 } }'), 100, 100],
+  ])('has a bound of the whole queue: %s', (_which, text, maxQueueSize, limit) => {
     expect(plan(text)).toMatchObject({ maxQueueSize, maxQueueBytes: 1000 });
+    expect(queueLimit(plan(text))).toBe(limit);
+  });
+
+  it('has none where nobody gives a bound', () => {
+    expect(queueLimit(planBatching(complete('dynamic_batching { }'), 0, { maxQueueSize: 0, maxQueueBytes: 0 }))).toBe(0);
   });
 });

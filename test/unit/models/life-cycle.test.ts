@@ -217,6 +217,14 @@ describe('loading all models', () => {
       ['d', 1, 'version 5: config.json: version_policy names version 5, which has no folder'],
       ['e', 0, 'config.json: instance_group[0].kind: KIND_GPU, but no GPU can be used: there is no driver'],
     ]);
+    const codes = store.models().map(({ name, faultCode, versions }) => [name, faultCode, versions.map(({ code }) => code)]);
+    expect(codes).toEqual([
+      ['a', '', ['', 'ERR_MODEL_LOAD']],
+      ['bad', '', ['ERR_MODEL_LOAD']],
+      ['c', 'ERR_MODEL_CONFIG', ['ERR_MODEL_CONFIG']],
+      ['d', '', ['', 'ERR_MODEL_CONFIG']],
+      ['e', 'ERR_GPU_UNAVAILABLE', ['ERR_GPU_UNAVAILABLE']],
+    ]);
     const lackingGpus = store.models().filter(({ lacksGpu }) => lacksGpu);
     expect(lackingGpus.map(({ name }) => name)).toEqual(['e']);
     expect(engine.published.at(-1)?.[2]?.versions[0]?.reason).toContain('max_batch_size: found -1');
