@@ -1,6 +1,6 @@
 /** What Kustomize makes of k8s/: the manifests as the API server would get them. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { repositoryRoot } from '../support/server-process.js';
 import { runTool } from './tools.js';
@@ -26,9 +26,9 @@ export interface Composition {
   readonly [field: string]: unknown;
 }
 
-/** `folder`: relative to k8s/. Rejects with Kustomize's own words; a warning (a deprecated key, say) is a fault too. */
+/** `folder`: relative to k8s/, or absolute. Rejects with Kustomize's own words; a warning (a deprecated key, say) is a fault too. */
 export async function build(folder: string): Promise<Manifest[]> {
-  return manifests(await kustomize(join(k8s, folder)));
+  return manifests(await kustomize(resolve(k8s, folder)));
 }
 
 /** Builds a kustomization that nobody wrote down, such as the base with two components. */

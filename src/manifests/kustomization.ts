@@ -1,0 +1,68 @@
+/** The choices as a kustomization.yaml, with a comment on each component. */
+import { Document, type YAMLSeq, type Scalar } from 'yaml';
+import type { Choices } from './choices.js';
+
+/** Components that set the number of replicas between bounds of their own, and where each keeps them. */
+const AUTOSCALERS = [
+  { component: 'hpa', kind: 'HorizontalPodAutoscaler', least: '/spec/minReplicas', most: '/spec/maxReplicas' },
+  { component: 'keda', kind: 'ScaledObject', least: '/spec/minReplicaCount', most: '/spec/maxReplicaCount' },
+] as const;
+/** Room to grow, times the replicas that were asked for. */
+const MOST_PER_LEAST = 2;
+/** Components by which an Argo Rollout owns the pods; the Deployment is only its template then. */
+const ROLLOUTS = ['rollout-canary', 'rollout-bluegreen'];
+const LINE_WIDTH = 120;
+
+/** `k8s`: path or URL of the folder with base/ and components/, as the kustomization is to name it. */
+export function kustomization(choices: Choices, k8s: string): string {
+  const { components, source, image, namespace } = choices;
+  // A URL may end in a query that names a release: ?ref=v0.1.0.
+  const [folder = '', query] = k8s.split('?');
+  const at = (path: string): string => `${folder}/${path}${query === undefined ? '' : `?${query}`}`;
+  const { patches = [], ...fields } = source.fields;
+  const allPatches = [...patches, ...replicaPatches(choices)].map(asText);
+  const document = new Document({
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    namespace,
+    resources: [at('namespace'), at('base')],
+    ...(components.length > 0 && { components: components.map(({ name }) => at(`components/${name}`)) }),
+    ...(image !== undefined && { images: [image] }),
+    ...replicaCount(choices),
+    ...fields,
+    ...(allPatches.length > 0 && { patches: allPatches }),
+  });
+  const listed = document.get('components') as YAMLSeq<Scalar> | undefined;
+  listed?.items.forEach((item, position) => (item.commentBefore = ` ${components[position]?.summary ?? ''}`));
+  const needs = components.filter(({ needs: what }) => what !== '' && what !== 'nothing');
+  document.commentBefore = [
+    ' Build: kubectl kustomize .    Install: kubectl apply -k .',
+    ...(needs.length === 0 ? [] : [' The cluster must have:', ...needs.map(({ name, needs: what }) => `   ${name}: ${what}`)]),
+  ].join('\n');
+  return document.toString({ lineWidth: LINE_WIDTH });
+}
+
+const includes = ({ components }: Choices, name: string): boolean => components.some((component) => component.name === name);
+
+function replicaCount(choices: Choices): object {
+  const owned = [...AUTOSCALERS.map(({ component }) => component), ...ROLLOUTS].some((name) => includes(choices, name));
+  return choices.replicas === undefined || owned ? {} : { replicas: [{ name: 'penstock', count: choices.replicas }] };
+}
+
+function replicaPatches(choices: Choices): object[] {
+  const { replicas } = choices;
+  if (replicas === undefined) return [];
+  const set = (path: string, value: number): object => ({ op: 'add', path, value });
+  const patchOf = (kind: string, patch: object[]): object => ({ target: { kind, name: 'penstock' }, patch });
+  const autoscalers = AUTOSCALERS.filter(({ component }) => includes(choices, component));
+  if (autoscalers.length > 0) {
+    return autoscalers.map(({ kind, least, most }) => patchOf(kind, [set(least, replicas), set(most, MOST_PER_LEAST * replicas)]));
+  }
+  return ROLLOUTS.some((name) => includes(choices, name)) ? [patchOf('Rollout', [set('/spec/replicas', replicas)])] : [];
+}
+
+/** Kustomize takes an inline patch as a text. */
+function asText(entry: unknown): object {
+  const { patch, ...target } = entry as { patch: unknown };
+  return { ...target, patch: new Document(patch).toString() };
+}

@@ -1,0 +1,70 @@
+/** Where the pods get their models from, in the URI forms that KServe uses for storage, and what each means to Kustomize. */
+
+export interface ModelSource {
+  /** Undefined: none, the folder of models is empty. */
+  readonly component: string | undefined;
+  /** Fields of the kustomization that say where from. */
+  readonly fields: Readonly<Record<string, readonly unknown[]>>;
+}
+
+export interface SourceAnswers {
+  readonly source: string;
+  readonly checksum: string;
+  /** Path below the folder of models, for a download. */
+  readonly as: string;
+}
+
+export const SOURCE_FORMS = 'example, none, https://HOST/FILE, pvc://CLAIM (pvc:// makes one), oci://IMAGE@sha256:DIGEST';
+
+const CLAIM_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+const IMAGE = /^[a-z0-9][-a-zA-Z0-9._:/]*@sha256:[0-9a-f]{64}$/;
+const CHECKSUM = /^sha256:[0-9a-f]{64}$/i;
+const ARCHIVE = /\.(tar|tar\.gz|tgz)$/i;
+
+/** Adds a sentence to `faults` for each thing that is wrong. */
+export function modelSource({ source, checksum, as }: SourceAnswers, faults: string[]): ModelSource {
+  if (!source.startsWith('https://') && (checksum !== '' || as !== '')) {
+    faults.push('--model-checksum and --model-as go with a --model-source that is downloaded (https://)');
+  }
+  if (source === 'none') return { component: undefined, fields: {} };
+  if (source === 'example') return { component: 'model-example', fields: {} };
+  if (source.startsWith('https://')) return download(source, checksum, as, faults);
+  if (source.startsWith('pvc://')) return claim(source.slice('pvc://'.length), faults);
+  if (source.startsWith('oci://')) return imageVolume(source.slice('oci://'.length), faults);
+  faults.push(`--model-source: "${source}" is not one of ${SOURCE_FORMS}`);
+  return { component: undefined, fields: {} };
+}
+
+function download(uri: string, checksum: string, as: string, faults: string[]): ModelSource {
+  const path = URL.canParse(uri) ? new URL(uri).pathname : '';
+  if (path === '') faults.push(`--model-source: "${uri}" is not a URI`);
+  if (!CHECKSUM.test(checksum)) faults.push(`--model-checksum: "${checksum}" is not sha256: with 64 hexadecimal digits`);
+  if (as === '' && !ARCHIVE.test(path))
+    faults.push('--model-as is needed for a source that is no archive (.tar, .tar.gz): NAME/1/model.onnx, say');
+  const literals = [`MODEL_URI=${uri}`, `MODEL_CHECKSUM=${checksum}`, `MODEL_AS=${as === '' ? '.' : as}`];
+  return {
+    component: 'model-download',
+    fields: { configMapGenerator: [{ name: 'penstock-models', behavior: 'merge', literals }] },
+  };
+}
+
+function claim(name: string, faults: string[]): ModelSource {
+  if (name === '') return { component: 'model-pvc', fields: {} };
+  if (!CLAIM_NAME.test(name)) faults.push(`--model-source: "${name}" is not the name of a PersistentVolumeClaim`);
+  const ours = { $patch: 'delete', apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'penstock-models' } };
+  return {
+    component: 'model-pvc',
+    fields: { patches: [{ patch: ours }, volumePatch({ persistentVolumeClaim: { claimName: name } })] },
+  };
+}
+
+function imageVolume(reference: string, faults: string[]): ModelSource {
+  if (!IMAGE.test(reference)) faults.push(`--model-source: "${reference}" is not an image with its digest, NAME@sha256:DIGEST`);
+  return { component: 'model-oci', fields: { patches: [volumePatch({ image: { reference } })] } };
+}
+
+/** A merge by the volume's name; its other fields stay as the component has them. */
+function volumePatch(volume: object): object {
+  const spec = { template: { spec: { volumes: [{ name: 'models', ...volume }] } } };
+  return { patch: { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'penstock' }, spec } };
+}
