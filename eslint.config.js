@@ -9,7 +9,8 @@ const CONTROL = ['models', 'health', 'rollout', 'planning', 'management', 'manif
 const BELOW_SERVER = ['lifecycle', 'frontend', ...CONTROL, 'bridge', ...LEAVES];
 const mayImport = {
   'main.ts': ['commands', 'server.ts', ...BELOW_SERVER],
-  commands: ['server.ts', ...BELOW_SERVER],
+  commands: ['server.ts', 'download', ...BELOW_SERVER],
+  download: LEAVES,
   'server.ts': BELOW_SERVER,
   lifecycle: ['bridge', ...LEAVES],
   frontend: ['bridge', ...LEAVES],

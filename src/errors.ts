@@ -57,6 +57,9 @@ export const ERRORS = {
   ERR_GPU_LOST: { number: 702, class: 'unavailable', meaning: 'the GPU is gone' },
   ERR_GPU_UNAVAILABLE: { number: 703, class: 'unavailable', meaning: 'a GPU is asked for, but none can be used' },
   ERR_CUDA_PROVIDER: { number: 704, class: 'internal', meaning: "ONNX Runtime's CUDA provider cannot be used" },
+  ERR_PULL_SOURCE: { number: 800, class: 'unavailable', meaning: 'what is to be pulled cannot be had just now; try again' },
+  ERR_PULL_REFUSED: { number: 801, class: 'invalid', meaning: 'the source refuses to be pulled, or is not what was asked for' },
+  ERR_PULL_TARGET: { number: 802, class: 'unavailable', meaning: 'the folder cannot take what is pulled' },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

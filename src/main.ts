@@ -34,15 +34,22 @@ async function run(args: readonly string[]): Promise<number> {
     }
     case 'check': {
       const { check } = await import('./commands/check.js');
-      // Nothing is wrong, but nothing is proved either: the shell's codes for a command that a signal ended.
-      const stopped = signals.first.then((signal) => (signal === 'SIGINT' ? 130 : 143));
-      return Promise.race([check(rest, write), stopped]);
+      return Promise.race([check(rest, write), stopped()]);
+    }
+    case 'pull': {
+      const { pull } = await import('./commands/pull.js');
+      return Promise.race([stopped(), pull(rest, signals)]);
     }
     default: {
       const { OptionsError } = await import('./config/load.js');
-      throw new OptionsError([`"${first}" is not a command; there are serve, check and help`]);
+      throw new OptionsError([`"${first}" is not a command; there are serve, check, pull and help`]);
     }
   }
+}
+
+/** Nothing is wrong, but nothing is proved or pulled either: the shell's codes for a command that a signal ended. */
+async function stopped(): Promise<number> {
+  return (await signals.first) === 'SIGINT' ? 130 : 143;
 }
 
 /** Says why (log and termination log), then leaves with the exit code that goes with the failure. */

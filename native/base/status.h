@@ -53,7 +53,10 @@ namespace penstock {
   X(701, kGpuFault, "ERR_GPU_FAULT")                        \
   X(702, kGpuLost, "ERR_GPU_LOST")                          \
   X(703, kGpuUnavailable, "ERR_GPU_UNAVAILABLE")            \
-  X(704, kCudaProvider, "ERR_CUDA_PROVIDER")
+  X(704, kCudaProvider, "ERR_CUDA_PROVIDER")                \
+  X(800, kPullSource, "ERR_PULL_SOURCE")                    \
+  X(801, kPullRefused, "ERR_PULL_REFUSED")                  \
+  X(802, kPullTarget, "ERR_PULL_TARGET")
 
 enum class StatusCode : int32_t {
 #define PENSTOCK_STATUS_ENUM(number, name, text) name = number,

@@ -10,11 +10,12 @@ export const EXIT_SOFTWARE = 70;
 export const EXIT_GPU_FAULT = 71;
 /** A GPU is gone: a restart finds it only after the node was mended. */
 export const EXIT_GPU_LOST = 72;
-/** The model repository, a model or the installation was refused. */
+/** The model repository, a model or the installation was refused; of `pull`, what was to be pulled or the folder for it. */
 export const EXIT_REFUSED = 73;
-
 /** A GPU computes wrong results without any error. */
 export const EXIT_GPU_CORRUPT = 74;
+/** What is to be pulled could not be had; the next run goes on where this one stopped. */
+export const EXIT_TRY_AGAIN = 75;
 /** The watchdog of the engine ends a process whose GPU hangs (SIGABRT, as the shell counts it). */
 export const EXIT_ABORTED = 134;
 
@@ -29,6 +30,9 @@ const CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_GPU_LOST: EXIT_GPU_LOST,
   ERR_GPU_UNAVAILABLE: EXIT_REFUSED,
   ERR_CUDA_PROVIDER: EXIT_REFUSED,
+  ERR_PULL_SOURCE: EXIT_TRY_AGAIN,
+  ERR_PULL_REFUSED: EXIT_REFUSED,
+  ERR_PULL_TARGET: EXIT_REFUSED,
 };
 
 export function exitCodeOf(thrown: unknown): number {

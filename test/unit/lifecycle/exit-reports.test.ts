@@ -22,6 +22,9 @@ it('maps failures to exit codes, and everything unforeseen to 70', () => {
   expect(exitCodeOf(new ServerError('ERR_GPU_FAULT', ''))).toBe(71);
   expect(exitCodeOf(new ServerError('ERR_GPU_LOST', ''))).toBe(72);
   expect(exitCodeOf(new ServerError('ERR_GPU_UNAVAILABLE', ''))).toBe(73);
+  expect(exitCodeOf(new ServerError('ERR_PULL_SOURCE', ''))).toBe(75);
+  expect(exitCodeOf(new ServerError('ERR_PULL_REFUSED', ''))).toBe(73);
+  expect(exitCodeOf(new ServerError('ERR_PULL_TARGET', ''))).toBe(73);
   expect(exitCodeOf(new TypeError('a bug'))).toBe(70);
 });
 
