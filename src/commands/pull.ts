@@ -24,7 +24,13 @@ export async function pull(args: readonly string[], signals: ShutdownSignals): P
   const sourceName = shownUri(options.source);
   const path = join(options.directory, options.target);
   log.info({ source: sourceName, path, attempts: options.attempts, checksum: options.sha256 !== null }, 'pulling');
-  await placeFile({ ...options, source: sourceOf(options), sourceName }, path, log, stop.signal);
+  const request = { ...options, source: sourceOf(options), sourceName };
+  if (options.isArchive) {
+    const { placeArchive } = await import('../download/place-archive.js');
+    await placeArchive(request, path, log, stop.signal);
+  } else {
+    await placeFile(request, path, log, stop.signal);
+  }
   return EXIT_OK;
 }
 

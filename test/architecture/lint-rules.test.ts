@@ -44,6 +44,8 @@ describe('the order of the folders of src/', () => {
     ['telemetry/probe.ts', 'config'],
     ['config/probe.ts', 'telemetry'],
     ['errors.ts', 'config'],
+    ['download/probe.ts', 'lifecycle'],
+    ['models/probe.ts', 'download'],
   ])('refuses that src/%s imports src/%s', async (from, part) => {
     expect(await importing(from, part)).toEqual(['import-x/no-restricted-paths']);
   });

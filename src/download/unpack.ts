@@ -1,0 +1,141 @@
+/**
+ * Unpacks a tar archive, gzip or not, into a folder of its own. Only plain files and folders below that folder are made, with the
+ * permissions that every new file gets: no links, so no entry can lead another one outside, no devices, no owners, no times.
+ */
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Parser, type ReadEntry } from 'tar';
+import { ServerError } from '../errors.js';
+import { freeBytes, syncFolder, targetFault } from './disk.js';
+import { refused, reasonOf } from './source.js';
+
+export interface UnpackLimits {
+  /** Of all files together; 0 = what the disk has free. */
+  readonly maxBytes: number;
+}
+
+/** A repository has some hundreds; each costs an inode and two syncs. */
+const MAX_ENTRIES = 100_000;
+const FILE_TYPES: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile']);
+
+/**
+ * Resolves with the number of files and bytes once all is on the disk. `folder` exists and is empty; after a failure its contents are
+ * worthless. Rejects with ERR_PULL_REFUSED for what the archive holds, ERR_PULL_TARGET for the disk.
+ */
+export async function unpack(
+  archive: string,
+  folder: string,
+  limits: UnpackLimits,
+  signal: AbortSignal,
+): Promise<{ readonly files: number; readonly bytes: number }> {
+  const unpacking = new Unpacking(folder, limits, await freeBytes(folder));
+  const stream = createReadStream(archive, { highWaterMark: 1024 * 1024, signal });
+  // Its own guard against bombs counts how well a file compresses; ours counts bytes, which is what a disk runs out of.
+  const parser = new Parser({ strict: true, maxDecompressionRatio: Infinity });
+  try {
+    // An entry ends before its file is synced, so the next may come before the last is done.
+    let last: Promise<void> = Promise.resolve();
+    await new Promise<void>((resolve, reject) => {
+      parser.on('entry', (entry: ReadEntry) => {
+        last = last.then(() => unpacking.take(entry));
+        last.catch(reject);
+      });
+      parser.on('error', (thrown: unknown) => reject(refused(`the archive cannot be read: ${reasonOf(thrown)}`, thrown)));
+      parser.on('end', resolve);
+      stream.on('error', reject);
+      stream.pipe(parser as unknown as NodeJS.WritableStream);
+    });
+    await last;
+    return await unpacking.finish();
+  } catch (thrown) {
+    signal.throwIfAborted();
+    throw targetFault(`${folder} cannot be filled`, thrown);
+  } finally {
+    stream.destroy();
+    if (!stream.closed) await once(stream, 'close');
+  }
+}
+
+class Unpacking {
+  readonly #folder: string;
+  readonly #limits: UnpackLimits;
+  readonly #freeBytes: number;
+  readonly #folders = new Set<string>();
+  #entries = 0;
+  #files = 0;
+  #bytes = 0;
+
+  constructor(folder: string, limits: UnpackLimits, freeBytes: number) {
+    [this.#folder, this.#limits, this.#freeBytes] = [folder, limits, freeBytes];
+  }
+
+  async take(entry: ReadEntry): Promise<void> {
+    const shown = JSON.stringify(entry.path);
+    if (++this.#entries > MAX_ENTRIES) throw refused(`the archive has more than ${MAX_ENTRIES} entries`);
+    const path = safePath(entry.path);
+    if (path === undefined) throw refused(`the archive has an entry outside of its folder: ${shown}`);
+    if (entry.type === 'Directory') {
+      await this.#makeFolder(path);
+      entry.resume();
+      return;
+    }
+    if (!FILE_TYPES.has(entry.type))
+      throw refused(`the archive has an entry that is neither a file nor a folder: ${shown} (${entry.type})`);
+    if (path === '.') throw refused(`the archive has a file without a name: ${shown}`);
+    this.#bytes += entry.size;
+    this.#requireAllowed();
+    await this.#makeFolder(dirname(path));
+    await this.#write(entry, path);
+    this.#files++;
+  }
+
+  async finish(): Promise<{ files: number; bytes: number }> {
+    if (this.#files === 0) throw refused('the archive has no files');
+    for (const folder of this.#folders) await syncFolder(join(this.#folder, folder));
+    return { files: this.#files, bytes: this.#bytes };
+  }
+
+  async #write(entry: ReadEntry, path: string): Promise<void> {
+    const file = await open(join(this.#folder, path), 'wx').catch((thrown: unknown) => Promise.reject(clash(thrown, path)));
+    try {
+      for await (const chunk of entry) await file.writeFile(chunk);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #makeFolder(path: string): Promise<void> {
+    if (this.#folders.has(path)) return;
+    await mkdir(join(this.#folder, path), { recursive: true }).catch((thrown: unknown) => Promise.reject(clash(thrown, path)));
+    for (let at = path; at !== '.'; at = dirname(at)) this.#folders.add(at);
+    this.#folders.add('.');
+  }
+
+  #requireAllowed(): void {
+    const { maxBytes } = this.#limits;
+    if (maxBytes > 0 && this.#bytes > maxBytes)
+      throw refused(`the archive unpacks to ${this.#bytes} bytes or more, and --max-bytes is ${maxBytes}`);
+    if (this.#bytes <= this.#freeBytes) return;
+    const message = `${this.#folder} has ${this.#freeBytes} bytes free, and the archive unpacks to ${this.#bytes} or more`;
+    throw new ServerError('ERR_PULL_TARGET', message);
+  }
+}
+
+/** Relative and without "." parts; undefined when it leads outside or is no name at all. */
+export function safePath(path: string): string | undefined {
+  if (path.startsWith('/') || path.includes('\0') || path.includes('\\')) return undefined;
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) return undefined;
+  return parts.length === 0 ? '.' : parts.join('/');
+}
+
+function clash(thrown: unknown, path: string): Error {
+  const { code = '' } = thrown as NodeJS.ErrnoException;
+  const isTwice = code === 'EEXIST' || code === 'ENOTDIR';
+  return isTwice
+    ? refused(`the archive has two entries in one place: ${JSON.stringify(path)}`, thrown)
+    : targetFault('an entry cannot be written', thrown);
+}
