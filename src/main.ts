@@ -10,7 +10,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) proces
 try {
   process.exit(await run(process.argv.slice(2)));
 } catch (thrown) {
-  await endBy(thrown, 'start or drain failed');
+  await endBy(thrown, 'command failed');
 }
 
 async function run(args: readonly string[]): Promise<number> {

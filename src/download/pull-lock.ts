@@ -99,8 +99,9 @@ async function takeAway(path: string, id: string, stale: string): Promise<void> 
   try {
     await rename(path, aside);
     if ((await readFile(aside, 'utf8')) !== stale) await link(aside, path);
-    await unlink(aside);
   } catch {
     // Another was quicker.
+  } finally {
+    await unlink(aside).catch(() => {});
   }
 }

@@ -183,6 +183,20 @@ describe('pull of a file over https', () => {
     expect(messages(result)).toContain('no byte for 0.5 s; trying again');
   });
 
+  it('says every few seconds how far it is', async () => {
+    const file = randomBytes(2 * MIB);
+    const host = await ModelHost.start(() => (_request, response) => {
+      response.writeHead(200, { 'content-length': file.length });
+      response.write(file.subarray(0, MIB));
+      setTimeout(() => response.end(file.subarray(MIB)), 5500);
+    });
+    const result = await pull([host.url('/model.onnx'), temporaryFolder(), '--checksum', checksum(file)]);
+    expect(result.code).toBe(0);
+    const lines = result.stderr.split('\n').filter((line) => line.includes('"percent"'));
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'info', msg: 'pulling', bytes: MIB, total_bytes: 2 * MIB, percent: 50 });
+  });
+
   it('ends with 75 when the attempts are used up, and keeps what has come', async () => {
     const file = randomBytes(2 * MIB);
     const host = await ModelHost.start((self) => (request, response) => self.send(request, response, file, { cutAfterBytes: MIB / 2 }));

@@ -48,8 +48,8 @@ export class ModelHost {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  url(path: string, hostname = 'localhost'): string {
-    return `https://${hostname}:${this.port}${path}`;
+  url(path: string): string {
+    return `https://localhost:${this.port}${path}`;
   }
 
   /**
