@@ -45,7 +45,7 @@ export async function unpack(
       parser.on('error', (thrown: unknown) => reject(refused(`the archive cannot be read: ${reasonOf(thrown)}`, thrown)));
       parser.on('end', resolve);
       stream.on('error', reject);
-      stream.pipe(parser as unknown as NodeJS.WritableStream);
+      stream.pipe(parser);
     });
     await last;
     return await unpacking.finish();
