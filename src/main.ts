@@ -18,8 +18,9 @@ async function run(args: readonly string[]): Promise<number> {
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
   const isCommand = first !== '' && !first.startsWith('-');
   if (first === 'help' || args.includes('--help') || args.includes('-h')) {
-    const { helpText } = await import('./commands/help.js');
-    write(helpText());
+    const text =
+      first === 'manifests' ? (await import('./commands/manifests.js')).manifestsHelp : (await import('./commands/help.js')).helpText;
+    write(text());
     return 0;
   }
   if (args.includes('--version')) {
@@ -40,9 +41,13 @@ async function run(args: readonly string[]): Promise<number> {
       const { pull } = await import('./commands/pull.js');
       return Promise.race([stopped(), pull(rest, signals)]);
     }
+    case 'manifests': {
+      const { manifests } = await import('./commands/manifests.js');
+      return Promise.race([stopped(), manifests(rest, write)]);
+    }
     default: {
       const { OptionsError } = await import('./config/load.js');
-      throw new OptionsError([`"${first}" is not a command; there are serve, check, pull and help`]);
+      throw new OptionsError([`"${first}" is not a command; there are serve, check, pull, manifests and help`]);
     }
   }
 }

@@ -8,6 +8,7 @@ export function helpText(): string {
 usage: penstock [serve] [flags]             serve models until SIGTERM or SIGINT
        penstock check [flags]               load the models as serve would, say what is wrong with them, and leave
        penstock pull URI DIR [pull flags]   fetch a model file or archive (https: or file:) into a folder, and leave
+       penstock manifests [flags]           print a kustomization.yaml for Kubernetes; its flags: penstock manifests --help
        penstock help | --help               this text
        penstock --version                   the version
 
