@@ -36,7 +36,7 @@ describe('k8s/', () => {
     return [...firstBuilds].map(([complaint, name]) => `${name}: ${complaint}`);
   };
 
-  it('builds: each kustomization, each component alone on the base, and each documented pair in both orders', () => {
+  it('builds: each kustomization, each component alone on the base, and each documented combination in both orders', () => {
     expect(failures).toEqual([]);
     expect(builds.length).toBeGreaterThanOrEqual(kustomizations.filter(({ kind }) => kind === 'Kustomization').length + components.length);
   });
@@ -69,7 +69,7 @@ describe('k8s/', () => {
   it('says of each component what it does, what it needs, and with which others it goes', () => {
     const names = new Set(components.map(({ folder }) => basename(folder)));
     const faults = components.flatMap(({ folder, annotations }) => {
-      const goesWith = words(annotations['penstock/with']);
+      const goesWith = words(annotations['penstock/with']).flatMap((others) => others.split('+'));
       const conflicts = words(annotations['penstock/conflicts']);
       return [
         ...['penstock/summary', 'penstock/needs'].filter((key) => (annotations[key] ?? '') === '').map((key) => `${folder} lacks ${key}`),

@@ -62,9 +62,12 @@ function given(folders: readonly string[]): Set<string> {
   return found;
 }
 
-/** Documented pairs, in the order in which they are written: this component, then the other. */
-export const pairs: readonly (readonly [string, string])[] = components.flatMap(({ folder, annotations }) =>
-  words(annotations['penstock/with']).map((other): [string, string] => [basename(folder), other]),
+/**
+ * Documented combinations, each in the order in which it is written: this component, then the other; `hpa+rollout-autoscaled` stands for
+ * both of these, one after the other.
+ */
+export const combinations: readonly (readonly string[])[] = components.flatMap(({ folder, annotations }) =>
+  words(annotations['penstock/with']).map((others) => [basename(folder), ...others.split('+')]),
 );
 
 interface Plan {
@@ -78,20 +81,32 @@ function withComponents(...names: string[]): Plan {
   return { name: `base with ${names.join(', ')}`, folders, make: () => compose({ components: names }) };
 }
 
-const plans: readonly Plan[] = [
+/** Each kustomization, and each component alone on the base: whatever is in k8s/ is in one of these. */
+const alone: readonly Plan[] = [
   ...kustomizations
     .filter(({ kind }) => kind === 'Kustomization')
     .map(({ folder }): Plan => ({ name: folder, folders: [folder], make: () => build(folder) })),
   ...components.map(({ folder }) => withComponents(basename(folder))),
-  ...pairs.map((pair) => withComponents(...pair)),
-  ...pairs.map(([first, second]) => withComponents(second, first)),
+];
+
+const together: readonly Plan[] = [
+  ...combinations.map((names) => withComponents(...names)),
+  ...combinations.map((names) => withComponents(...[...names].reverse())),
 ];
 
 /** Kustomize runs beside itself this often. */
 const AT_ONCE = 4;
 
-/** All of them; `failures` are Kustomize's words, each after the name of the build. */
-export async function buildAll(): Promise<{ readonly builds: readonly Build[]; readonly failures: readonly string[] }> {
+export interface Outcome {
+  readonly builds: readonly Build[];
+  /** Kustomize's words, each after the name of the build. */
+  readonly failures: readonly string[];
+}
+
+export const buildAlone = (): Promise<Outcome> => make(alone);
+export const buildAll = (): Promise<Outcome> => make([...alone, ...together]);
+
+async function make(plans: readonly Plan[]): Promise<Outcome> {
   const builds: Build[] = [];
   const failures: string[] = [];
   const waiting = [...plans];

@@ -73,6 +73,12 @@ const REPLACED: readonly (readonly [string, string, string, RegExp])[] = [
   ['a drain that a variable makes longer', '"image":', env('{"name":"PENSTOCK_DRAIN_DELAY_SECS","value":"100"}'), /may need 135 s/],
   ['a variable that is no option', '"image":', env('{"name":"PENSTOCK_DRAIN_DELAY","value":"1"}'), /PENSTOCK_DRAIN_DELAY is not an option/],
   ['a value that its option does not take', '"image":', env('{"name":"PENSTOCK_HTTP_PORT","value":"many"}'), /"many" is not/],
+  [
+    'a variable of an init container that no command reads',
+    '"volumes":[',
+    '"initContainers":[{"name":"pull","image":"penstock","args":["pull"],"env":[{"name":"PENSTOCK_PUL","value":"1"}]}],"volumes":[',
+    /no command reads the variable PENSTOCK_PUL/,
+  ],
   ['a flag that is no option', '"--config"', '"--configuration"', /--configuration is not an option/],
   ['a line of the options file that is no option', 'model-repository: /models', 'model-repo: /models', /model-repo is not an option/],
   ['an options file that is not mounted', '/etc/penstock/penstock.yaml', '/etc/penstock.yaml', /cannot be read/],
@@ -157,6 +163,11 @@ const ADDED: readonly (readonly [string, string, RegExp])[] = [
     /declares port 9000/,
   ],
   [
+    'a budget that takes no pod of a Canary',
+    'apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: { name: penstock }\nspec: { targetRef: { kind: Deployment, name: penstock } }\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: { name: b }\nspec: { selector: { matchLabels: { app.kubernetes.io/name: penstock-canary } } }',
+    /PodDisruptionBudget b selects no pod/,
+  ],
+  [
     'a Service that selects no pod',
     'apiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { selector: { app: penstock } }',
     /Service s selects no pod/,
@@ -188,6 +199,15 @@ describe('the linter', () => {
   it('complains of selectors that do not select the pods of their own workload', () => {
     const other = JSON.stringify(base).replace(/("matchLabels":\{"app.kubernetes.io\/name":")penstock("\}\},"strategy")/, '$1server$2');
     expect(lint(JSON.parse(other) as Manifest[])).toEqual(['Deployment penstock: a selector in it does not select its own pods']);
+  });
+
+  it('knows the labels of the pods that Flagger makes', () => {
+    const canary =
+      'apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: { name: penstock }\nspec: { targetRef: { kind: Deployment, name: penstock } }';
+    const service =
+      'apiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { selector: { app.kubernetes.io/name: penstock-primary } }';
+    expect(lint([...base, ...yaml(service)])).toEqual(['Service s selects no pod']);
+    expect(lint([...base, ...yaml(`${canary}\n---\n${service}`)])).toEqual([]);
   });
 
   it('takes objects that the cluster is said to have', () => {

@@ -1,5 +1,8 @@
 /** Options that the server would refuse, or warn of and pass over. */
-import { loadOptions, OptionsError } from '../../../src/config/load.js';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { OptionsError } from '../../../src/config/load.js';
+import { repositoryRoot } from '../../support/server-process.js';
 import type { Manifest } from '../kustomize.js';
 import { isPenstock, serverOptions } from '../server-options.js';
 import { containersOf, podTemplates } from '../workloads.js';
@@ -18,21 +21,23 @@ export function serversAcceptTheirOptions(manifests: readonly Manifest[]): strin
   );
 }
 
-/** Variables of other commands too, such as `pull` in an init container. */
-export function variablesAreOptions(manifests: readonly Manifest[]): string[] {
+const CONFIG = join(repositoryRoot, 'src/config');
+/** Only files of this folder read the environment, so that variables of other commands, such as `pull`, stand in them too. */
+const CONFIG_SOURCES = readdirSync(CONFIG)
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => readFileSync(join(CONFIG, file), 'utf8'))
+  .join('\n');
+
+/** Of init containers and jobs, which run other commands than the server. */
+export function variablesOfOtherCommandsAreRead(manifests: readonly Manifest[]): string[] {
   return podTemplates(manifests).flatMap((template) =>
     containersOf(template)
-      .filter(isPenstock)
-      .flatMap((container) => {
-        const names = (container.env ?? []).filter(({ name }) => name.startsWith('PENSTOCK_')).map(({ name }) => [name, ''] as const);
-        // Values would be faults here, names that no option has are warnings.
-        try {
-          return loadOptions([], Object.fromEntries(names)).warnings.map((warning) => `${template.name}: ${container.name}: ${warning}`);
-        } catch (thrown) {
-          if (!(thrown instanceof OptionsError)) throw thrown;
-          return [];
-        }
-      }),
+      .filter((container) => isPenstock(container) && container.args?.[0] !== 'serve')
+      .flatMap(({ name, env = [] }) =>
+        env
+          .filter((variable) => variable.name.startsWith('PENSTOCK_') && !CONFIG_SOURCES.includes(`'${variable.name}'`))
+          .map((variable) => `${template.name}: ${name}: no command reads the variable ${variable.name}`),
+      ),
   );
 }
 

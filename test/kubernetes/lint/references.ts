@@ -127,14 +127,26 @@ function podSelector(manifest: Manifest): Selector | undefined {
 const SELECT_PODS = ['Service', 'PodDisruptionBudget', 'NetworkPolicy', 'PodMonitor', 'AuthorizationPolicy', 'PeerAuthentication'];
 
 export function selectorsFindPods(manifests: readonly Manifest[], given: Given = new Set()): string[] {
-  const templates = podTemplates(manifests);
+  const labels = [...podTemplates(manifests).map(({ metadata }) => metadata.labels), ...labelsOfPrimaries(manifests)];
   return ofKind(manifests, ...SELECT_PODS)
     .filter((manifest) => {
       const selector = podSelector(manifest);
-      return selector !== undefined && !templates.some(({ metadata }) => matches(selector, metadata.labels));
+      return selector !== undefined && !labels.some((one) => matches(selector, one));
     })
     .filter((manifest) => !given.has(`Pods/${manifest.metadata.name}`))
     .map((manifest) => `${titleOf(manifest)} selects no pod`);
+}
+
+/** Flagger copies its target: the pods that serve have `-primary` after each label that is the target's name. */
+function labelsOfPrimaries(manifests: readonly Manifest[]): Labels[] {
+  return ofKind(manifests, 'Canary').flatMap((canary) => {
+    const { name } = specOf<{ targetRef: { name: string } }>(canary).targetRef;
+    return podTemplates(manifests)
+      .filter(({ owner }) => owner.metadata.name === name)
+      .map(({ metadata }) =>
+        Object.fromEntries(Object.entries(metadata.labels ?? {}).map(([key, value]) => [key, value === name ? `${name}-primary` : value])),
+      );
+  });
 }
 
 /** A workload must take its own pods, and its rules of spreading are about them. */
