@@ -39,8 +39,8 @@ const REPLACED: readonly (readonly [string, string, string, RegExp])[] = [
   ['a comparison of a label with a quantity', '"serviceAccountName":"penstock"', affinity('16Gi'), /no comparison with a whole number/],
   [
     'a toleration of existence with a value',
-    '"serviceAccountName"',
-    '"tolerations":[{"key":"a","operator":"Exists","value":"b"}],"serviceAccountName"',
+    '"volumes":[',
+    '"tolerations":[{"key":"a","operator":"Exists","value":"b"}],"volumes":[',
     /Exists and a value/,
   ],
   ['half a GPU', '"limits":{', '"limits":{"nvidia.com/gpu":"0.5",', /no whole number/],

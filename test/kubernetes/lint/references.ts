@@ -90,7 +90,7 @@ export function podsFindWhatTheyName(manifests: readonly Manifest[], given: Give
     needsOf(template).flatMap(({ kind, name, key, isOptional = false }) => {
       const found = manifests.find((one) => one.kind === kind && one.metadata.name === name);
       if (found === undefined) return isOptional || given.has(`${kind}/${name}`) ? [] : [`${template.name}: there is no ${kind} ${name}`];
-      const fields = ['data', 'binaryData', 'stringData'].flatMap((field) => Object.keys((found[field] ?? {}) as object));
+      const fields = ['data', 'binaryData', 'stringData'].flatMap((field) => Object.keys(found[field] ?? {}));
       return key === undefined || isOptional || fields.includes(key) ? [] : [`${template.name}: ${kind} ${name} has no key ${key}`];
     }),
   );
@@ -121,7 +121,7 @@ function podSelector(manifest: Manifest): Selector | undefined {
   const { selector, podSelector } = specOf<SelectingSpec>(manifest);
   if (manifest.kind === 'NetworkPolicy') return podSelector;
   if (manifest.kind === 'Service') return selector === undefined ? undefined : { matchLabels: selector as Labels };
-  return selector as Selector | undefined;
+  return selector;
 }
 
 const SELECT_PODS = ['Service', 'PodDisruptionBudget', 'NetworkPolicy', 'PodMonitor', 'AuthorizationPolicy', 'PeerAuthentication'];
