@@ -70,6 +70,13 @@ export const combinations: readonly (readonly string[])[] = components.flatMap((
   words(annotations['penstock/with']).map((others) => [basename(folder), ...others.split('+')]),
 );
 
+/** Those that change what others brought, and say so by `penstock/order: last`, stay behind them. */
+function reversed(names: readonly string[]): string[] {
+  const isLast = (name: string): boolean => byFolder.get(join('components', name))?.annotations['penstock/order'] === 'last';
+  const others = names.filter((name) => !isLast(name)).reverse();
+  return [...others, ...names.filter(isLast)];
+}
+
 interface Plan {
   readonly name: string;
   readonly folders: readonly string[];
@@ -91,7 +98,7 @@ const alone: readonly Plan[] = [
 
 const together: readonly Plan[] = [
   ...combinations.map((names) => withComponents(...names)),
-  ...combinations.map((names) => withComponents(...[...names].reverse())),
+  ...combinations.map((names) => withComponents(...reversed(names))),
 ];
 
 /** Kustomize runs beside itself this often. */
