@@ -42,6 +42,8 @@ interface Listing {
 }
 
 const SINGLE_FILE = 'model.onnx';
+/** At the root of ext4 volumes, and as a rule closed to all but root. */
+const LOST_AND_FOUND = 'lost+found';
 const VERSION_NAME = /^[1-9]\d{0,15}$/;
 
 /**
@@ -98,6 +100,8 @@ class Scan {
     const path = join(root, name);
     if (name.startsWith('.')) {
       this.#ignored.push(`${path}: the name starts with a dot`);
+    } else if (name === LOST_AND_FOUND) {
+      this.#ignored.push(`${path}: made by the file system`);
     } else if (!isModelName(name)) {
       this.#warnings.push(`${shown(path)} is ignored: a model name has no control characters or backslashes and is not blank`);
     } else {

@@ -1,4 +1,5 @@
 /** Load on one model at a fixed rate, with thresholds that fail the run (k6 ends with code 99). Settings: load-test.env. */
+/* global __ENV */
 import { fail } from 'k6';
 import exec from 'k6/execution';
 import http from 'k6/http';

@@ -36,6 +36,14 @@ describe('a model repository', () => {
     expect(ignored).toHaveLength(names.length);
   });
 
+  it('may be the root of a volume, where the file system has a folder of its own', async () => {
+    const root = temporaryFolder({ 'm/1/model.onnx': '', 'lost+found/1/x': '' });
+    chmodSync(join(root, 'lost+found'), 0o000);
+    const { models, warnings, ignored } = await scanRepositories([root], '');
+    expect(models.map(({ name, fault }) => [name, fault])).toEqual([['m', '']]);
+    expect([warnings.length, ignored.length]).toEqual([0, 1]);
+  });
+
   it('may hold a folder with a single model file and no version folder', async () => {
     const root = temporaryFolder({ 'm/model.onnx': '', 'm/config.json': '{}' });
     const model = await only(root);
