@@ -24,7 +24,7 @@ export function debianRelease() {
 }
 
 /** Podman's own defaults are higher than a process without CAP_SYS_RESOURCE may ask for; these are plenty, and no higher than ours. */
-function limits() {
+function processLimits() {
   const text = readFileSync('/proc/self/limits', 'utf8');
   const atMost = (line, most) => Math.min(most, Number(new RegExp(`^${line} +\\S+ +(\\d+)`, 'm').exec(text)?.[1] ?? most));
   const flag = (name, limit) => ['--ulimit', `${name}=${limit}:${limit}`];
@@ -48,6 +48,8 @@ function npmFlags(folder) {
 export class Podman {
   #folder;
   #runtime = [];
+  /** The machine lets Podman limit memory and CPU. */
+  setsLimits = true;
 
   /** `folder`: everything is kept below it; its path is short, for sockets. */
   constructor(folder) {
@@ -69,22 +71,19 @@ export class Podman {
     return JSON.parse(printed('podman', this.#args(args)));
   }
 
-  /**
-   * Starts a container as an image is to be run in production: another user than the image's, read-only root with no temporary folder
-   * that could be written, no capability, no new privileges, Podman's system call filter, and no network but its own loopback.
-   */
-  runRestricted(user, flags, image, args) {
-    const restrictions = [
-      '--user',
-      user,
-      '--read-only',
-      '--read-only-tmpfs=false',
-      '--cap-drop',
-      'all',
-      '--security-opt',
-      'no-new-privileges',
-    ];
-    return this.command('run', '--network', 'none', ...limits(), ...restrictions, ...flags, image, ...args);
+  /** Starts a container of `baseContainer` (image-manifest.mjs), with no network but its own loopback. `args` replace the base's. */
+  runContainer({ flags, limits, args: own }, more, image, args = own) {
+    return this.command(
+      'run',
+      '--network',
+      'none',
+      ...processLimits(),
+      ...flags,
+      ...(this.setsLimits ? limits : []),
+      ...more,
+      image,
+      ...args,
+    );
   }
 
   /** Makes the base: a minimal Debian with the running Node and npm where the official image has them. Throws when that fails. */
@@ -106,14 +105,20 @@ export class Podman {
     rmSync(archive);
   }
 
-  /** Chooses a run time that can start a container here. Resolves to undefined, or to what the last one tried said. */
-  async whyNoContainerStarts() {
+  /**
+   * Chooses a run time that can start this container here, with its limits of memory and CPU if that can be. Resolves to undefined, or to
+   * what the last one tried said.
+   */
+  async whyNoContainerStarts(container) {
     let last = 'neither crun nor runc was found';
-    for (const runtime of ['crun', 'runc'].filter(findProgram)) {
-      this.#runtime = ['--runtime', runtime];
-      const { code, output } = await this.runRestricted('12345:12345', ['--rm'], BASE, ['true']);
-      if (code === 0) return undefined;
-      last = `${runtime}: ${output.trim()}`;
+    for (const setsLimits of [true, false]) {
+      for (const runtime of ['crun', 'runc'].filter(findProgram)) {
+        this.#runtime = ['--runtime', runtime];
+        this.setsLimits = setsLimits;
+        const { code, output } = await this.runContainer(container, ['--rm'], BASE, ['true']);
+        if (code === 0) return undefined;
+        last = `${runtime}: ${output.trim()}`;
+      }
     }
     return last;
   }

@@ -1,13 +1,15 @@
 /**
- * The suite `image`: builds the CPU variant of Dockerfile.cuda from a base made on this machine, and runs it as a random user.
- * Real here: read-only root, no capabilities, no new privileges, system call filter, namespaces, no network. Not tried: NVIDIA's base
- * images and the CUDA variant, which need a registry of images and a download of several GB; a memory or CPU limit.
+ * The suite `image`: builds the CPU variant of Dockerfile.cuda from a base made on this machine, and runs it as k8s/base would, but as a
+ * random user. Real here: read-only root, no capabilities, no new privileges, system call filter, volumes, options, namespaces, and limits
+ * where the machine allows them; no network. Not tried: NVIDIA's base images and the CUDA variant, which need a registry of images and a
+ * download of several GB; what image-manifest.mjs names.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { baseContainer, findKustomize } from './image-manifest.mjs';
 import { debianRelease, Podman } from './image-podman.mjs';
 import { installHint } from './prerequisites.mjs';
 import { findProgram, root, say } from './processes.mjs';
@@ -17,7 +19,6 @@ const IMAGE = 'localhost/penstock:local';
 const CONTAINER = 'penstock';
 const MAX_OWN_BYTES = 150 * 1000 * 1000;
 const READY_TIMEOUT_MS = 60_000;
-const DRAIN_DELAY_SECS = 3;
 
 /** Not 0 and not the image's own user: any other has to do. */
 const randomId = () => 100_000 + Math.floor(Math.random() * 900_000);
@@ -30,6 +31,7 @@ export function imageTestMissing() {
     const names = programs.join(' ');
     return `${programs.join(', ')}: ${installHint({ debian: names, fedora: names, macos: names })}`;
   }
+  if (findKustomize() === undefined) return 'kustomize, which builds k8s/base (go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.1)';
   if (process.getuid() !== 0) return 'root, which makes the base image (debootstrap)';
   return debianRelease() === undefined ? "Debian's or Ubuntu's packages, of which the base image is made (debootstrap)" : undefined;
 }
@@ -77,12 +79,11 @@ async function untilReady(podman) {
 }
 
 /** The image's health check says 0 while it serves, and 1 in a container where nothing does. */
-async function checkHealthCheck(podman) {
+async function checkHealthCheck(podman, container) {
   const alive = await podman.command('healthcheck', 'run', CONTAINER);
   assert.equal(alive.code, 0, alive.output);
   const [, program, ...args] = podman.json('image', 'inspect', IMAGE)[0].Healthcheck.Test;
-  const user = `${randomId()}:${randomId()}`;
-  const dead = await podman.runRestricted(user, ['--rm', '--no-healthcheck', '--entrypoint', program], IMAGE, args);
+  const dead = await podman.runContainer(container, ['--rm', '--no-healthcheck', '--entrypoint', program], IMAGE, args);
   assert.equal(dead.code, 1, dead.output);
 }
 
@@ -96,7 +97,7 @@ async function checkDrain(podman) {
   assert.deepEqual({ ExitCode, OOMKilled }, { ExitCode: 0, OOMKilled: false });
 }
 
-/** Flags that mount a folder of the checkout as `/name`. A copy, because a checkout may be closed to all users but its own. */
+/** The copy's path. A copy, because a checkout may be closed to all users but its own. */
 function readableCopy(part, folder, name) {
   const copy = path.join(folder, name);
   cpSync(path.join(root, part), copy, { recursive: true });
@@ -104,15 +105,15 @@ function readableCopy(part, folder, name) {
   for (const entry of readdirSync(copy, { recursive: true, withFileTypes: true })) {
     chmodSync(path.join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o644);
   }
-  return ['--volume', `${copy}:/${name}:ro`];
+  return copy;
 }
 
-async function testImage(podman, folder) {
+async function testImage(podman, container, folder) {
   await podman.build(IMAGE);
-  const mounts = [readableCopy('models', folder, 'models'), readableCopy(path.join('test', 'image'), folder, 'test')];
-  const ids = [randomId(), randomId()];
-  const flags = ['--detach', '--name', CONTAINER, ...mounts.flat(), '--env', `PENSTOCK_TEST_IDS=${ids.join(':')}`];
-  const started = await podman.runRestricted(ids.join(':'), flags, IMAGE, ['--drain-delay-secs', String(DRAIN_DELAY_SECS)]);
+  const parts = readableCopy(path.join('test', 'image'), folder, 'test');
+  const ids = [container.uid, container.gid].join(':');
+  const flags = ['--detach', '--name', CONTAINER, '--volume', `${parts}:/test:ro`, '--env', `PENSTOCK_TEST_IDS=${ids}`];
+  const started = await podman.runContainer(container, flags, IMAGE);
   if (started.code !== 0) throw new Error(`the container did not start:\n${started.output}`);
   const counts = [
     await check('has the settings that orchestrators read', () => checkSettings(podman)),
@@ -122,7 +123,7 @@ async function testImage(podman, folder) {
     await check('holds what serving needs, and nothing else', () => inside(podman, 'contents')),
     await check('answers over HTTP', () => inside(podman, 'http')),
     await check('answers over gRPC', () => inside(podman, 'grpc')),
-    await check('tells its health', () => checkHealthCheck(podman)),
+    await check('tells its health', () => checkHealthCheck(podman, container)),
     await check('drains and ends with 0 when it is asked to stop', () => checkDrain(podman)),
   ];
   if (counts.some(({ failed }) => failed > 0)) say((await podman.command('logs', CONTAINER)).output);
@@ -134,11 +135,13 @@ export async function runImageTest() {
   const folder = mkdtempSync('/var/tmp/penstock-image-');
   const podman = new Podman(folder);
   try {
+    const container = baseContainer({ uid: randomId(), gid: randomId(), folder, models: readableCopy('models', folder, 'models') });
     await podman.makeBase(debianRelease());
-    const why = await podman.whyNoContainerStarts();
+    const why = await podman.whyNoContainerStarts(container);
     // The machine's fault, which no installation mends; CI accepts it.
     if (why !== undefined) return { passed: 0, failed: 0, skipped: 1, note: `no container can be started here: ${why}` };
-    return await testImage(podman, folder);
+    if (!podman.setsLimits) say('image: this machine lets Podman set no limits of memory and CPU, so they are not tried');
+    return await testImage(podman, container, folder);
   } catch (error) {
     for (const line of error.message.split('\n')) say(line);
     return { passed: 0, failed: 1, note: error.message.split('\n')[0] };
