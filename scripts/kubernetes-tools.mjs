@@ -15,6 +15,7 @@ import { filesBelow, fingerprint, stampMatches, writeStamp } from './stamps.mjs'
 const TOOLS = {
   kustomize: 'sigs.k8s.io/kustomize/kustomize/v5@v5.8.1',
   kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
+  k6: 'go.k6.io/k6@v1.8.1',
 };
 
 /** Ours: evaluates pods as the admission controller of Pod Security does. */
@@ -38,7 +39,11 @@ export function kubernetesTestsMissing() {
   if (!podSecurityIsThere()) lacks.push(`the program of ${POD_SECURITY}`);
   if (!schemasAreThere()) lacks.push('the schemas');
   const byGo = lacks.length === 0 ? [] : [`${lacks.join(', ')} (with Go 1.26: node scripts/kubernetes-tools.mjs)`];
-  const all = [...byGo, ...(prometheusIsThere() ? [] : ['promtool and prometheus (Debian package prometheus)'])];
+  const byDebian = [
+    ...(prometheusIsThere() ? [] : ['promtool and prometheus (Debian package prometheus)']),
+    ...(findProgram('rclone') === undefined ? ['rclone (Debian package rclone)'] : []),
+  ];
+  const all = [...byGo, ...byDebian];
   return all.length === 0 ? undefined : all.join('; ');
 }
 
