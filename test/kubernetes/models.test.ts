@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -100,8 +100,10 @@ describe('the component model-download', () => {
     const file = join(shippedModels, 'digits/1/model.onnx');
     const models = emptyFolder();
     const env = { MODEL_URI: `file://${file}`, MODEL_AS: 'digits/1/model.onnx' };
-    const { code } = await runContainer(download, { entrypoint, volumes: { models }, manifests, env });
-    expect(code).not.toBe(0);
+    const { code, output } = await runContainer(download, { entrypoint, volumes: { models }, manifests, env });
+    expect(code).toBe(73);
+    expect(output).toContain('the checksum is wrong');
+    expect(readdirSync(models)).toEqual([]);
   });
 });
 
