@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { repositoryRoot, shippedModels } from '../support/server-process.js';
+import { logLines } from '../support/log-lines.js';
+import { repositoryRoot, ServerProcess, shippedModels } from '../support/server-process.js';
 import { runContainer } from './container-run.js';
 import { compose, find, type Manifest } from './kustomize.js';
 import { filesOf, named, templateOf, type Pod } from './pod-parts.js';
@@ -20,6 +22,8 @@ function emptyFolder(): string {
   onTestFinished(() => rmSync(folder, { recursive: true }));
   return folder;
 }
+
+const sha256 = (file: string): string => `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`;
 
 /** What an overlay does to say where the models come from. */
 const modelsFrom = (data: Readonly<Record<string, string>>): object => ({
@@ -78,8 +82,7 @@ describe('the component model-download', () => {
 
   it('runs a command that fetches a model to where the server looks for it, once', async () => {
     const file = join(shippedModels, 'digits/2/model.onnx');
-    const checksum = createHash('sha256').update(readFileSync(file)).digest('hex');
-    const data = { MODEL_URI: `file://${file}`, MODEL_CHECKSUM: `sha256:${checksum}`, MODEL_AS: 'digits/2/model.onnx' };
+    const data = { MODEL_URI: `file://${file}`, MODEL_CHECKSUM: sha256(file), MODEL_AS: 'digits/2/model.onnx' };
     const manifests = await compose({ components: ['model-download'], ...modelsFrom(data) });
     const models = emptyFolder();
     const download = named(podOf(manifests).initContainers, 'model-download');
@@ -90,6 +93,32 @@ describe('the component model-download', () => {
     const { ino } = statSync(pulled);
     expect(await run()).toMatchObject({ code: 0 });
     expect(statSync(pulled).ino).toBe(ino);
+  });
+
+  it('fills the repository from an archive, as it is set at first, and the server serves it', async () => {
+    const archive = join(emptyFolder(), 'repository.tar.gz');
+    execFileSync('tar', [
+      '-czf',
+      archive,
+      '-C',
+      shippedModels,
+      'digits/config.pbtxt',
+      'digits/1',
+      'digits/2',
+      'add_sub/config.pbtxt',
+      'add_sub/1',
+    ]);
+    const data = { MODEL_URI: `file://${archive}`, MODEL_CHECKSUM: sha256(archive) };
+    const manifests = await compose({ components: ['model-download'], ...modelsFrom(data) });
+    const models = emptyFolder();
+    const download = named(podOf(manifests).initContainers, 'model-download');
+    expect(await runContainer(download, { entrypoint, volumes: { models }, manifests })).toMatchObject({ code: 0 });
+    const server = await ServerProcess.start({ repositories: [models], flags: ['--strict-readiness', 'true'] });
+    onTestFinished(() => void server.stop());
+    for (const model of ['digits/versions/1', 'digits/versions/2', 'add_sub']) {
+      expect((await fetch(`${server.httpUrl}/v2/models/${model}/ready`)).status, model).toBe(200);
+    }
+    expect(logLines(server).filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
   });
 
   it('keeps the pod from starting while its placeholders stand', async () => {
