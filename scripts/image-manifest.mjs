@@ -64,8 +64,8 @@ function mountFlags(mount, volume, manifests, folder, models) {
 }
 
 /**
- * `{ uid, gid, flags, limits, args }` for `podman run` of the container of `k8s/base`. `limits` stand apart: not every machine lets Podman set
- * them. `folder`: for files, which the container's user must be able to read; `models`: a model repository.
+ * `{ uid, gid, flags, memoryBytes, limits, args }` for `podman run` of the container of `k8s/base`. `limits` stand apart: not every machine
+ * lets Podman set them. `folder`: for files, which the container's user must be able to read; `models`: a model repository.
  */
 export function baseContainer({ uid, gid, folder, models }) {
   const manifests = baseManifests();
@@ -83,7 +83,8 @@ export function baseContainer({ uid, gid, folder, models }) {
       ...(container.env ?? []).flatMap(({ name, value }) => ['--env', `${name}=${value}`]),
       ...['--stop-timeout', String(spec.terminationGracePeriodSeconds)],
     ],
-    // Kubernetes lets no container swap.
+    memoryBytes: bytes(memory),
+    // As much with swap as without: Kubernetes lets such a container swap nothing.
     limits: ['--memory', String(bytes(memory)), '--memory-swap', String(bytes(memory)), '--cpus', String(Number(cpu))],
     args: container.args,
   };

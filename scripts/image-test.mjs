@@ -112,7 +112,8 @@ async function testImage(podman, container, folder) {
   await podman.build(IMAGE);
   const parts = readableCopy(path.join('test', 'image'), folder, 'test');
   const ids = [container.uid, container.gid].join(':');
-  const flags = ['--detach', '--name', CONTAINER, '--volume', `${parts}:/test:ro`, '--env', `PENSTOCK_TEST_IDS=${ids}`];
+  const told = [`PENSTOCK_TEST_IDS=${ids}`, `PENSTOCK_TEST_MEMORY_BYTES=${container.memoryBytes}`].flatMap((variable) => ['--env', variable]);
+  const flags = ['--detach', '--name', CONTAINER, '--volume', `${parts}:/test:ro`, ...told];
   const started = await podman.runContainer(container, flags, IMAGE);
   if (started.code !== 0) throw new Error(`the container did not start:\n${started.output}`);
   const counts = [
@@ -120,6 +121,7 @@ async function testImage(podman, container, folder) {
     await check('is small', () => checkSize(podman)),
     await check('becomes ready', () => untilReady(podman)),
     await check('runs as a random user who may write nothing', () => inside(podman, 'restricted')),
+    ...(podman.setsLimits ? [await check('runs under the memory limit of the base', () => inside(podman, 'limited'))] : []),
     await check('holds what serving needs, and nothing else', () => inside(podman, 'contents')),
     await check('answers over HTTP', () => inside(podman, 'http')),
     await check('answers over gRPC', () => inside(podman, 'grpc')),

@@ -32,9 +32,20 @@ function restricted() {
   assert.equal(line('Seccomp'), '2');
   // The server is process 1 itself, so it gets the signals.
   assert.equal(readFileSync('/proc/1/cmdline', 'utf8').split('\0').slice(0, 2).join(' '), 'node dist/main.js');
-  for (const folder of ['/', '/tmp', '/var/tmp', APP]) {
+  for (const folder of ['/', '/tmp', '/var/tmp', APP, '/models', '/etc/penstock']) {
     assert.throws(() => writeFileSync(path.join(folder, 'written'), ''), { code: 'EROFS' }, `${folder} can be written`);
   }
+  // The one place where it may write: some libraries share memory there.
+  writeFileSync('/dev/shm/written', '');
+}
+
+/** Of either version of cgroups. */
+function limited() {
+  const files = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'].filter((file) => existsSync(file));
+  assert.deepEqual(
+    files.map((file) => readFileSync(file, 'utf8').trim()),
+    [process.env.PENSTOCK_TEST_MEMORY_BYTES],
+  );
 }
 
 function contents() {
@@ -91,6 +102,7 @@ async function grpcLabel() {
 const parts = {
   ready: async () => assert.equal(await ready(), 200),
   restricted,
+  limited,
   contents,
   http: async () => assert.deepEqual(await label(), IS_A_SEVEN),
   grpc: async () => assert.deepEqual([await grpcLabel()], IS_A_SEVEN),
