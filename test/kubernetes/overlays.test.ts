@@ -77,7 +77,7 @@ describe.each(overlays)('the overlay %s', (overlay) => {
 
   it('runs one image of the server everywhere, and no image without a tag', () => {
     const containers = workloads(manifests).flatMap(({ template: { spec } }) => [...spec.containers, ...(spec.initContainers ?? [])]);
-    expect(new Set(containers.map(({ image }) => image).filter((image) => /^penstock\b/.test(image))).size).toBe(1);
+    expect(new Set(containers.map(({ image }) => image).filter((image) => /(^|\/)penstock[:@]/.test(image))).size).toBe(1);
     for (const { image } of containers) expect(image).toMatch(/:[\w.-]+$|@sha256:/);
   });
 });
