@@ -10,10 +10,12 @@ export interface Component {
   readonly summary: string;
   /** What the cluster must have. */
   readonly needs: string;
-  /** Components that this one is tested with; it comes before them. */
-  readonly with: readonly string[];
+  /** Components that this one is tested with; it comes before them. Where one entry names several, the first brings the others. */
+  readonly with: readonly (readonly string[])[];
   /** Components that this one cannot be used with. */
   readonly conflicts: readonly string[];
+  /** It changes what the others add, and comes after all of them. */
+  readonly isLast: boolean;
 }
 
 const FILE = 'kustomization.yaml';
@@ -36,5 +38,14 @@ function componentOf(name: string, content: unknown): Component[] {
   if (kind !== 'Component') return [];
   const text = (key: string): string => metadata?.annotations?.[`penstock/${key}`] ?? '';
   const names = (key: string): string[] => text(key).split(/\s+/).filter(Boolean);
-  return [{ name, summary: text('summary'), needs: text('needs'), with: names('with'), conflicts: names('conflicts') }];
+  return [
+    {
+      name,
+      summary: text('summary'),
+      needs: text('needs'),
+      with: names('with').map((entry) => entry.split('+')),
+      conflicts: names('conflicts'),
+      isLast: text('order') === 'last',
+    },
+  ];
 }

@@ -39,7 +39,7 @@ export function choose(answers: Answers, catalog: readonly Component[]): Choices
   const gpu = GPU_KINDS.find((kind) => kind === answers.gpu);
   if (gpu === undefined) faults.push(`--gpu: "${answers.gpu}" is not one of ${GPU_KINDS.join(', ')}`);
   const names = [gpu === 'none' ? [] : (gpu ?? []), source.component ?? [], answers.component.flatMap((text) => text.split(','))];
-  const components = inOrder(named(new Set(names.flat().filter(Boolean)), catalog, faults));
+  const components = inOrder(withFollowers(named(new Set(names.flat().filter(Boolean)), catalog, faults), catalog));
   faults.push(...conflicts(components));
   const choices = {
     components,
@@ -75,16 +75,23 @@ function conflicts(components: readonly Component[]): string[] {
   );
 }
 
+/** An autoscaler with a rollout, say, brings what makes the two go together. */
+function withFollowers(components: readonly Component[], catalog: readonly Component[]): Component[] {
+  const names = new Set(components.map(({ name }) => name));
+  const followers = components.flatMap((component) => component.with.filter(([first = '']) => names.has(first)).flat());
+  return catalog.filter(({ name }) => names.has(name) || followers.includes(name));
+}
+
 /** A component comes before those that it says it is used with, otherwise by name. */
 function inOrder(components: readonly Component[]): Component[] {
   const ordered: Component[] = [];
   const visit = (component: Component, path: readonly Component[]): void => {
     if (ordered.includes(component) || path.includes(component)) return;
-    for (const earlier of components.filter((other) => other.with.includes(component.name))) visit(earlier, [...path, component]);
+    for (const earlier of components.filter((other) => other.with.flat().includes(component.name))) visit(earlier, [...path, component]);
     ordered.push(component);
   };
-  for (const component of [...components].sort((a, b) => (a.name < b.name ? -1 : 1))) visit(component, []);
-  return ordered;
+  for (const component of components) visit(component, []);
+  return [...ordered.filter(({ isLast }) => !isLast), ...ordered.filter(({ isLast }) => isLast)];
 }
 
 function replicas(text: string, faults: string[]): number | undefined {

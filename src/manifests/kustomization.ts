@@ -9,6 +9,17 @@ const AUTOSCALERS = [
 ] as const;
 /** Room to grow, times the replicas that were asked for. */
 const MOST_PER_LEAST = 2;
+/** The namespace that KEDA's queries name, between quotation marks, which Kustomize does not rewrite by itself. */
+const QUERY_NAMESPACE = {
+  source: { kind: 'Deployment', name: 'penstock', fieldPath: 'metadata.namespace' },
+  targets: [
+    {
+      select: { kind: 'ScaledObject' },
+      fieldPaths: ['spec.triggers.[type=prometheus].metadata.query'],
+      options: { delimiter: '"', index: 1 },
+    },
+  ],
+};
 /** Components by which an Argo Rollout owns the pods; the Deployment is only its template then. */
 const ROLLOUTS = ['rollout-canary', 'rollout-bluegreen'];
 const LINE_WIDTH = 120;
@@ -29,12 +40,13 @@ export function kustomization(choices: Choices, k8s: string): string {
     ...(components.length > 0 && { components: components.map(({ name }) => at(`components/${name}`)) }),
     ...(image !== undefined && { images: [image] }),
     ...replicaCount(choices),
+    ...(includes(choices, 'keda') && { replacements: [QUERY_NAMESPACE] }),
     ...fields,
     ...(allPatches.length > 0 && { patches: allPatches }),
   });
   const listed = document.get('components') as YAMLSeq<Scalar> | undefined;
   listed?.items.forEach((item, position) => (item.commentBefore = ` ${components[position]?.summary ?? ''}`));
-  const needs = components.filter(({ needs: what }) => what !== '' && what !== 'nothing');
+  const needs = components.filter(({ needs: what }) => what !== '' && !what.startsWith('nothing'));
   document.commentBefore = [
     ' Build: kubectl kustomize .    Install: kubectl apply -k .',
     ...(needs.length === 0 ? [] : [' The cluster must have:', ...needs.map(({ name, needs: what }) => `   ${name}: ${what}`)]),

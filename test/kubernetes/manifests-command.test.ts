@@ -116,6 +116,15 @@ describe('penstock manifests', () => {
     expect(find(await built('--replicas', '5', '--component', 'rollout-canary'), 'Rollout')['spec']).toMatchObject({ replicas: 5 });
   });
 
+  it('asks Prometheus about the namespace of the installation', async () => {
+    const scaled = find(await built('--namespace', 'team-a', '--component', 'keda'), 'ScaledObject')['spec'] as {
+      readonly triggers: readonly { readonly metadata: { readonly query?: string } }[];
+    };
+    const queries = scaled.triggers.flatMap(({ metadata }) => metadata.query ?? []);
+    expect(queries).toHaveLength(3);
+    for (const query of queries) expect(query).toContain('{namespace="team-a"}');
+  });
+
   it('refers to a release in a repository when the folder is given as a URL', () => {
     const { stdout } = run(newFolder(), ['--k8s', 'https://git.example.com/penstock//k8s?ref=v0.1.0', '--component', 'spread']);
     expect(stdout).toContain('- https://git.example.com/penstock//k8s/base?ref=v0.1.0');

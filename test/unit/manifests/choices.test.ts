@@ -9,18 +9,20 @@ const component = (name: string, fields: Partial<Component> = {}): Component => 
   needs: 'nothing',
   with: [],
   conflicts: [],
+  isLast: false,
   ...fields,
 });
 const catalog = [
-  component('gpu', { with: ['spread'], conflicts: ['mig'] }),
-  component('hpa', { with: ['canary'], conflicts: ['keda'] }),
+  component('autoscaled', { isLast: true }),
+  component('canary'),
+  component('gpu', { with: [['spread']], conflicts: ['mig'] }),
+  component('hpa', { with: [['canary', 'autoscaled']], conflicts: ['keda'] }),
   component('keda'),
   component('mig'),
   component('model-download'),
   component('model-example'),
   component('model-oci'),
   component('model-pvc'),
-  component('canary'),
   component('spread'),
 ];
 const nothing: Answers = {
@@ -57,7 +59,12 @@ describe('the components of an installation', () => {
   });
 
   it('come before those that they are used with', () => {
-    expect(names({ component: ['canary', 'hpa'] })).toEqual(['hpa', 'canary']);
+    expect(names({ component: ['spread', 'gpu'] })).toEqual(['gpu', 'spread']);
+  });
+
+  it('bring what makes two of them go together, after all others', () => {
+    expect(names({ component: ['canary', 'hpa', 'spread'] })).toEqual(['hpa', 'canary', 'spread', 'autoscaled']);
+    expect(names({ component: ['canary', 'spread'] })).toEqual(['canary', 'spread']);
   });
 
   it('are refused when two exclude each other, whichever of them says so', () => {
