@@ -30,8 +30,11 @@ export function kustomization(choices: Choices, k8s: string): string {
   // A URL may end in a query that names a release: ?ref=v0.1.0.
   const [folder = '', query] = k8s.split('?');
   const at = (path: string): string => `${folder}/${path}${query === undefined ? '' : `?${query}`}`;
-  const { patches = [], ...fields } = source.fields;
-  const allPatches = [...patches, ...replicaPatches(choices)].map(asText);
+  const patches = [...source.patches, ...replicaPatches(choices)].map(({ patch, ...target }: Patch) => ({
+    ...target,
+    // Kustomize takes an inline patch as a text.
+    patch: new Document(patch).toString(),
+  }));
   const document = new Document({
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
@@ -41,8 +44,7 @@ export function kustomization(choices: Choices, k8s: string): string {
     ...(image !== undefined && { images: [image] }),
     ...replicaCount(choices),
     ...(includes(choices, 'keda') && { replacements: [QUERY_NAMESPACE] }),
-    ...fields,
-    ...(allPatches.length > 0 && { patches: allPatches }),
+    ...(patches.length > 0 && { patches }),
   });
   const listed = document.get('components') as YAMLSeq<Scalar> | undefined;
   listed?.items.forEach((item, position) => (item.commentBefore = ` ${components[position]?.summary ?? ''}`));
@@ -61,20 +63,19 @@ function replicaCount(choices: Choices): object {
   return choices.replicas === undefined || owned ? {} : { replicas: [{ name: 'penstock', count: choices.replicas }] };
 }
 
-function replicaPatches(choices: Choices): object[] {
+interface Patch {
+  readonly target?: object;
+  readonly patch: object;
+}
+
+function replicaPatches(choices: Choices): Patch[] {
   const { replicas } = choices;
   if (replicas === undefined) return [];
   const set = (path: string, value: number): object => ({ op: 'add', path, value });
-  const patchOf = (kind: string, patch: object[]): object => ({ target: { kind, name: 'penstock' }, patch });
+  const patchOf = (kind: string, patch: object[]): Patch => ({ target: { kind, name: 'penstock' }, patch });
   const autoscalers = AUTOSCALERS.filter(({ component }) => includes(choices, component));
   if (autoscalers.length > 0) {
     return autoscalers.map(({ kind, least, most }) => patchOf(kind, [set(least, replicas), set(most, MOST_PER_LEAST * replicas)]));
   }
   return ROLLOUTS.some((name) => includes(choices, name)) ? [patchOf('Rollout', [set('/spec/replicas', replicas)])] : [];
-}
-
-/** Kustomize takes an inline patch as a text. */
-function asText(entry: unknown): object {
-  const { patch, ...target } = entry as { patch: unknown };
-  return { ...target, patch: new Document(patch).toString() };
 }

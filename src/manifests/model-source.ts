@@ -3,8 +3,8 @@
 export interface ModelSource {
   /** Undefined: none, the folder of models is empty. */
   readonly component: string | undefined;
-  /** Fields of the kustomization that say where from. */
-  readonly fields: Readonly<Record<string, readonly unknown[]>>;
+  /** Entries of the kustomization's list of patches that say where from. */
+  readonly patches: readonly { readonly patch: object }[];
 }
 
 export interface SourceAnswers {
@@ -26,13 +26,13 @@ export function modelSource({ source, checksum, as }: SourceAnswers, faults: str
   if (!source.startsWith('https://') && (checksum !== '' || as !== '')) {
     faults.push('--model-checksum and --model-as go with a --model-source that is downloaded (https://)');
   }
-  if (source === 'none') return { component: undefined, fields: {} };
-  if (source === 'example') return { component: 'model-example', fields: {} };
+  if (source === 'none') return { component: undefined, patches: [] };
+  if (source === 'example') return { component: 'model-example', patches: [] };
   if (source.startsWith('https://')) return download(source, checksum, as, faults);
   if (source.startsWith('pvc://')) return claim(source.slice('pvc://'.length), faults);
   if (source.startsWith('oci://')) return imageVolume(source.slice('oci://'.length), faults);
   faults.push(`--model-source: "${source}" is not one of ${SOURCE_FORMS}`);
-  return { component: undefined, fields: {} };
+  return { component: undefined, patches: [] };
 }
 
 function download(uri: string, checksum: string, as: string, faults: string[]): ModelSource {
@@ -41,30 +41,31 @@ function download(uri: string, checksum: string, as: string, faults: string[]): 
   if (!CHECKSUM.test(checksum)) faults.push(`--model-checksum: "${checksum}" is not sha256: with 64 hexadecimal digits`);
   if (as === '' && !ARCHIVE.test(path))
     faults.push('--model-as is needed for a source that is no archive (.tar, .tar.gz): NAME/1/model.onnx, say');
-  const literals = [`MODEL_URI=${uri}`, `MODEL_CHECKSUM=${checksum}`, `MODEL_AS=${as === '' ? '.' : as}`];
+  // A generator would run before the component, and find nothing to merge with.
+  const data = { MODEL_URI: uri, MODEL_CHECKSUM: checksum, MODEL_AS: as === '' ? '.' : as };
   return {
     component: 'model-download',
-    fields: { configMapGenerator: [{ name: 'penstock-models', behavior: 'merge', literals }] },
+    patches: [{ patch: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'penstock-models' }, data } }],
   };
 }
 
 function claim(name: string, faults: string[]): ModelSource {
-  if (name === '') return { component: 'model-pvc', fields: {} };
+  if (name === '') return { component: 'model-pvc', patches: [] };
   if (!CLAIM_NAME.test(name)) faults.push(`--model-source: "${name}" is not the name of a PersistentVolumeClaim`);
   const ours = { $patch: 'delete', apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'penstock-models' } };
   return {
     component: 'model-pvc',
-    fields: { patches: [{ patch: ours }, volumePatch({ persistentVolumeClaim: { claimName: name } })] },
+    patches: [{ patch: ours }, volumePatch({ persistentVolumeClaim: { claimName: name } })],
   };
 }
 
 function imageVolume(reference: string, faults: string[]): ModelSource {
   if (!IMAGE.test(reference)) faults.push(`--model-source: "${reference}" is not an image with its digest, NAME@sha256:DIGEST`);
-  return { component: 'model-oci', fields: { patches: [volumePatch({ image: { reference } })] } };
+  return { component: 'model-oci', patches: [volumePatch({ image: { reference } })] };
 }
 
 /** A merge by the volume's name; its other fields stay as the component has them. */
-function volumePatch(volume: object): object {
+function volumePatch(volume: object): { patch: object } {
   const spec = { template: { spec: { volumes: [{ name: 'models', ...volume }] } } };
   return { patch: { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'penstock' }, spec } };
 }

@@ -1,7 +1,7 @@
 /** Asks on a terminal for what no flag says. */
-import { createInterface } from 'node:readline/promises';
-import type { Answers } from './choices.js';
-import { GPU_KINDS } from './choices.js';
+import { createInterface } from 'node:readline';
+import { OptionsError } from '../config/load.js';
+import { GPU_KINDS, type Answers } from './choices.js';
 import type { Component } from './catalog.js';
 import { SOURCE_FORMS } from './model-source.js';
 
@@ -11,14 +11,16 @@ interface Terminal {
   readonly output: NodeJS.WritableStream;
 }
 
-/** Rejects with an AbortError when the input ends before the last answer. */
+/** Answers that come before their question, such as pasted ones, are kept for it. Throws `OptionsError` when the input ends too early. */
 export async function ask(catalog: readonly Component[], { input, output }: Terminal): Promise<Partial<Answers>> {
   const lines = createInterface({ input, output });
-  const ended = new AbortController();
-  lines.once('close', () => ended.abort());
+  const answers = lines[Symbol.asyncIterator]();
   const question = async (text: string, otherwise: string): Promise<string> => {
-    const answer = await lines.question(`${text}${otherwise === '' ? '' : ` [${otherwise}]`}: `, { signal: ended.signal });
-    return answer.trim() === '' ? otherwise : answer.trim();
+    lines.setPrompt(`${text}${otherwise === '' ? '' : ` [${otherwise}]`}: `);
+    lines.prompt();
+    const { value, done } = await answers.next();
+    if (done === true) throw new OptionsError(['the input ended before the last answer']);
+    return value.trim() === '' ? otherwise : value.trim();
   };
   try {
     const image = await question('Image, as your registry names it', 'penstock');

@@ -135,7 +135,7 @@ describe('penstock manifests', () => {
     const { status, stdout, stderr } = run(newFolder(), ['--gpu', 'tpu', '--component', 'hpa,keda']);
     expect(status).toBe(64);
     expect(stdout).toBe('');
-    expect(stderr).toContain('--gpu: \\"tpu\\" is not one of');
+    expect(stderr).toContain('--gpu: "tpu" is not one of');
     expect(stderr).toContain('hpa and keda exclude each other');
   });
 

@@ -87,7 +87,7 @@ describe('the source of the models', () => {
     const { source } = chosen({ 'model-source': 'https://h/m.tar.gz', 'model-checksum': `sha256:${digest}` });
     expect(source).toMatchObject({
       component: 'model-download',
-      fields: { configMapGenerator: [{ literals: ['MODEL_URI=https://h/m.tar.gz', `MODEL_CHECKSUM=sha256:${digest}`, 'MODEL_AS=.'] }] },
+      patches: [{ patch: { data: { MODEL_URI: 'https://h/m.tar.gz', MODEL_CHECKSUM: `sha256:${digest}`, MODEL_AS: '.' } } }],
     });
   });
 
