@@ -18,9 +18,9 @@ export async function ask(catalog: readonly Component[], { input, output }: Term
   const question = async (text: string, otherwise: string): Promise<string> => {
     lines.setPrompt(`${text}${otherwise === '' ? '' : ` [${otherwise}]`}: `);
     lines.prompt();
-    const { value, done } = await answers.next();
-    if (done === true) throw new OptionsError(['the input ended before the last answer']);
-    return value.trim() === '' ? otherwise : value.trim();
+    const next: IteratorResult<string, unknown> = await answers.next();
+    if (next.done === true) throw new OptionsError(['the input ended before the last answer']);
+    return next.value.trim() === '' ? otherwise : next.value.trim();
   };
   try {
     const image = await question('Image, as your registry names it', 'penstock');
