@@ -16,11 +16,17 @@ export const IDENTITY = { copyOf: 'test/fixtures/models/identity_fp32/1/model.on
 export function modelFolder(files: Readonly<Record<string, FileContent>>): string {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'penstock-repository-')));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  writeFiles(root, files);
+  return root;
+}
+
+/** Path below `root`, which is made if need be, -> content. */
+export function writeFiles(root: string, files: Readonly<Record<string, FileContent>>): void {
+  mkdirSync(root, { recursive: true });
   for (const [path, content] of Object.entries(files)) {
     const full = join(root, path);
     mkdirSync(dirname(full), { recursive: true });
     if (typeof content === 'string' || Buffer.isBuffer(content)) writeFileSync(full, content);
     else copyFileSync(join(repositoryRoot, content.copyOf), full);
   }
-  return root;
 }
