@@ -41,7 +41,7 @@ export function kubernetesTestsMissing() {
   const byGo = lacks.length === 0 ? [] : [`${lacks.join(', ')} (with Go 1.26: node scripts/kubernetes-tools.mjs)`];
   const byDebian = [
     ...(prometheusIsThere() ? [] : ['promtool and prometheus (Debian package prometheus)']),
-    ...(findProgram('rclone') === undefined ? ['rclone (Debian package rclone)'] : []),
+    ...['rclone', 'haproxy'].filter((name) => findProgram(name) === undefined).map((name) => `${name} (Debian package ${name})`),
   ];
   const all = [...byGo, ...byDebian];
   return all.length === 0 ? undefined : all.join('; ');

@@ -5,6 +5,7 @@ const POLL_INTERVAL_MS = 200;
 
 export class HealthWatch {
   readonly #listeners = new Set<(ready: boolean) => void>();
+  readonly #exitListeners: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
   #ready: boolean;
   #exiting: boolean;
@@ -34,6 +35,11 @@ export class HealthWatch {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Calls back with each poll from the one on that finds the server exiting. */
+  whileExiting(listener: () => void): void {
+    this.#exitListeners.push(listener);
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#listeners.clear();
@@ -42,6 +48,7 @@ export class HealthWatch {
   #poll(): void {
     const health: HealthSnapshot = currentHealth();
     this.#exiting ||= health.exiting;
+    if (this.#exiting) for (const listener of this.#exitListeners) listener();
     if (health.ready === this.#ready) return;
     this.#ready = health.ready;
     for (const listener of this.#listeners) listener(health.ready);

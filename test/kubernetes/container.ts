@@ -76,7 +76,8 @@ export class Container {
     writeFileSync(volumes.terminationLog, '');
     // Whoever is not root is root of a user namespace.
     const namespaces = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--user', '--map-root-user'];
-    const args = [...namespaces, 'sh', OWN_ROOT, volumes.root, ...volumes.mounts, '--', ...command];
+    // A test run that is killed leaves no server behind.
+    const args = [...namespaces, 'setpriv', '--pdeathsig', 'KILL', 'sh', OWN_ROOT, volumes.root, ...volumes.mounts, '--', ...command];
     // Of this process's environment only what a base image has: nothing of a developer's shell configures the server.
     const image = { PATH: process.env['PATH'] ?? '', HOME: '/tmp' };
     this.#child = spawn('unshare', args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...image, ...env } });
@@ -86,12 +87,7 @@ export class Container {
       rest = parts.pop() ?? '';
       parts.forEach(onLine);
     });
-    const kill = (): void => this.signal('SIGKILL');
-    process.once('exit', kill); // A test run that ends early leaves no server behind.
-    this.exited = once(this.#child, 'close').then(([code, signal]) => {
-      process.removeListener('exit', kill);
-      return this.#end(code as number | null, signal as NodeJS.Signals | null);
-    });
+    this.exited = once(this.#child, 'close').then(([code, signal]) => this.#end(code as number | null, signal as NodeJS.Signals | null));
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -4,6 +4,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { BalancedLoad } from '../support/balanced-load.js';
 import { productModel } from '../support/big-model.js';
 import { GrpcClient, HttpClient } from '../support/clients.js';
+import { CountedLoad } from '../support/counted-load.js';
+import { DistantServer } from '../support/distant-server.js';
 import { logLines } from '../support/log-lines.js';
 import { modelFolder } from '../support/model-folder.js';
 import { fixtureModels, ServerProcess, shippedModels } from '../support/server-process.js';
@@ -73,6 +75,44 @@ describe('SIGTERM under load', () => {
     expect(code).toBe(0);
     expect(ms).toBeGreaterThan(1400);
     expect(ms).toBeLessThan(5000);
+  });
+});
+
+describe('SIGTERM, with clients that are 20 ms away and stay on their connections', () => {
+  it('tells each of them to go while it still serves, and fails none of their requests', async () => {
+    const { server } = await start('--drain-delay-secs', '1.5');
+    const http = await DistantServer.open(`127.0.0.1:${server.ports.http}`, 20);
+    const grpc = await DistantServer.open(server.grpcAddress, 20);
+    onTestFinished(() => [http, grpc].forEach((one) => one.close()));
+    let mayConnect = true;
+    const load = new CountedLoad({ http: http.address, grpc: grpc.address, mayConnect: () => mayConnect, pauseMs: 0 });
+    for (let i = 0; i < 4; i++) load.addHttp();
+    for (let i = 0; i < 4; i++) load.addGrpc(16);
+    await sleep(500);
+    mayConnect = false;
+    const exited = exitAfter(server, 'SIGTERM');
+    await sleep(1000);
+    // With half a second left.
+    expect(load.toldToGo).toBe(4);
+    expect(load.grpcClients.map(({ toldToGo }) => toldToGo)).toEqual([1, 1, 1, 1]);
+    await load.done();
+    expect(load.failures).toEqual([]);
+    expect([load.answered.http > 0, load.answered.grpc > 100]).toEqual([true, true]);
+    expect((await exited).code).toBe(0);
+  });
+
+  it('serves clients who come during the drain delay, and tells them after a call', async () => {
+    const { server } = await start('--drain-delay-secs', '2');
+    const exited = exitAfter(server, 'SIGTERM');
+    await sleep(500);
+    const load = new CountedLoad({ http: `127.0.0.1:${server.ports.http}`, grpc: server.grpcAddress, pauseMs: 0 });
+    load.addGrpc(4);
+    await sleep(1000);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    const { connections, toldToGo } = load.grpcClients[0] ?? { connections: 0, toldToGo: 0 };
+    expect([connections - toldToGo <= 1, toldToGo > 1, connections < 20]).toEqual([true, true, true]);
+    expect((await exited).code).toBe(0);
   });
 });
 

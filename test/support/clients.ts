@@ -85,6 +85,13 @@ const definition = protoLoader.loadSync(['grpc_service.proto', 'health.proto'], 
   oneofs: true,
 });
 
+/** Path and serializers of a method. */
+export function rpc(name: string, service = 'inference.GRPCInferenceService'): grpc.MethodDefinition<unknown, unknown> {
+  const method = (definition[service] as grpc.ServiceDefinition)[name];
+  if (method === undefined) throw new Error(`${service} has no method ${name}`);
+  return method;
+}
+
 export type UnaryCall = (method: string, request: unknown, options?: grpc.CallOptions, metadata?: grpc.Metadata) => Promise<unknown>;
 
 export class GrpcClient {
@@ -98,10 +105,8 @@ export class GrpcClient {
     });
   }
 
-  method(name: string, service = 'inference.GRPCInferenceService'): grpc.MethodDefinition<unknown, unknown> {
-    const method = (definition[service] as grpc.ServiceDefinition)[name];
-    if (method === undefined) throw new Error(`${service} has no method ${name}`);
-    return method;
+  method(name: string, service?: string): grpc.MethodDefinition<unknown, unknown> {
+    return rpc(name, service);
   }
 
   /** Any unary RPC of the inference service (or of `service`) by name. Rejects with grpc.ServiceError. */

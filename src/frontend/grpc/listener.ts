@@ -7,6 +7,7 @@ import type { FrontEndOptions } from '../../bridge/thread-messages.js';
 import type { HealthWatch } from '../health-watch.js';
 import type { RequestLog } from '../request-log.js';
 import { loadDefinitions } from './definitions.js';
+import { GoingAway } from './going-away.js';
 import { HealthService } from './health.js';
 import { inferenceService } from './service.js';
 
@@ -24,6 +25,7 @@ export class GrpcListener {
   readonly #injector: ConnectionInjector;
   readonly #health: HealthService;
   readonly #sockets = new Set<Socket>();
+  readonly #goingAway = new GoingAway();
   #onEmpty: () => void = () => {};
 
   constructor(options: FrontEndOptions, inference: Inference, health: HealthWatch, log: RequestLog) {
@@ -42,6 +44,7 @@ export class GrpcListener {
     this.#grpc.addService(service.definition, service.implementation);
     this.#grpc.addService(definitions.health, this.#health.implementation);
     new ReflectionService(definitions.all).addToServer(this.#grpc);
+    health.whileExiting(() => this.#goingAway.tell());
     this.#injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
@@ -58,6 +61,7 @@ export class GrpcListener {
       if (this.#sockets.size === 0) this.#onEmpty();
     });
     this.#injector.injectConnection(socket);
+    this.#goingAway.add(socket);
   }
 
   /** Sends GOAWAY and finishes the calls that were accepted. Resolves when the last connection has ended. */
