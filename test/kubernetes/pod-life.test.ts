@@ -1,6 +1,6 @@
 /** What the probes, preStop and grace period of the base do to the real server, with the numbers that the base has. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, describe, it } from 'vitest';
+import { beforeAll, describe, it, type ExpectStatic } from 'vitest';
 import { CountedLoad } from '../support/counted-load.js';
 import { buildFakeGpu, FakeGpuScript, fakeGpuEnvironment, fakeOrtLibrary } from '../support/fake-gpu.js';
 import { Http2GrpcClient } from '../support/http2-grpc.js';
@@ -147,7 +147,7 @@ describe.concurrent('a pod of the base', { timeout: 180_000 }, () => {
 });
 
 /** Started, but neither ready nor restarted in the time that a liveness probe would take to fail. */
-async function expectUnready(pod: Pod, expect: typeof import('vitest').expect): Promise<void> {
+async function expectUnready(pod: Pod, expect: ExpectStatic): Promise<void> {
   try {
     expect((await pod.until('startup', 60_000)).text).toMatch(/^HTTP 200/);
     const { periodSeconds, failureThreshold } = pod.template.probes.liveness ?? { periodSeconds: NaN, failureThreshold: NaN };

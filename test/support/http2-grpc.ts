@@ -2,7 +2,7 @@
  * gRPC calls straight on node:http2, for tests that count failures. A full client hides some: grpc-js repeats a call once, whatever its
  * options say, when the server did not begin with it, and what was refused at the end of a connection never shows.
  */
-import { connect, type ClientHttp2Session } from 'node:http2';
+import { connect, type ClientHttp2Session, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
 import { rpc } from './clients.js';
 
 /** What the frame of a message begins with: not compressed, then four bytes of length. */
@@ -40,7 +40,7 @@ export class Http2GrpcClient {
       const chunks: Buffer[] = [];
       let status: string | undefined;
       let text = '';
-      const read = (headers: Record<string, unknown>): void => {
+      const read = (headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void => {
         if (headers[':status'] !== undefined && headers[':status'] !== 200) text = `HTTP ${String(headers[':status'])}`;
         if (headers['grpc-status'] === undefined) return;
         status = String(headers['grpc-status']);
@@ -49,7 +49,7 @@ export class Http2GrpcClient {
       stream.on('response', read).on('trailers', read);
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.once('frameError', () => (wasSent = false));
-      stream.on('error', (error) => (wasSent ? reject(error) : resolve(NEVER_SENT)));
+      stream.on('error', (error: Error) => (wasSent ? reject(error) : resolve(NEVER_SENT)));
       stream.on('close', () => {
         if (status === '0') resolve(responseDeserialize(Buffer.concat(chunks).subarray(PREFIX_BYTES)) as Response);
         else reject(new Error(`gRPC status ${status ?? 'none'}, reset code ${stream.rstCode}: ${text}`));
