@@ -3,9 +3,10 @@ import { status, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BalancedLoad } from '../support/balanced-load.js';
 import { productModel } from '../support/big-model.js';
-import { GrpcClient, HttpClient } from '../support/clients.js';
+import { GrpcClient, HttpClient, type GrpcInferResponse } from '../support/clients.js';
 import { CountedLoad } from '../support/counted-load.js';
 import { DistantServer } from '../support/distant-server.js';
+import { Http2GrpcClient } from '../support/http2-grpc.js';
 import { logLines } from '../support/log-lines.js';
 import { modelFolder } from '../support/model-folder.js';
 import { fixtureModels, ServerProcess, shippedModels } from '../support/server-process.js';
@@ -98,6 +99,19 @@ describe('SIGTERM, with clients that are 20 ms away and stay on their connection
     await load.done();
     expect(load.failures).toEqual([]);
     expect([load.answered.http > 0, load.answered.grpc > 100]).toEqual([true, true]);
+    expect((await exited).code).toBe(0);
+  });
+
+  it('does not disturb the last call of a client that has said itself that it goes', async () => {
+    const { server, grpc } = await start('--drain-delay-secs', '1');
+    const iterations = await iterationsFor(grpc, 1500);
+    const leaving = new Http2GrpcClient(server.grpcAddress);
+    const answer = leaving.call<GrpcInferResponse>('ModelInfer', slowRequest(iterations));
+    await untilInFlight(server, 1);
+    leaving.close();
+    await sleep(300);
+    const exited = exitAfter(server, 'SIGTERM');
+    expect((await answer)?.outputs).toHaveLength(1);
     expect((await exited).code).toBe(0);
   });
 

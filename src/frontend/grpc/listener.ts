@@ -25,7 +25,7 @@ export class GrpcListener {
   readonly #injector: ConnectionInjector;
   readonly #health: HealthService;
   readonly #sockets = new Set<Socket>();
-  readonly #goingAway = new GoingAway();
+  readonly #goingAway: GoingAway;
   #onEmpty: () => void = () => {};
 
   constructor(options: FrontEndOptions, inference: Inference, health: HealthWatch, log: RequestLog) {
@@ -44,6 +44,7 @@ export class GrpcListener {
     this.#grpc.addService(service.definition, service.implementation);
     this.#grpc.addService(definitions.health, this.#health.implementation);
     new ReflectionService(definitions.all).addToServer(this.#grpc);
+    this.#goingAway = new GoingAway(this.#grpc);
     health.whileExiting(() => this.#goingAway.tell());
     this.#injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
   }
@@ -67,6 +68,7 @@ export class GrpcListener {
   /** Sends GOAWAY and finishes the calls that were accepted. Resolves when the last connection has ended. */
   drain(): Promise<void> {
     this.#health.close();
+    this.#goingAway.close();
     this.#grpc.tryShutdown(() => {});
     if (this.#sockets.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
