@@ -1,4 +1,4 @@
-/** Builds test/fake-driver below build/fake-driver: the libraries with which tests run on GPUs that are not there. */
+/** Builds test/fake-driver: the libraries with which tests run on GPUs that are not there. In the addon's tree, whose objects it shares. */
 import process from 'node:process';
 import { withBuildLock } from './build-lock.mjs';
 import { compile, configure } from './cmake.mjs';
@@ -8,9 +8,9 @@ const EXIT_BUILD_FAILED = 70;
 
 await main(() =>
   withBuildLock(async () => {
-    const configured = await configure('fake-driver', { BUILD_ADDON: 'OFF', BUILD_FAKE_DRIVER: 'ON' });
+    const configured = await configure('native-cmake', { BUILD_FAKE_DRIVER: 'ON' });
     if (configured.code !== 0) process.stderr.write(configured.output);
-    const code = configured.code || (await compile('fake-driver', ['fake_cuda', 'fake_nvml', 'fake_ort']));
+    const code = configured.code || (await compile('native-cmake', ['fake_cuda', 'fake_nvml', 'fake_ort']));
     if (code !== 0) throw new Failure(EXIT_BUILD_FAILED, 'The fake driver did not compile: see the messages above.');
   }),
 );

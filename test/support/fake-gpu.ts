@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot, ServerProcess, type StartOptions } from './server-process.js';
 
-const folder = join(repositoryRoot, 'build/fake-driver/fake-driver');
+const folder = join(repositoryRoot, 'build/native-cmake/fake-driver');
 
 /** The stand-in for ONNX Runtime: the real library with a CUDA provider that needs no GPU. */
 export const fakeOrtLibrary = join(folder, 'ort/libonnxruntime.so.1');
