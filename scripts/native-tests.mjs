@@ -8,6 +8,9 @@ import { filesBelow } from './stamps.mjs';
 import { addCounts, readGoogleTestReport, reportPath } from './test-results.mjs';
 
 const BINARY_TIMEOUT_MS = 10 * 60_000;
+/** Folders whose tests only calculate, the longest first: they may run while the others compile. All others measure time, and run alone. */
+const CALCULATING = ['simulation', 'codec', 'batching', 'base'];
+const NOT_COMPILED = 'it did not compile';
 const SANITIZER_OPTIONS = {
   ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1',
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
@@ -54,6 +57,18 @@ async function runBinary(tree, folder, prefix) {
   return readGoogleTestReport(report, code);
 }
 
+/** One after the other; resolves to the counts of each. */
+async function runBinaries(tree, folders, prefix) {
+  const counts = [];
+  for (const folder of folders) counts.push(await runBinary(tree, folder, prefix));
+  return counts;
+}
+
+async function compileTests(tree, folders) {
+  const targets = folders.map((folder) => `${folder}_test`);
+  return (await compile(tree, targets)) === 0;
+}
+
 export async function runNativeTests(tree, sanitizers, { without = [] } = {}) {
   const configured = await configure(tree, { BUILD_ADDON: 'OFF', BUILD_NATIVE_TESTS: 'ON', SANITIZE: sanitizers });
   if (configured.code !== 0) {
@@ -61,13 +76,11 @@ export async function runNativeTests(tree, sanitizers, { without = [] } = {}) {
     return { passed: 0, failed: 1, note: 'CMake could not configure it' };
   }
   const folders = [...testedFolders(without), 'fake_driver'];
-  const code = await compile(
-    tree,
-    folders.map((folder) => `${folder}_test`),
-  );
-  if (code !== 0) return { passed: 0, failed: 1, note: 'it did not compile' };
+  const calculating = CALCULATING.filter((folder) => folders.includes(folder));
+  const others = folders.filter((folder) => !calculating.includes(folder));
   const prefix = await addressPrefix(sanitizers);
-  const counts = [];
-  for (const folder of folders) counts.push(await runBinary(tree, folder, prefix));
-  return addCounts(counts);
+  if (!(await compileTests(tree, calculating))) return { passed: 0, failed: 1, note: NOT_COMPILED };
+  const [early, compiled] = await Promise.all([runBinaries(tree, calculating, prefix), compileTests(tree, others)]);
+  const late = compiled ? await runBinaries(tree, others, prefix) : [{ passed: 0, failed: 1 }];
+  return { ...addCounts([...early, ...late]), note: compiled ? undefined : NOT_COMPILED };
 }
