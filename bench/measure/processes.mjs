@@ -42,7 +42,9 @@ let started = 0;
 /** Starts a Node program that writes its ports as JSON to a file once it serves. `args` gets the file's name. */
 export async function startNode(args) {
   const readyFile = path.join(scratch, `ready-${++started}.json`);
-  const child = spawn(process.execPath, args(readyFile), { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  // What our server sets for itself: the reference does not pay for ONNX Runtime's reports either.
+  const env = { ...process.env, ORT_DISABLE_TELEMETRY: '1' };
+  const child = spawn(process.execPath, args(readyFile), { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
   children.add(child);
   const exited = once(child, 'exit').finally(() => children.delete(child));
   const deadline = performance.now() + START_SECONDS * 1000;

@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
+
 namespace penstock::session {
 
 Result<OrtLibrary> OpenOrtLibrary(const std::string& path) {
@@ -11,6 +13,9 @@ Result<OrtLibrary> OpenOrtLibrary(const std::string& path) {
   // Without a slash dlopen would search the system's folders, and which library is used must not depend on them.
   if (path.find('/') == std::string::npos) return refuse("expected a path with a folder");
 
+  // The official library reports its use to Microsoft: it keeps a database in the user's home, and asks the network with every session
+  // (seen in release 1.29). A server does neither unless its user sets this variable himself.
+  setenv("ORT_DISABLE_TELEMETRY", "1", 0);
   // The path goes to dlopen as it is given: ONNX Runtime looks for its provider libraries in that folder, symlinks not resolved.
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {

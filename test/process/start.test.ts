@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,5 +110,20 @@ describe('the ready file', () => {
     const { code, stderr } = await penstock([...FREE_PORTS, '--model-repository', shippedModels, '--ready-file', '/nowhere/at/all']);
     expect(code).toBe(64);
     expect(stderr).toContain('--ready-file: \\"/nowhere/at/all\\" cannot be written');
+  });
+});
+
+describe('what a server does unasked', () => {
+  it('leaves nothing behind in its home or among temporary files, where ONNX Runtime would keep what it reports', async () => {
+    const home = temporaryFolder();
+    const server = await ServerProcess.start({ env: { HOME: home, XDG_CACHE_HOME: home, TMPDIR: home } });
+    onTestFinished(() => void server.child.kill('SIGKILL'));
+    await fetch(`${server.httpUrl}/v2/models/digits/infer`, {
+      method: 'POST',
+      body: readFileSync(join(shippedModels, 'digits/samples/seven.json')),
+    });
+    server.child.kill('SIGTERM');
+    expect(await server.exited).toBe(0);
+    expect(readdirSync(home, { recursive: true })).toEqual([]);
   });
 });

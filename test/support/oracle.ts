@@ -15,7 +15,11 @@ interface WireTensor {
 
 /** The outputs of `model` (path of its file) for each batch of inputs. FP32, INT32 and INT64 only. */
 export async function oracleOutputs(model: string, batches: readonly (readonly TestTensor[])[]): Promise<TestTensor[][]> {
-  const child = spawn(process.execPath, [SCRIPT], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [SCRIPT], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // No reports to Microsoft from tests.
+    env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
+  });
   const wire = batches.map((tensors) => tensors.map((tensor) => ({ ...tensor, raw: tensor.raw.toString('base64') })));
   child.stdin.end(JSON.stringify({ model, batches: wire }));
   const chunks: Buffer[] = [];
