@@ -16,6 +16,12 @@ kind: ScaledObject
 metadata: { name: penstock }
 spec: { scaleTargetRef: { name: penstock }, triggers: [] }
 `;
+const scaledQuery = (name: string, namespace: string, asked: string): string => `
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: { name: ${name}, namespace: ${namespace} }
+spec: { scaleTargetRef: { name: penstock }, triggers: [{ type: prometheus, metadata: { query: 'sum(up{namespace="${asked}"})' } }] }
+`;
 const cronJob = (spec: string, pod: string): string => `
 apiVersion: batch/v1
 kind: CronJob
@@ -166,6 +172,22 @@ const ADDED: readonly (readonly [string, string, RegExp])[] = [
     'a budget that takes no pod of a Canary',
     'apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: { name: penstock }\nspec: { targetRef: { kind: Deployment, name: penstock } }\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: { name: b }\nspec: { selector: { matchLabels: { app.kubernetes.io/name: penstock-canary } } }',
     /PodDisruptionBudget b selects no pod/,
+  ],
+  [
+    'a rollout whose Deployment runs pods beside it',
+    'apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: { name: r }\nspec: { workloadRef: { kind: Deployment, name: penstock } }',
+    /Deployment penstock lends Rollout r its template and runs pods itself/,
+  ],
+  [
+    'a rollout that is judged by what is not there',
+    'apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: { name: r }\nspec: { strategy: { canary: { steps: [{ analysis: { templates: [{ templateName: t }] } }] } } }',
+    /Rollout r: there is no AnalysisTemplate t/,
+  ],
+  ['a query about another namespace', scaledQuery('penstock', 'x', 'y'), /has namespace="y" and not x/],
+  [
+    'two autoscalers that count the load of both',
+    `${scaledQuery('one', 'x', 'x')}---${scaledQuery('two', 'x', 'x')}`,
+    /ScaledObject one and ScaledObject two ask the same question/,
   ],
   [
     'a Service that selects no pod',
