@@ -3,7 +3,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { ServerProcess } from '../support/server-process.js';
 import { expectQuery, metricsOf, verdictOf, type AnalysisMetric, type Series } from './analysis.js';
 import { compose, find, type Manifest } from './kustomize.js';
+import { lint } from './lint.js';
 import { danglingServices, portsOf, scaleTargetOf, type PodTemplate } from './references.js';
+import { matches, specOf, type Selector } from './workloads.js';
 
 const ROLLOUTS = ['rollout-canary', 'rollout-bluegreen', 'rollout-canary-istio'] as const;
 
@@ -164,6 +166,20 @@ describe('flagger', () => {
     const selecting = manifests.filter(({ kind }) => kinds.includes(kind));
     expect(selecting.map(({ kind }) => kind)).toEqual(expect.arrayContaining(kinds));
     for (const manifest of selecting) expect(labels, `${manifest.kind} ${manifest.metadata.name}`).toMatchObject(selected(manifest));
+  });
+
+  it('leaves the policies of jobs to their jobs, and lets a load test reach the copy', async () => {
+    const resources = ['base', 'jobs/load-test', 'jobs/model-backup'];
+    const withJobs = await compose({ resources, components: ['monitoring', 'model-download', 'flagger'] });
+    const policy = (name: string): { podSelector: Selector; egress: readonly { to?: readonly { podSelector: Selector }[] }[] } =>
+      specOf(find(withJobs, 'NetworkPolicy', name));
+    for (const name of ['penstock-load-test', 'penstock-model-backup'])
+      expect(policy(name).podSelector).toEqual({ matchLabels: { 'app.kubernetes.io/name': name } });
+    const peers = policy('penstock-load-test').egress.flatMap(({ to = [] }) => to.map(({ podSelector }) => podSelector));
+    const { template } = find(withJobs, 'Deployment')['spec'] as { template: PodTemplate };
+    for (const labels of [template.metadata.labels, { ...template.metadata.labels, ...primaryLabels }])
+      expect(peers.filter((peer) => matches(peer, labels))).toHaveLength(1);
+    expect(lint(withJobs, new Set(['PersistentVolumeClaim/penstock-models', 'Secret/penstock-rclone']))).toEqual([]);
   });
 
   it('has every pod scraped once, by the headless Service and not by those that Flagger makes', () => {

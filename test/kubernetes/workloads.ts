@@ -144,6 +144,23 @@ export function podTemplates(manifests: readonly Manifest[]): PodTemplate[] {
   });
 }
 
+/** Keys of selectors that Flagger knows, the first that is there counts: -selector-labels in its cmd/flagger/main.go. */
+const FLAGGER_SELECTORS = ['app', 'name', 'app.kubernetes.io/name'];
+
+/** Flagger copies its target: that one label of the pods that serve ends in `-primary`, the others stay (its pkg/canary/util.go). */
+export function labelsOfPrimaries(manifests: readonly Manifest[]): Labels[] {
+  return ofKind(manifests, 'Canary').flatMap((canary) => {
+    const { name } = specOf<{ targetRef: { name: string } }>(canary).targetRef;
+    return podTemplates(manifests)
+      .filter(({ owner }) => owner.metadata.name === name)
+      .flatMap(({ metadata, owner }) => {
+        const selected = specOf<{ selector?: Selector }>(owner).selector?.matchLabels ?? {};
+        const key = FLAGGER_SELECTORS.find((one) => one in selected);
+        return key === undefined ? [] : [{ ...metadata.labels, [key]: `${selected[key]}-primary` }];
+      });
+  });
+}
+
 export const containersOf = ({ spec }: PodTemplate): Container[] => [...(spec.initContainers ?? []), ...spec.containers];
 
 /** As Kubernetes has it: a selector without conditions takes everything. */

@@ -2,6 +2,7 @@
 import type { Manifest } from '../kustomize.js';
 import {
   containersOf,
+  labelsOfPrimaries,
   matches,
   ofKind,
   podTemplates,
@@ -135,18 +136,6 @@ export function selectorsFindPods(manifests: readonly Manifest[], given: Given =
     })
     .filter((manifest) => !given.has(`Pods/${manifest.metadata.name}`))
     .map((manifest) => `${titleOf(manifest)} selects no pod`);
-}
-
-/** Flagger copies its target: the pods that serve have `-primary` after each label that is the target's name. */
-function labelsOfPrimaries(manifests: readonly Manifest[]): Labels[] {
-  return ofKind(manifests, 'Canary').flatMap((canary) => {
-    const { name } = specOf<{ targetRef: { name: string } }>(canary).targetRef;
-    return podTemplates(manifests)
-      .filter(({ owner }) => owner.metadata.name === name)
-      .map(({ metadata }) =>
-        Object.fromEntries(Object.entries(metadata.labels ?? {}).map(([key, value]) => [key, value === name ? `${name}-primary` : value])),
-      );
-  });
 }
 
 /** A workload must take its own pods, and its rules of spreading are about them. */
