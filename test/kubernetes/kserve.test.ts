@@ -4,6 +4,7 @@ import { loadOptions } from '../../src/config/load.js';
 import { GrpcClient, HttpClient } from '../support/clients.js';
 import { DIGITS_1, modelFolder } from '../support/model-folder.js';
 import { ServerProcess } from '../support/server-process.js';
+import { deployment, installation } from './deployment.js';
 import { build, find, type Manifest } from './kustomize.js';
 
 interface Container {
@@ -18,6 +19,8 @@ interface Container {
 }
 
 interface HttpProbe {
+  readonly periodSeconds: number;
+  readonly failureThreshold: number;
   readonly httpGet: { readonly path: string; readonly port: number };
 }
 
@@ -85,6 +88,15 @@ it('only the runtime without GPUs is chosen by itself, before those that come wi
   expect(runtime('penstock-gpu').supportedModelFormats).toMatchObject([{ autoSelect: false }]);
   const { limits, requests } = runtime('penstock-gpu').containers[0].resources;
   expect([limits['nvidia.com/gpu'], requests['nvidia.com/gpu']]).toEqual(['1', '1']);
+});
+
+it.each([
+  ['penstock', []],
+  ['penstock-gpu', ['gpu']],
+])('the runtime %s gives a start as much time as an installation without KServe', async (name, components) => {
+  const { container } = deployment(await installation(...components));
+  const { periodSeconds, failureThreshold } = runtime(name).containers[0].startupProbe;
+  expect(periodSeconds * failureThreshold).toBe(container.startupProbe.periodSeconds * container.startupProbe.failureThreshold);
 });
 
 it('examples ask for runtimes, formats and protocols that are there', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CONDITIONS } from '../../src/health/gpu-conditions.js';
 import { repositoryRoot } from '../support/server-process.js';
+import { deployment, installation } from './deployment.js';
 import { find, type Manifest } from './kustomize.js';
 import {
   alertsOf,
@@ -101,6 +102,14 @@ describe('every alert', () => {
       const thresholds = [...expr.matchAll(/(?:>=?|<=?) ([\d.]+)/g)].map(([text]) => text);
       for (const threshold of thresholds) expect(`${alert}: ${when} `).toMatch(new RegExp(`${threshold}(?![\\d.]*\\d)`));
     }
+  });
+});
+
+describe('the alert on a server that is not ready', () => {
+  it.each(['gpu', 'mig', 'gpu-sharing', 'dra'])('waits longer than a start may take with %s', async (component) => {
+    const { startupProbe } = deployment(await installation(component)).container;
+    const [, minutes] = /^(\d+)m$/.exec(alertsOf(groups).find(({ alert }) => alert === 'PenstockNotReady')?.for ?? '') ?? [];
+    expect(Number(minutes) * 60).toBeGreaterThan(startupProbe.periodSeconds * startupProbe.failureThreshold);
   });
 });
 
