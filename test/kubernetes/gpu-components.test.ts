@@ -10,10 +10,16 @@ const T4 = {
   'nvidia.com/gpu.family': 'turing',
   'nvidia.com/gpu.memory': '15360',
   'nvidia.com/gpu.replicas': '1',
+  'nvidia.com/gpu.sharing-strategy': 'none',
   'nvidia.com/cuda.runtime-version.major': '13',
 };
 const H200 = { ...T4, 'nvidia.com/gpu.product': 'NVIDIA-H200', 'nvidia.com/gpu.family': 'hopper', 'nvidia.com/gpu.memory': '143771' };
-const SHARED = { ...H200, 'nvidia.com/gpu.product': 'NVIDIA-H200-SHARED', 'nvidia.com/gpu.replicas': '4' };
+const SHARED = {
+  ...H200,
+  'nvidia.com/gpu.product': 'NVIDIA-H200-SHARED',
+  'nvidia.com/gpu.replicas': '4',
+  'nvidia.com/gpu.sharing-strategy': 'time-slicing',
+};
 
 /** How each of them asks for its part of a GPU. */
 const WAYS = [
@@ -72,6 +78,7 @@ describe('nodes', () => {
     expect(acceptsNode(pod, T4)).toBe(true);
     expect(acceptsNode(pod, H200)).toBe(true);
     expect(acceptsNode(pod, { ...T4, 'nvidia.com/gpu.memory': '8192' })).toBe(false);
+    expect(acceptsNode(pod, SHARED)).toBe(false);
     expect(acceptsNode(pod, { ...T4, 'nvidia.com/cuda.runtime-version.major': '12' })).toBe(false);
     expect(acceptsNode(pod, { ...T4, 'nvidia.com/gpu.family': 'volta' })).toBe(false);
     expect(acceptsNode(pod, {})).toBe(false);
