@@ -24,6 +24,7 @@ Napi::Array SpecList(Napi::Env env, const std::vector<session::TensorSpec>& spec
     item.Set("dataType", Napi::Number::New(env, static_cast<uint8_t>(spec.dtype)));
     item.Set("dims", dims);
     item.Set("symbolicDims", symbolic);
+    item.Set("optional", spec.optional);
     list.Set(i, item);
   }
   return list;

@@ -15,13 +15,14 @@ constexpr int64_t kMaxMicroseconds = 1'000'000ll * 60 * 60 * 24 * 365;
 // The queue keeps something for each.
 constexpr int64_t kMaxPriorityLevels = 1000;
 
-std::vector<serving::ApiTensor> ReadTensors(ObjectReader& spec, const char* name) {
+std::vector<serving::ApiTensor> ReadTensors(ObjectReader& spec, const char* name, bool may_be_optional) {
   std::vector<serving::ApiTensor> tensors;
   for (ObjectReader& item : spec.List(name)) {
     serving::ApiTensor tensor;
     tensor.name = item.Text("name");
     tensor.dtype = static_cast<DataType>(item.Whole("dataType", 1, kDataTypeCount - 1));
     tensor.dims = item.WholeList("dims", -1, kMaxWhole);
+    tensor.optional = may_be_optional && item.Flag("optional");
     spec.Adopt(item);
     tensors.push_back(std::move(tensor));
   }
@@ -78,8 +79,8 @@ serving::VersionSpec ReadVersionSpec(ObjectReader& reader) {
   spec.model_name = reader.Text("modelName");
   spec.version = reader.Whole("version", 1, kMaxWhole);
   spec.max_batch_size = reader.Whole("maxBatchSize", 0, kMaxInt32);
-  spec.inputs = ReadTensors(reader, "inputs");
-  spec.outputs = ReadTensors(reader, "outputs");
+  spec.inputs = ReadTensors(reader, "inputs", true);
+  spec.outputs = ReadTensors(reader, "outputs", false);
   spec.pipeline.batching.lanes = static_cast<int>(reader.Whole("lanes", 1, kMaxLanes));
   spec.lanes_if_faster = reader.Flag("lanesIfFaster");
   ReadBatching(reader, &spec);

@@ -65,9 +65,10 @@ Result<Gathered> Gather(const std::vector<Job*>& jobs, int64_t padding, memory::
   const size_t inputs = jobs.front()->inputs.size();
   gathered.tensors.resize(inputs);
   // Everything that can fail comes before the first client slice is let go.
-  std::vector<std::shared_ptr<memory::Block>> blocks(inputs);  // null: runs in place
+  std::vector<std::shared_ptr<memory::Block>> blocks(inputs);  // null: runs in place, or is left out
   std::vector<uint64_t> padding_bytes(inputs);
   for (size_t i = 0; i < inputs; ++i) {
+    if (jobs.front()->inputs[i].dtype == DataType::kInvalid) continue;  // left out by all of them
     uint64_t bytes = 0;
     PENSTOCK_RETURN_IF_ERROR(Measure(jobs, i, padding, &gathered.tensors[i], &bytes, &padding_bytes[i]));
     if (padding == 0) gathered.tensors[i].bytes = WhereItLies(jobs, i);

@@ -12,7 +12,7 @@
 namespace penstock::pipeline {
 
 struct Gathered {
-  std::vector<session::Tensor> tensors;  // one per input, in order; contiguous, starting at multiples of BlockPool::kAlignment
+  std::vector<session::Tensor> tensors;  // one per input of the jobs, in order; contiguous, starting at multiples of BlockPool::kAlignment
   uint64_t bytes_copied = 0;  // of the jobs' inputs; padding is not counted
 };
 

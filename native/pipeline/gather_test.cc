@@ -39,6 +39,18 @@ TEST(Gather, JoinsJobsOfDifferentRowCountsAlongTheFirstDimension) {
   EXPECT_EQ(gathered.bytes_copied, 48u) << "each byte once";
 }
 
+TEST(Gather, LeavesOutWhatItsJobsLeaveOut) {
+  const auto a = FloatJob(1, {{1, 2}, {10}});
+  const auto b = FloatJob(1, {{3, 4}, {11}});
+  for (const auto& job : {a, b}) job->inputs.insert(job->inputs.begin() + 1, JobInput{});
+  const Gathered gathered = Join({a.get(), b.get()}, 2).value();
+  ASSERT_EQ(gathered.tensors.size(), 3u);
+  EXPECT_TRUE(gathered.tensors[1].left_out()) << "padding makes nothing of nothing";
+  EXPECT_EQ(FloatsOf(gathered.tensors[0]), (std::vector<float>{1, 2, 3, 4, 0, 0, 0, 0}));
+  EXPECT_EQ(FloatsOf(gathered.tensors[2]), (std::vector<float>{10, 11, 0, 0}));
+  EXPECT_EQ(gathered.bytes_copied, 24u);
+}
+
 TEST(Gather, JoinsBytesElementsAsTheyAre) {
   const auto a = BytesJob({"one"}, {1});
   const auto b = BytesJob({""}, {1});

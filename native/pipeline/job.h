@@ -43,7 +43,7 @@ class CompletionSink {
 };
 
 struct JobInput {
-  DataType dtype = DataType::kInvalid;
+  DataType dtype = DataType::kInvalid;  // kInvalid: an optional input that the client has left out
   std::vector<int64_t> dims;
   memory::SliceChain data;  // V2 raw format; exactly the bytes that dtype and dims ask for (BYTES: framing already checked)
   // True when the engine made `data` itself: a single aligned slice then runs where it lies. False for bytes of a client's message:
@@ -65,7 +65,7 @@ struct Job : batching::QueueItem {
   uint64_t token = 0;
   Protocol protocol = Protocol::kHttp;
   std::shared_ptr<CompletionSink> sink;
-  std::vector<JobInput> inputs;   // one per signature input, in order
+  std::vector<JobInput> inputs;   // one per signature input, in order; optional ones at the end may be missing
   std::vector<size_t> outputs;    // indices into the signature's outputs
   // Bytes of the inputs that were copied before the engine saw them (grpc-js joins a message once); for the counters.
   uint64_t bytes_copied_before = 0;

@@ -1,5 +1,6 @@
 #include "pipeline/made_up_inputs.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -112,9 +113,14 @@ bool Close(double a, double b, double relative) {
 
 }  // namespace
 
-Result<std::vector<session::Tensor>> MakeUpInputs(const session::Signature& signature, const MadeUpShape& shape) {
+Result<std::vector<session::Tensor>> MakeUpInputs(const session::Signature& signature, const MadeUpShape& shape,
+                                                  const std::vector<size_t>& optional) {
   std::vector<session::Tensor> inputs;
   for (const session::TensorSpec& spec : signature.inputs) {
+    if (spec.optional && std::find(optional.begin(), optional.end(), inputs.size()) == optional.end()) {
+      inputs.emplace_back();
+      continue;
+    }
     Result<session::Tensor> tensor = MakeUp(spec, inputs.size(), shape);
     if (!tensor.ok()) return tensor.status();
     inputs.push_back(std::move(tensor).value());

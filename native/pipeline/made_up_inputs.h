@@ -16,9 +16,11 @@ struct MadeUpShape {
   int64_t open_dim = 1;   // what every other dimension that the signature leaves open gets
 };
 
-// One tensor per input of the signature, always the same ones. Floats lie in [0, 1); integers and bools alternate between 0 and 1, valid in
+// One tensor per input of the signature, always the same ones; of the optional inputs only those at the positions `optional` are given, the
+// others left out. Floats lie in [0, 1); integers and bools alternate between 0 and 1, valid in
 // any embedding table, so that neighbouring rows differ; BYTES are "1" and "2". Errors: kMemory, also for a size that overflows.
-Result<std::vector<session::Tensor>> MakeUpInputs(const session::Signature& signature, const MadeUpShape& shape);
+Result<std::vector<session::Tensor>> MakeUpInputs(const session::Signature& signature, const MadeUpShape& shape,
+                                                  const std::vector<size_t>& optional = {});
 
 // Whether two tensors have the same dtype and dims, and elements that agree: floats within 1e-3 relative plus 1e-5 absolute, because the
 // batch size changes rounding (FP16 and BF16 within 1e-2 relative: they have 11 and 8 significant bits), all others exactly.

@@ -44,6 +44,21 @@ TEST(MakeUpInputs, KeepsIntegersInsideAnyEmbeddingTable) {
   for (const uint8_t value : BytesOf(Make(DataType::kUint8, {-1, 7}, {true, 3, 0, 1}))) EXPECT_LE(value, 1);
 }
 
+TEST(MakeUpInputs, LeavesOptionalInputsOutUnlessTheyAreAskedFor) {
+  session::Signature signature = Of(DataType::kFp32, {-1, 2});
+  signature.inputs.push_back({"a", DataType::kInt8, {-1}, {""}, true});
+  signature.inputs.push_back({"b", DataType::kInt16, {-1}, {""}, true});
+  const auto without = MakeUpInputs(signature, {true, 3, 0, 1}).value();
+  ASSERT_EQ(without.size(), 3u);
+  EXPECT_EQ(without[0].dims, (std::vector<int64_t>{3, 2}));
+  EXPECT_TRUE(without[1].left_out());
+  EXPECT_TRUE(without[2].left_out());
+  const auto with = MakeUpInputs(signature, {true, 3, 0, 1}, {2}).value();
+  EXPECT_TRUE(with[1].left_out());
+  EXPECT_EQ(with[2].dtype, DataType::kInt16);
+  EXPECT_EQ(with[2].dims, (std::vector<int64_t>{3}));
+}
+
 TEST(MakeUpInputs, RefusesSizesThatOverflow) {
   const auto inputs = MakeUpInputs(Of(DataType::kFp64, {-1, INT64_MAX / 4}), {true, 3, 0, 1});
   EXPECT_EQ(inputs.status().code(), StatusCode::kMemory);

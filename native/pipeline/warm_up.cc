@@ -46,8 +46,8 @@ class WarmUpRuns {
   }
 
  private:
-  Result<std::vector<session::Tensor>> Inputs(int64_t first_row, int64_t rows) const {
-    return MakeUpInputs(session_.signature(), {options_.batched, rows, first_row, open_dim_});
+  Result<std::vector<session::Tensor>> Inputs(int64_t rows) const {
+    return MakeUpInputs(session_.signature(), {options_.batched, rows, 0, open_dim_});
   }
 
   // `lane`: which of the controls.
@@ -59,14 +59,16 @@ class WarmUpRuns {
     }
   }
 
-  Status RunRows(int64_t first_row, int64_t rows, std::vector<session::Tensor>* outputs) const {
-    const Result<std::vector<session::Tensor>> inputs = Inputs(first_row, rows);
+  Status RunRows(int64_t first_row, int64_t rows, const std::vector<size_t>& optional, std::vector<session::Tensor>* outputs) const {
+    const Result<std::vector<session::Tensor>> inputs =
+        MakeUpInputs(session_.signature(), {options_.batched, rows, first_row, open_dim_}, optional);
     if (!inputs.ok()) return inputs.status();
     return Run(inputs.value(), outputs);
   }
 
   bool HasOpenDims() const {
     for (const session::TensorSpec& spec : session_.signature().inputs) {
+      if (spec.optional) continue;
       for (size_t i = options_.batched ? 1 : 0; i < spec.dims.size(); ++i) {
         if (spec.dims[i] < 0) return true;
       }
@@ -79,7 +81,7 @@ class WarmUpRuns {
     for (const int64_t size : kOpenDims) {
       open_dim_ = size;
       std::vector<session::Tensor> outputs;
-      const Status status = RunRows(0, 1, &outputs);
+      const Status status = RunRows(0, 1, {}, &outputs);
       if (status.ok()) return true;
       if (first_failure.ok()) first_failure = status;
       if (!HasOpenDims() || MonotonicNs() >= end_ns_) break;
@@ -89,19 +91,23 @@ class WarmUpRuns {
   }
 
   void CheckRows() {
-    const std::string why_not = FindDependence();
+    std::string why_not = FindDependence({});
+    if (why_not.empty() && !options_.optional_inputs.empty()) {
+      why_not = FindDependence(options_.optional_inputs);
+      if (!why_not.empty()) why_not = "with every optional input given, " + why_not;
+    }
     report_.rows_are_independent = why_not.empty();
     if (!why_not.empty()) report_.notes.push_back("rows cannot share a batch: " + why_not);
   }
 
   // Why rows 0 and 1 must not share a batch; empty when nothing speaks against it.
-  std::string FindDependence() const {
+  std::string FindDependence(const std::vector<size_t>& optional) const {
     std::vector<session::Tensor> together;
-    const Status status = RunRows(0, 2, &together);
+    const Status status = RunRows(0, 2, optional, &together);
     if (!status.ok()) return "a batch of 2 rows failed: " + status.message();
     for (int64_t row = 0; row < 2; ++row) {
       std::vector<session::Tensor> apart;
-      const Status alone = RunRows(row, 1, &apart);
+      const Status alone = RunRows(row, 1, optional, &apart);
       if (!alone.ok()) return "a row alone failed: " + alone.message();
       for (size_t i = 0; i < together.size(); ++i) {
         const std::string& name = session_.signature().outputs[i].name;
@@ -145,7 +151,7 @@ class WarmUpRuns {
 
   // `bytes`: of inputs and outputs.
   Status TimeSize(int64_t rows, uint64_t* bytes) {
-    const Result<std::vector<session::Tensor>> inputs = Inputs(0, rows);
+    const Result<std::vector<session::Tensor>> inputs = Inputs(rows);
     if (!inputs.ok()) return inputs.status();
     PENSTOCK_RETURN_IF_ERROR(RunOnEachGpu(inputs.value()));
     for (int i = 0; i < kRunsEach; ++i) {
@@ -203,7 +209,7 @@ class WarmUpRuns {
 
   void TimeTwoLanes() {
     const RunSample size = SizeForTwoLanes();
-    const Result<std::vector<session::Tensor>> inputs = Inputs(0, size.rows);
+    const Result<std::vector<session::Tensor>> inputs = Inputs(size.rows);
     if (!inputs.ok()) return;
     const int64_t repeats = std::clamp<int64_t>(kPairNs / std::max<int64_t>(size.ns, 1), 1, 1000);
     std::vector<int64_t> one;

@@ -23,6 +23,8 @@ struct WarmUpOptions {
   bool batched = false;        // the first dimension of every tensor is the batch
   int64_t max_batch_rows = 1;  // largest batch to run; sizes are 1, 2, 4 ... and this one
   bool check_rows = false;     // run two different rows together and apart
+  // Positions in the signature of the optional inputs that clients may give. Rows are checked without and with them, all else goes without.
+  std::vector<size_t> optional_inputs;
   bool try_two_lanes = false;
   int64_t budget_ns = 10'000'000'000;  // no new size is begun after this much time
   uint64_t budget_bytes = 256u << 20;  // nor one whose inputs and outputs would take more

@@ -153,6 +153,42 @@ TEST(WarmUp, FindsARowThatChangesItsNeighbour) {
   EXPECT_EQ(report.samples.size(), 6u) << "it is timed all the same";
 }
 
+// An input "x", one "o" that may be left out, and an output like x.
+std::shared_ptr<FakeSession> WithAnOptionalInput() {
+  session::Signature signature = FakeSession::WithOneInput()->signature();
+  signature.inputs.push_back({"o", DataType::kFp32, {-1, -1}, {"", ""}, true});
+  return std::make_shared<FakeSession>(std::move(signature));
+}
+
+TEST(WarmUp, TimesRunsWithoutOptionalInputsAndChecksRowsWithThemToo) {
+  const auto session = WithAnOptionalInput();
+  size_t with = 0;
+  size_t without = 0;
+  session->OnRun([&](const std::vector<session::Tensor>& inputs) { ++(inputs.at(1).left_out() ? without : with); });
+  WarmUpOptions options = Checked();
+  options.optional_inputs = {1};
+  const WarmUpReport report = WarmUp(*session, options);
+  EXPECT_TRUE(report.rows_are_independent);
+  EXPECT_EQ(with, 3u) << "two rows together, and each apart";
+  EXPECT_EQ(without, 1u + 3u + 6u) << "the first, those of the check, and three of each size";
+}
+
+TEST(WarmUp, FindsRowsThatDependOnEachOtherOnlyWhereAnOptionalInputIsGiven) {
+  const auto session = WithAnOptionalInput();
+  session->JudgeRuns([](const std::vector<session::Tensor>& inputs) {
+    const bool mixes = !inputs.at(1).left_out() && inputs[0].dims[0] > 1;
+    return mixes ? Status(StatusCode::kModelRun, "one row at a time") : Status::Ok();
+  });
+  WarmUpOptions options = Checked();
+  options.optional_inputs = {1};
+  const WarmUpReport report = WarmUp(*session, options);
+  EXPECT_FALSE(report.rows_are_independent);
+  ASSERT_EQ(report.notes.size(), 1u);
+  EXPECT_EQ(report.notes[0],
+            "rows cannot share a batch: with every optional input given, a batch of 2 rows failed: one row at a time");
+  EXPECT_EQ(report.samples.size(), 6u) << "it is served all the same";
+}
+
 TEST(WarmUp, FindsAnOutputWithoutTheBatchDimension) {
   const auto session = FakeSession::WithOneInput();
   session->AlterResults([](std::vector<session::Tensor>* results) { results->at(0).dims = {1, 8}; });

@@ -97,6 +97,41 @@ TEST_F(EngineTest, WorkBeyondTheInFlightLimitIsRefusedUntilSomethingEnds) {
   sink_->WaitFor(5);
 }
 
+// Seen by what each run gets: rows of x, and of the optional input or -1.
+TEST_F(EngineTest, RequestsWithAndWithoutAnOptionalInputNeverMeetInOneBatch) {
+  VersionSpec spec = EchoSpec();
+  spec.pipeline.batching.merge = true;
+  spec.inputs.push_back({"scale", DataType::kFp32, {-1, 1}, true});
+  const auto session = FakeFor(spec);
+  std::vector<std::pair<int64_t, int64_t>> runs;  // of the one lane, until everything has ended
+  session->OnRun([&runs](const std::vector<session::Tensor>& inputs) {
+    runs.emplace_back(inputs.at(0).dims.at(0), inputs.at(1).left_out() ? -1 : inputs.at(1).dims.at(0));
+  });
+  session->ShutGate();
+  Publish(spec, session);
+  const auto scaled = [](int64_t rows) {
+    InferRequest request = EchoRequest(rows);
+    request.inputs.push_back(MakeTensor("scale", DataType::kFp32, {rows, 1}, std::string(static_cast<size_t>(rows) * 4, '\2')));
+    return request;
+  };
+  ASSERT_TRUE(Submit(1).ok());
+  session->WaitForStarted(1);
+  ASSERT_TRUE(Submit(2, scaled(2)).ok());
+  ASSERT_TRUE(Submit(3, EchoRequest(1)).ok());
+  ASSERT_TRUE(Submit(4, scaled(3)).ok());
+  session->OpenGate();
+  for (uint64_t token = 1; token <= 4; ++token) {
+    const pipeline::Outcome outcome = sink_->Take(token);
+    ASSERT_TRUE(outcome.status.ok()) << outcome.status.message();
+    const session::Tensor& y = outcome.outputs[0];
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(y.bytes.data), y.bytes.size),
+              std::string(static_cast<size_t>(y.dims[0]) * 16, '\1'));
+  }
+  engine_.Stop();
+  const std::vector<std::pair<int64_t, int64_t>> expected = {{1, -1}, {5, 5}, {1, -1}};
+  EXPECT_EQ(runs, expected);
+}
+
 TEST_F(EngineTest, AFullQueueGivesTheAdmissionBack) {
   session_->ShutGate();
   VersionSpec spec = EchoSpec();

@@ -32,6 +32,9 @@ Result<std::vector<size_t>> Match(const std::string& kind, const VersionSpec& sp
       return Refuse(path, ".datatype: found " + std::string(DataTypeName(tensor.dtype)) + ", the model file has " +
                               std::string(DataTypeName(present[at].dtype)) + " for " + Quoted(tensor.name));
     }
+    if (tensor.optional && !present[at].optional) {
+      return Refuse(path, ".optional: found true, expected false, as the model file has no value for input " + Quoted(tensor.name));
+    }
     for (const int64_t dim : tensor.dims) {
       if (dim < -1) return Refuse(path, ".dims: found " + ShapeText(tensor.dims) + ", expected dims of at least 0, or -1 for any");
     }
@@ -69,8 +72,9 @@ void DecideLanes(double joint_speed, VersionSpec* spec, std::vector<std::string>
   }
 }
 
-// Finds out what the wishes of `spec` need to know and puts what is granted in their place. Returns WarmUpReport::open_dim.
-int64_t SettleWishes(const session::Session& session, VersionSpec* spec, VersionReport* report) {
+// Finds out what the wishes of `spec` need to know and puts what is granted in their place. `inputs`: where its inputs are in the session's
+// signature. Returns WarmUpReport::open_dim.
+int64_t SettleWishes(const session::Session& session, const std::vector<size_t>& inputs, VersionSpec* spec, VersionReport* report) {
   batching::BatchingOptions& batching = spec->pipeline.batching;
   batching.max_batch_rows = std::max<int64_t>(1, spec->max_batch_size);
   pipeline::WarmUpReport found;
@@ -80,6 +84,9 @@ int64_t SettleWishes(const session::Session& session, VersionSpec* spec, Version
     options.max_batch_rows = batching.max_batch_rows;
     // Padding is company, too: a row that feels its neighbours would feel the zeros.
     options.check_rows = batching.merge ? spec->merge_if_rows_are_independent : !session.gpus().empty();
+    for (const size_t position : inputs) {
+      if (session.signature().inputs[position].optional) options.optional_inputs.push_back(position);
+    }
     // Of lanes on a GPU only one runs at a time, the others copy.
     options.try_two_lanes = batching.lanes > 1 && session.gpus().empty();
     // Models load side by side, but times that were taken side by side would be worth nothing.
@@ -126,13 +133,14 @@ Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const
   Result<std::vector<size_t>> inputs = Match("inputs", spec, spec.inputs, signature.inputs, &matched);
   if (!inputs.ok()) return inputs.status();
   for (size_t i = 0; i < matched.size(); ++i) {
-    if (!matched[i]) return Refuse("inputs", ": missing input " + Quoted(signature.inputs[i].name) + ", which the model file requires");
+    if (matched[i] || signature.inputs[i].optional) continue;
+    return Refuse("inputs", ": missing input " + Quoted(signature.inputs[i].name) + ", which the model file requires");
   }
   VersionReport unread;
   if (report == nullptr) report = &unread;
   spec.pipeline.model = spec.model_name + " version " + std::to_string(spec.version);
   spec.pipeline.run_history = std::make_shared<pipeline::RunHistory>();
-  const int64_t open_dim = SettleWishes(*session, &spec, report);
+  const int64_t open_dim = SettleWishes(*session, inputs.value(), &spec, report);
   try {
     std::unique_ptr<pipeline::Canary> canary = KeepCanary(session, spec, open_dim, report);
     auto room = std::make_unique<pipeline::Pipeline>(session, spec.pipeline);
@@ -151,8 +159,10 @@ ModelVersion::ModelVersion(VersionSpec spec, std::vector<size_t> inputs, std::ve
       output_index_(std::move(outputs)),
       pipeline_(std::move(pipeline)),
       canary_(std::move(canary)) {
+  for (const size_t position : input_index_) job_inputs_ = std::max(job_inputs_, position + 1);
   if (!spec_.pipeline.batching.merge) return;
   for (size_t i = 0; i < spec_.inputs.size(); ++i) {
+    if (spec_.inputs[i].optional) optional_inputs_.push_back(input_index_[i]);
     const std::vector<int64_t>& dims = spec_.inputs[i].dims;
     if (std::find(dims.begin() + 1, dims.end(), -1) != dims.end()) inputs_to_match_.push_back(input_index_[i]);
   }

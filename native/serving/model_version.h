@@ -18,6 +18,7 @@ struct ApiTensor {
   std::string name;
   DataType dtype = DataType::kInvalid;
   std::vector<int64_t> dims;  // -1 = any
+  bool optional = false;      // inputs: clients may leave it out; the session must be able to as well
 };
 
 struct VersionSpec {
@@ -62,6 +63,11 @@ class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
   // Position in the session's signature of spec().inputs[i] / spec().outputs[i].
   size_t session_input(size_t i) const { return input_index_[i]; }
   size_t session_output(size_t i) const { return output_index_[i]; }
+  // How many of the session's inputs a job has: the required ones, and the optional ones up to the last that clients may give.
+  size_t job_inputs() const { return job_inputs_; }
+  // Positions in the session's signature of the inputs that clients may leave out: only requests that have the same ones share a batch.
+  // Empty when nothing shares one.
+  const std::vector<size_t>& optional_inputs() const { return optional_inputs_; }
   // Positions in the session's signature of the inputs whose shapes beyond the batch dimension may differ between requests, so that only
   // equal ones share a batch. Empty when nothing shares one.
   const std::vector<size_t>& inputs_to_match() const { return inputs_to_match_; }
@@ -70,6 +76,8 @@ class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
   ModelVersion(VersionSpec spec, std::vector<size_t> inputs, std::vector<size_t> outputs, std::unique_ptr<pipeline::Pipeline> pipeline,
                std::unique_ptr<pipeline::Canary> canary);
   VersionSpec spec_;
+  size_t job_inputs_ = 0;
+  std::vector<size_t> optional_inputs_;
   std::vector<size_t> inputs_to_match_;
   std::vector<size_t> input_index_;
   std::vector<size_t> output_index_;

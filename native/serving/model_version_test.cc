@@ -34,6 +34,8 @@ TEST(ModelVersion, RefusesASpecThatDisagreesWithTheModelFile) {
       {[](VersionSpec* spec) { spec->inputs[0].dims = {2, 4}; }, "expected the batch dimension -1 first"},
       {[](VersionSpec* spec) { spec->inputs[0].dims = {}; }, "expected the batch dimension -1 first"},
       {[](VersionSpec* spec) { spec->inputs[0].dims = {-1, -2}; }, "inputs[0].dims: found [-1,-2]"},
+      {[](VersionSpec* spec) { spec->inputs[0].optional = true; },
+       "inputs[0].optional: found true, expected false, as the model file has no value for input \"x\""},
       {[](VersionSpec* spec) { spec->outputs[0].name = "z"; }, "outputs[0].name: found \"z\""},
       {[](VersionSpec* spec) { spec->outputs.clear(); }, "outputs: found none"},
       {[](VersionSpec* spec) { spec->max_batch_size = -1; }, "max_batch_size: found -1"},
@@ -54,6 +56,21 @@ TEST(ModelVersion, MayHideOutputsOfTheModelFile) {
   const auto version = ModelVersion::Create(std::make_shared<session::FakeSession>(signature), spec, nullptr);
   ASSERT_TRUE(version.ok()) << version.status().message();
   EXPECT_EQ(version.value()->session_output(0), 1u);
+}
+
+TEST(ModelVersion, MayHideOptionalInputsOfTheModelFileAndMayAskForThemAlways) {
+  VersionSpec spec = EchoSpec();
+  session::Signature signature = SignatureOf(spec);
+  signature.inputs.push_back({"used", DataType::kFp32, {-1, 1}, {"", ""}, true});
+  signature.inputs.push_back({"hidden", DataType::kFp32, {3}, {""}, true});
+  const auto without = ModelVersion::Create(std::make_shared<session::FakeSession>(signature), spec, nullptr);
+  ASSERT_TRUE(without.ok()) << without.status().message();
+  EXPECT_EQ(without.value()->job_inputs(), 1u);
+  spec.inputs.push_back({"used", DataType::kFp32, {-1, 1}});
+  const auto with = ModelVersion::Create(std::make_shared<session::FakeSession>(signature), spec, nullptr);
+  ASSERT_TRUE(with.ok()) << with.status().message();
+  EXPECT_EQ(with.value()->job_inputs(), 2u);
+  EXPECT_TRUE(with.value()->optional_inputs().empty());
 }
 
 // Rows that run together spoil each other: every output is the first row.

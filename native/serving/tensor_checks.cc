@@ -77,7 +77,7 @@ Status PlaceInputs(const ModelVersion& version, InferRequest* request, pipeline:
   const VersionSpec& spec = version.spec();
   std::vector<bool> given(spec.inputs.size(), false);
   BatchSeen batch;
-  job->inputs.resize(spec.inputs.size());
+  job->inputs.resize(version.job_inputs());
   for (size_t i = 0; i < request->inputs.size(); ++i) {
     RequestTensor& tensor = request->inputs[i];
     const std::string path = request->is_raw ? std::string("body") : "inputs[" + std::to_string(i) + "]";
@@ -101,20 +101,26 @@ Status PlaceInputs(const ModelVersion& version, InferRequest* request, pipeline:
     job->inputs[version.session_input(position)] =
         pipeline::JobInput{tensor.dtype, std::move(tensor.shape), std::move(tensor.data), tensor.data_is_checked};
   }
-  const auto missing = std::find(given.begin(), given.end(), false);
-  if (missing != given.end()) {
-    const ApiTensor& input = spec.inputs[static_cast<size_t>(missing - given.begin())];
-    return Status(StatusCode::kTensorName, "inputs: missing input " + Quoted(input.name) + ", expected " + NameList(spec.inputs));
+  for (size_t i = 0; i < given.size(); ++i) {
+    if (given[i] || spec.inputs[i].optional) continue;
+    return Status(StatusCode::kTensorName, "inputs: missing input " + Quoted(spec.inputs[i].name) + ", expected " + NameList(spec.inputs));
+  }
+  // Where all are optional: somebody must say how many rows there are.
+  if (request->inputs.empty() && !given.empty()) {
+    return Status(StatusCode::kTensorName, "inputs: found none, expected at least one of " + NameList(spec.inputs));
   }
   job->rows = batch.rows == 0 ? 1 : batch.rows;
   return Status::Ok();
 }
 
-// The dims beyond the batch of every input where they may differ, as they lie in memory: ranks are checked, so equal text is equal shapes.
+// Which optional inputs are given, then the dims beyond the batch of every input where they may differ, as they lie in memory: ranks are
+// checked, so equal text is equal inputs and equal shapes.
 std::string GroupOf(const ModelVersion& version, const pipeline::Job& job) {
   std::string group;
+  for (const size_t position : version.optional_inputs()) group += job.inputs[position].dtype == DataType::kInvalid ? '-' : '+';
   for (const size_t position : version.inputs_to_match()) {
     const std::vector<int64_t>& dims = job.inputs[position].dims;
+    if (dims.empty()) continue;  // left out: what is given has the batch dimension
     group.append(reinterpret_cast<const char*>(dims.data() + 1), (dims.size() - 1) * sizeof(int64_t));
   }
   return group;

@@ -107,6 +107,66 @@ TEST_F(TensorChecks, NamesUnknownAndDuplicateOutputs) {
   ExpectRefused(request, StatusCode::kTensorName, {"outputs[1].name: found \"score\" again"});
 }
 
+class OptionalInputs : public TensorChecks {
+ protected:
+  OptionalInputs() {
+    spec_.pipeline.batching.merge = true;
+    spec_.inputs.push_back({"scale", DataType::kFp32, {-1, 1}, true});
+    spec_.inputs.push_back({"bias", DataType::kFp32, {-1, -1}, true});
+    version_ = MakeVersion(spec_);
+  }
+  static RequestTensor Scale(int64_t rows = 1) { return Floats("scale", {rows, 1}); }
+  static RequestTensor Bias(int64_t width) { return Floats("bias", {1, width}); }
+  static RequestTensor Floats(std::string name, std::vector<int64_t> shape) {
+    const auto elements = static_cast<size_t>(shape[0] * shape[1]);
+    return MakeTensor(std::move(name), DataType::kFp32, std::move(shape), std::string(elements * 4, 'f'));
+  }
+  std::string GroupOf(std::vector<RequestTensor> inputs) {
+    const Result<CheckedRequest> checked = CheckRequest(*version_, Request(std::move(inputs)));
+    EXPECT_TRUE(checked.ok()) << checked.status().message();
+    return checked.ok() ? checked.value().job->group : "";
+  }
+};
+
+TEST_F(OptionalInputs, MayBeLeftOutAndRequiredOnesMayNot) {
+  const Result<CheckedRequest> checked = CheckRequest(*version_, Request({Mask(), Image(), Bias(2)}));
+  ASSERT_TRUE(checked.ok()) << checked.status().message();
+  const pipeline::Job& job = *checked.value().job;
+  ASSERT_EQ(job.inputs.size(), 4u);
+  EXPECT_EQ(job.inputs[2].dtype, DataType::kInvalid);
+  EXPECT_TRUE(job.inputs[2].data.empty());
+  EXPECT_EQ(job.inputs[3].dims, (std::vector<int64_t>{1, 2}));
+  ExpectRefused(Request({Image(), Scale()}), StatusCode::kTensorName, {"inputs: missing input \"mask\""});
+  RequestTensor odd = Scale();
+  odd.name = "scales";
+  ExpectRefused(Request({Image(), Mask(), odd}), StatusCode::kTensorName, {"inputs[2].name: found \"scales\"", "\"scale\", \"bias\""});
+}
+
+TEST_F(OptionalInputs, AreCheckedLikeOthersWhereTheyAreGiven) {
+  ExpectRefused(Request({Image(2), Mask(2), Scale(3)}), StatusCode::kTensorBatch, {"inputs[2].shape[0]: found batch size 3, expected 2"});
+  ExpectRefused(Request({Image(), Mask(), Floats("scale", {1, 2})}), StatusCode::kTensorShape, {"inputs[2].shape: found [1,2]"});
+  RequestTensor wrong = Scale();
+  wrong.dtype = DataType::kInt32;
+  ExpectRefused(Request({Image(), Mask(), wrong}), StatusCode::kTensorDtype, {"inputs[2].datatype: found INT32"});
+}
+
+TEST_F(OptionalInputs, PutRequestsThatDoNotHaveTheSameOnesIntoDifferentGroups) {
+  const std::vector<std::string> groups = {GroupOf({Image(), Mask()}),          GroupOf({Image(), Mask(), Scale()}),
+                                           GroupOf({Image(), Mask(), Bias(1)}), GroupOf({Image(), Mask(), Scale(), Bias(1)}),
+                                           GroupOf({Image(), Mask(), Bias(2)}), GroupOf({Image(1, 1), Mask()})};
+  for (size_t a = 0; a < groups.size(); ++a) {
+    for (size_t b = 0; b < a; ++b) EXPECT_NE(groups[a], groups[b]) << a << ", " << b;
+  }
+  EXPECT_EQ(GroupOf({Scale(2), Mask(2), Image(2)}), groups[1]) << "whatever the order and the rows";
+}
+
+TEST_F(OptionalInputs, CannotAllBeLeftOutByARequestThatHasNoOthers) {
+  for (ApiTensor& input : spec_.inputs) input.optional = true;
+  version_ = MakeVersion(spec_);
+  EXPECT_TRUE(CheckRequest(*version_, Request({Scale(3)})).ok());
+  ExpectRefused(Request({}), StatusCode::kTensorName, {"inputs: found none, expected at least one of \"image\""});
+}
+
 TEST_F(TensorChecks, SaysBothDatatypes) {
   RequestTensor image = Image();
   image.dtype = DataType::kInt32;

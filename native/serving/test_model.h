@@ -34,7 +34,7 @@ inline session::Signature SignatureOf(const VersionSpec& spec) {
   session::Signature signature;
   const auto copy = [](const std::vector<ApiTensor>& from, std::vector<session::TensorSpec>* to) {
     for (const ApiTensor& tensor : from) {
-      to->push_back({tensor.name, tensor.dtype, tensor.dims, std::vector<std::string>(tensor.dims.size())});
+      to->push_back({tensor.name, tensor.dtype, tensor.dims, std::vector<std::string>(tensor.dims.size()), tensor.optional});
     }
   };
   copy(spec.inputs, &signature.inputs);

@@ -24,7 +24,7 @@ class ConvertingSession final : public Session {
     try {
       std::vector<Tensor> converted = inputs;
       for (size_t i = 0; i < std::min(converted.size(), conversions_.size()); ++i) {
-        if (conversions_[i] != nullptr) PENSTOCK_RETURN_IF_ERROR(Convert(*conversions_[i], &converted[i]));
+        if (conversions_[i] != nullptr && !converted[i].left_out()) PENSTOCK_RETURN_IF_ERROR(Convert(*conversions_[i], &converted[i]));
       }
       return inner_->Run(converted, outputs, control, results);
     } catch (const std::bad_alloc&) {

@@ -12,7 +12,7 @@
 namespace penstock::session {
 namespace {
 
-// BYTES and empty tensors stay on the CPU.
+// BYTES and empty tensors stay on the CPU; what is left out has no bytes.
 bool IsForDevice(const Tensor& tensor) { return tensor.dtype != DataType::kBytes && tensor.bytes.size != 0; }
 
 // Setting a flag or an entry of an object that exists cannot fail.
@@ -99,6 +99,7 @@ Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
   copying_ = false;
   PENSTOCK_RETURN_IF_ERROR(stream_->Synchronize());
   for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].left_out()) continue;
     Result<OrtHandle<OrtValue>> value = IsForDevice(inputs[i]) ? BorrowFromDevice(i, inputs[i]) : BorrowOnCpu(i, inputs[i]);
     if (!value.ok()) return value.status();
     PENSTOCK_RETURN_IF_ERROR(BindValue(i, std::move(value).value()));

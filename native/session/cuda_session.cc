@@ -13,6 +13,7 @@
 #include "session/ort_session_options.h"
 #include "session/ort_signature.h"
 #include "session/ort_status.h"
+#include "session/run_inputs.h"
 
 namespace penstock::session {
 namespace {
@@ -111,10 +112,7 @@ class CudaSession final : public Session {
  private:
   Status RunLane(CudaLane& lane, const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs,
                  std::vector<Tensor>* results) const {
-    if (inputs.size() != model_->signature.inputs.size()) {
-      return Status(StatusCode::kInternal, "a run got " + std::to_string(inputs.size()) + " inputs, expected " +
-                                               std::to_string(model_->signature.inputs.size()));
-    }
+    PENSTOCK_RETURN_IF_ERROR(CheckInputs(model_->signature, inputs));
     PENSTOCK_RETURN_IF_ERROR(device::StatusOf(model_->gpu->fatal()));
     PENSTOCK_RETURN_IF_ERROR(model_->gpu->Enter());
     struct Finisher {

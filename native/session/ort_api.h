@@ -64,10 +64,13 @@ constexpr int kOrtLogFatal = 4;           // OrtLoggingLevel
   X(24, SetIntraOpNumThreads, OrtStatus*, (OrtSessionOptions*, int threads))                                                          \
   X(30, SessionGetInputCount, OrtStatus*, (const OrtSession*, size_t*))                                                               \
   X(31, SessionGetOutputCount, OrtStatus*, (const OrtSession*, size_t*))                                                              \
+  X(32, SessionGetOverridableInitializerCount, OrtStatus*, (const OrtSession*, size_t*))                                              \
   X(33, SessionGetInputTypeInfo, OrtStatus*, (const OrtSession*, size_t index, OrtTypeInfo**))                                        \
   X(34, SessionGetOutputTypeInfo, OrtStatus*, (const OrtSession*, size_t index, OrtTypeInfo**))                                       \
+  X(35, SessionGetOverridableInitializerTypeInfo, OrtStatus*, (const OrtSession*, size_t index, OrtTypeInfo**))                       \
   X(36, SessionGetInputName, OrtStatus*, (const OrtSession*, size_t index, OrtAllocator*, char**))                                    \
   X(37, SessionGetOutputName, OrtStatus*, (const OrtSession*, size_t index, OrtAllocator*, char**))                                   \
+  X(38, SessionGetOverridableInitializerName, OrtStatus*, (const OrtSession*, size_t index, OrtAllocator*, char**))                   \
   X(39, CreateRunOptions, OrtStatus*, (OrtRunOptions**))                                                                              \
   X(46, RunOptionsSetTerminate, OrtStatus*, (OrtRunOptions*))                                                                         \
   X(47, RunOptionsUnsetTerminate, OrtStatus*, (OrtRunOptions*))                                                                       \

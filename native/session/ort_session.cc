@@ -10,6 +10,7 @@
 #include "session/ort_signature.h"
 #include "session/ort_status.h"
 #include "session/ort_tensor.h"
+#include "session/run_inputs.h"
 #include "session/spread_session.h"
 
 namespace penstock::session {
@@ -47,9 +48,7 @@ class OrtRunControl final : public RunControl {
 class OnnxSession final : public Session {
  public:
   OnnxSession(const OrtRuntime& runtime, OrtHandle<OrtSession> session, Signature signature)
-      : runtime_(runtime), session_(std::move(session)), signature_(std::move(signature)) {
-    for (const TensorSpec& input : signature_.inputs) input_names_.push_back(input.name.c_str());
-  }
+      : runtime_(runtime), session_(std::move(session)), signature_(std::move(signature)) {}
 
   const Signature& signature() const override { return signature_; }
 
@@ -79,16 +78,16 @@ class OnnxSession final : public Session {
  private:
   Status RunOrt(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, const OrtRunOptions* options,
                 std::vector<Tensor>* results) const {
-    if (inputs.size() != signature_.inputs.size()) {
-      return Status(StatusCode::kInternal, "a run got " + std::to_string(inputs.size()) + " inputs, expected " +
-                                               std::to_string(signature_.inputs.size()));
-    }
+    PENSTOCK_RETURN_IF_ERROR(CheckInputs(signature_, inputs));
     const OrtFunctions& ort = runtime_.functions;
     std::vector<OrtHandle<OrtValue>> owned_inputs;
     std::vector<const OrtValue*> raw_inputs;
-    for (const Tensor& input : inputs) {
-      Result<OrtHandle<OrtValue>> value = BorrowAsOrtValue(runtime_, input);
+    std::vector<const char*> input_names;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].left_out()) continue;
+      Result<OrtHandle<OrtValue>> value = BorrowAsOrtValue(runtime_, inputs[i]);
       if (!value.ok()) return value.status();
+      input_names.push_back(signature_.inputs[i].name.c_str());
       owned_inputs.push_back(std::move(value).value());
       raw_inputs.push_back(owned_inputs.back().get());
     }
@@ -97,7 +96,7 @@ class OnnxSession final : public Session {
 
     // Null asks ONNX Runtime to allocate, so shapes that only the run knows need no special path.
     std::vector<OrtValue*> raw_outputs(outputs.size(), nullptr);
-    OrtStatus* const failure = ort.Run(session_.get(), options, input_names_.data(), raw_inputs.data(), raw_inputs.size(),
+    OrtStatus* const failure = ort.Run(session_.get(), options, input_names.data(), raw_inputs.data(), raw_inputs.size(),
                                        output_names.data(), output_names.size(), raw_outputs.data());
     std::vector<OrtHandle<OrtValue>> values;
     values.reserve(raw_outputs.size());
@@ -119,7 +118,6 @@ class OnnxSession final : public Session {
   const OrtRuntime& runtime_;
   const OrtHandle<OrtSession> session_;
   const Signature signature_;
-  std::vector<const char*> input_names_;  // point into signature_
 };
 
 Result<std::shared_ptr<Session>> OpenCpuSession(const OrtRuntime& runtime, const SessionOptions& options) {

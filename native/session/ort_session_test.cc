@@ -159,6 +159,8 @@ TEST_F(OrtSessionTest, RefusesARunWithAWrongNumberOfInputs) {
   const std::shared_ptr<Session> session = Open(FixtureModel("scalar"));
   std::vector<Tensor> results;
   EXPECT_EQ(Run(*session, {}, &results).code(), StatusCode::kInternal);
+  EXPECT_EQ(Run(*session, {Tensor{}}, &results).code(), StatusCode::kInternal) << "left out";
+  EXPECT_EQ(Run(*session, {Floats({}, {1}), Floats({}, {1})}, &results).code(), StatusCode::kInternal);
 }
 
 }  // namespace

@@ -17,9 +17,13 @@ class Reader {
 
   Result<Signature> Read() {
     Signature signature;
-    PENSTOCK_RETURN_IF_ERROR(ReadTensors("input", ort_.SessionGetInputCount, ort_.SessionGetInputName, ort_.SessionGetInputTypeInfo,
+    PENSTOCK_RETURN_IF_ERROR(ReadTensors("input", false, ort_.SessionGetInputCount, ort_.SessionGetInputName,
+                                         ort_.SessionGetInputTypeInfo, &signature.inputs));
+    // Initializers that are graph inputs as well.
+    PENSTOCK_RETURN_IF_ERROR(ReadTensors("input", true, ort_.SessionGetOverridableInitializerCount,
+                                         ort_.SessionGetOverridableInitializerName, ort_.SessionGetOverridableInitializerTypeInfo,
                                          &signature.inputs));
-    PENSTOCK_RETURN_IF_ERROR(ReadTensors("output", ort_.SessionGetOutputCount, ort_.SessionGetOutputName,
+    PENSTOCK_RETURN_IF_ERROR(ReadTensors("output", false, ort_.SessionGetOutputCount, ort_.SessionGetOutputName,
                                          ort_.SessionGetOutputTypeInfo, &signature.outputs));
     PENSTOCK_RETURN_IF_ERROR(ReadMetadata(&signature.metadata));
     return signature;
@@ -42,7 +46,8 @@ class Reader {
     if (OrtStatus* status = ort_.AllocatorFree(runtime_.allocator, memory); status != nullptr) ort_.ReleaseStatus(status);
   }
 
-  Status ReadTensors(const char* kind, decltype(OrtFunctions::SessionGetInputCount) get_count,
+  // Optional ones of a type that the protocol lacks are left out: their values stay those of the file.
+  Status ReadTensors(const char* kind, bool optional, decltype(OrtFunctions::SessionGetInputCount) get_count,
                      decltype(OrtFunctions::SessionGetInputName) get_name, decltype(OrtFunctions::SessionGetInputTypeInfo) get_type,
                      std::vector<TensorSpec>* specs) const {
     size_t count = 0;
@@ -55,7 +60,10 @@ class Reader {
       OrtTypeInfo* raw_type = nullptr;
       PENSTOCK_RETURN_IF_ERROR(Check(get_type(session_, i, &raw_type)));
       const OrtHandle<OrtTypeInfo> type(raw_type, ort_.ReleaseTypeInfo);
-      PENSTOCK_RETURN_IF_ERROR(ReadType(kind, raw_type, &spec));
+      const Status read = ReadType(kind, raw_type, &spec);
+      if (!read.ok() && optional) continue;
+      PENSTOCK_RETURN_IF_ERROR(read);
+      spec.optional = optional;
       specs->push_back(std::move(spec));
     }
     return Status::Ok();

@@ -21,10 +21,11 @@ struct TensorSpec {
   DataType dtype = DataType::kInvalid;
   std::vector<int64_t> dims;               // -1 where symbolic or unknown
   std::vector<std::string> symbolic_dims;  // as long as dims; empty text where fixed or nameless
+  bool optional = false;                   // inputs: the file has a value for runs that are not given any
 };
 
 struct Signature {
-  std::vector<TensorSpec> inputs;   // required inputs, in the file's order
+  std::vector<TensorSpec> inputs;   // required inputs, in the file's order; after them the optional ones
   std::vector<TensorSpec> outputs;  // in the file's order
   std::map<std::string, std::string> metadata;  // producer, graph name, description, version and custom keys
 };
@@ -35,6 +36,9 @@ struct Tensor {
   DataType dtype = DataType::kInvalid;
   std::vector<int64_t> dims;
   memory::Slice bytes;
+
+  // Among the inputs of a run: stands for an optional input that the run goes without.
+  bool left_out() const { return dtype == DataType::kInvalid; }
 };
 
 // Lets another thread stop a run. One control belongs to one lane at a time.
@@ -71,9 +75,9 @@ class Session {
   virtual std::unique_ptr<RunControl> NewRunControl() const = 0;
 
   // [lane thread] Blocks until the run ends. `inputs` has one tensor per signature input, in order, already checked against dtype and
-  // byte size; they stay alive until Run returns. `outputs` are indices into signature().outputs; `results` gets as many tensors in
-  // the same order, each owning its bytes. Errors: kRequestCancelled after Terminate(), kMemory, kModelRun.
-  // On a GPU also: kGpuMemory (passes), kGpuFault and kGpuLost (do not).
+  // byte size; optional ones at the end may be missing. They stay alive until Run returns. `outputs` are indices into
+  // signature().outputs; `results` gets as many tensors in the same order, each owning its bytes. Errors: kRequestCancelled after
+  // Terminate(), kMemory, kModelRun. On a GPU also: kGpuMemory (passes), kGpuFault and kGpuLost (do not).
   virtual Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
                      std::vector<Tensor>* results) const = 0;
 
