@@ -21,6 +21,8 @@ export interface NativeTensorSpec {
   readonly dims: readonly number[];
   /** As long as `dims`; empty text where fixed or nameless. */
   readonly symbolicDims: readonly string[];
+  /** Inputs: the file has a value for runs that are not given any. */
+  readonly optional: boolean;
 }
 
 export interface NativeSignature {

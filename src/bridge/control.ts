@@ -70,4 +70,11 @@ export type {
   NativeTensorSpec,
   NativeVersion,
 } from './addon.js';
-export type { NativeApiTensor, NativeBatching, NativeInputConversion, NativeQueuePolicy, NativeVersionSpec } from './version-spec.js';
+export type {
+  NativeApiInput,
+  NativeApiTensor,
+  NativeBatching,
+  NativeInputConversion,
+  NativeQueuePolicy,
+  NativeVersionSpec,
+} from './version-spec.js';

@@ -7,6 +7,11 @@ export interface NativeApiTensor {
   readonly dims: readonly number[];
 }
 
+export interface NativeApiInput extends NativeApiTensor {
+  /** Clients may leave it out. */
+  readonly optional: boolean;
+}
+
 /** An input that clients send in a smaller type than the model wants (FP32): value * scale + offset, by channel. */
 export interface NativeInputConversion {
   readonly input: string;
@@ -25,7 +30,7 @@ export interface NativeVersionSpec {
   readonly version: number;
   /** 0 = not batched. */
   readonly maxBatchSize: number;
-  readonly inputs: readonly NativeApiTensor[];
+  readonly inputs: readonly NativeApiInput[];
   readonly outputs: readonly NativeApiTensor[];
   /** Threads that run the model, >= 1. */
   readonly lanes: number;

@@ -15,6 +15,7 @@ export interface CompleteTensor {
   /** Without the batch dimension when the model is batched. */
   readonly dims: readonly number[];
   readonly format: TensorFormat;
+  readonly optional: boolean;
 }
 
 export interface CompleteConfig {
@@ -51,9 +52,12 @@ function mergeOf({ batching, inputs, outputs }: ModelConfig, maxBatchSize: numbe
 function autoMaxBatchSize(config: ModelConfig, file: NativeSignature): number {
   // Dims on both sides and no max_batch_size: whoever wrote that meant Triton's default of 0, under which dims are whole shapes.
   if ([config.inputs, config.outputs].every((side) => side.some((tensor) => tensor.dims !== undefined))) return 0;
-  const tensors = [...file.inputs, ...file.outputs];
+  const named = new Set(config.inputs.map(({ name }) => name));
+  const tensors = [...file.inputs.filter(({ name, optional }) => !optional || named.has(name)), ...file.outputs];
   return tensors.length > 0 && tensors.every((tensor) => tensor.dims[0] === -1) ? AUTO_MAX_BATCH_SIZE : 0;
 }
+
+const UNSAID = { dataType: undefined, dims: undefined, format: 'FORMAT_NONE', optional: false } as const;
 
 function completeSide(
   given: readonly ConfigTensor[],
@@ -61,15 +65,17 @@ function completeSide(
   batched: boolean,
   conversions: readonly InputConversion[],
 ): readonly CompleteTensor[] {
-  const wanted = given.length > 0 ? given : file.map(({ name }) => ({ name, dataType: undefined, dims: undefined, format: undefined }));
-  return wanted.map(({ name, dataType, dims, format }) => {
+  // As Triton: optional inputs are those that a configuration names. Converters list all weights of a model among them.
+  const wanted = given.length > 0 ? given : file.filter(({ optional }) => !optional).map(({ name }) => ({ ...UNSAID, name }));
+  return wanted.map(({ name, dataType, dims, format, optional }) => {
     const inFile = file.find((tensor) => tensor.name === name);
     const conversion = conversions.find(({ input }) => input === name);
     return {
       name,
       dataType: dataType ?? conversion?.from ?? dataTypeName(inFile?.dataType ?? 0),
       dims: dims ?? inFile?.dims.slice(batched ? 1 : 0) ?? [],
-      format: format ?? 'FORMAT_NONE',
+      format,
+      optional,
     };
   });
 }

@@ -45,7 +45,7 @@ export function configDocument(name: string, given: ModelConfig, config: Complet
       ...tensorDocument(tensor),
       format: tensor.format,
       allow_ragged_batch: false,
-      optional: false,
+      optional: tensor.optional,
     })),
     output: config.outputs.map((tensor) => ({ ...tensorDocument(tensor), label_filename: '' })),
     batch_input: [],

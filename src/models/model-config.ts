@@ -15,6 +15,8 @@ export interface ConfigTensor {
   readonly dims: readonly number[] | undefined;
   /** Informational, inputs only. */
   readonly format: TensorFormat;
+  /** Inputs: clients may leave it out. */
+  readonly optional: boolean;
 }
 
 export interface InstanceGroup {
@@ -155,13 +157,13 @@ function readTensors(reader: ConfigReader, field: 'input' | 'output', faults: Co
     tensor.refuse('is_non_linear_format_io', 'TensorRT only', 'remove it');
     if (field === 'input') {
       tensor.refuse('allow_ragged_batch', 'ragged batches are not supported', 'remove it');
-      tensor.refuse('optional', 'every input is required', 'remove it, and send the input with every request');
     } else {
       tensor.ignore('label_filename');
     }
+    const optional = field === 'input' && tensor.flag('optional');
     const format = (field === 'input' ? tensor.choice('format', FORMATS) : undefined) ?? 'FORMAT_NONE';
     tensor.finish();
-    return { name, dataType, dims, format };
+    return { name, dataType, dims, format, optional };
   });
 }
 

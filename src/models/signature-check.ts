@@ -1,6 +1,6 @@
 /** Does a configuration fit its model file? Every fault is collected, each with the words to write instead. */
 import { configDataType, dataTypeName, dataTypeNumber } from '../bridge/data-type.js';
-import type { NativeApiTensor, NativeSignature, NativeTensorSpec } from '../bridge/control.js';
+import type { NativeApiInput, NativeApiTensor, NativeSignature, NativeTensorSpec } from '../bridge/control.js';
 import type { CompleteConfig, CompleteTensor } from './auto-config.js';
 import { configError, shown, shownDims, shownNames, type ConfigFault } from './config-fault.js';
 import { checkConversions, conversionPath, type InputConversion } from './input-conversion.js';
@@ -8,7 +8,7 @@ import { checkConversions, conversionPath, type InputConversion } from './input-
 /** What clients see; with a batch dimension of -1 first where `maxBatchSize` is not 0. */
 export interface ApiSignature {
   readonly maxBatchSize: number;
-  readonly inputs: readonly NativeApiTensor[];
+  readonly inputs: readonly NativeApiInput[];
   readonly outputs: readonly NativeApiTensor[];
 }
 
@@ -16,15 +16,19 @@ export interface ApiSignature {
 export function checkSignature(config: CompleteConfig, file: NativeSignature, source: string): ApiSignature {
   const faults: ConfigFault[] = [];
   const { maxBatchSize, conversions } = config;
-  const inputs = checkSide('input', config.inputs, file.inputs, maxBatchSize, conversions, faults);
+  const inputs = checkSide('input', config.inputs, file.inputs, maxBatchSize, conversions, faults).map((tensor, i) => ({
+    ...tensor,
+    optional: config.inputs[i]?.optional === true,
+  }));
+  checkOptional(config.inputs, file.inputs, faults);
   const outputs = checkSide('output', config.outputs, file.outputs, maxBatchSize, [], faults);
   const given = new Set(config.inputs.map((tensor) => tensor.name));
-  const missing = file.inputs.filter((tensor) => !given.has(tensor.name));
+  const missing = file.inputs.filter(({ name, optional }) => !optional && !given.has(name));
   for (const tensor of missing) {
     faults.push({
       field: 'input',
       found: `no input ${shown(tensor.name)}`,
-      expected: 'every input of the model file',
+      expected: 'every input that the model file requires',
       fix: `add input { name: ${shown(tensor.name)} }`,
     });
   }
@@ -32,6 +36,19 @@ export function checkSignature(config: CompleteConfig, file: NativeSignature, so
   checkBatching(config, faults);
   if (faults.length > 0) throw configError(source, faults);
   return { maxBatchSize, inputs, outputs };
+}
+
+function checkOptional(inputs: readonly CompleteTensor[], file: readonly NativeTensorSpec[], faults: ConfigFault[]): void {
+  inputs.forEach(({ name, optional }, i) => {
+    const inFile = file.find((candidate) => candidate.name === name);
+    if (!optional || inFile === undefined || inFile.optional) return;
+    faults.push({
+      field: `input[${i}].optional`,
+      found: 'true',
+      expected: `false, because the model file requires input ${shown(name)}`,
+      fix: `remove it, or export the model with a default value: an initializer named ${shown(name)}, which is a graph input too`,
+    });
+  });
 }
 
 function checkBatching({ merge, maxBatchSize, batching }: CompleteConfig, faults: ConfigFault[]): void {

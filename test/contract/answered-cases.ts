@@ -113,6 +113,30 @@ export const answeredCases: readonly AnsweredCase[] = [
     expected: [fp32('OUTPUT0', [2, 4], [1, 3, 4, 5, 2, 6, 7, 8])],
   },
   {
+    title: 'an optional input that is left out',
+    model: 'scaled',
+    inputs: [fp32('x', [2, 2], [1, 2, 3, 0.5])],
+    expected: [fp32('y', [2, 2], [3, 6, 9, 1.5])],
+  },
+  {
+    title: 'an optional input that is given',
+    model: 'scaled',
+    inputs: [fp32('scale', [2, 1], [-1, 10]), fp32('x', [2, 2], [1, 2, 3, 0.5])],
+    expected: [fp32('y', [2, 2], [-1, -2, 30, 5])],
+  },
+  {
+    title: 'another optional input of the same model',
+    model: 'scaled',
+    inputs: [fp32('x', [1, 2], [1, 2]), int64('turns', [1, 1], [1n])],
+    expected: [fp32('y', [1, 2], [3, 6])],
+  },
+  {
+    title: 'all optional inputs',
+    model: 'scaled',
+    inputs: [fp32('x', [1, 2], [1, 2]), fp32('scale', [1, 1], [7]), int64('turns', [1, 1], [1n])],
+    expected: [fp32('y', [1, 2], [7, 14])],
+  },
+  {
     title: 'a model without a batch dimension',
     model: 'identity_fixed',
     inputs: [fp32('INPUT0', [2, 3], [1, 2, 3, 4, 5, 6])],

@@ -7,7 +7,7 @@ type Loose = Record<string, (...values: unknown[]) => unknown>;
 const native = addon as unknown as Loose;
 
 const body = Buffer.from(JSON.stringify({ inputs: [{ name: 'INPUT0', datatype: 'FP32', shape: [1, 2], data: [1, 2] }] }));
-const tensor = (name: string): object => ({ name, dataType: 11, dims: [-1, -1] });
+const tensor = (name: string): object => ({ name, dataType: 11, dims: [-1, -1], optional: false });
 const spec = {
   modelName: 'identity_fp32',
   version: 1,
@@ -153,6 +153,11 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
     'createVersion with a dimension that is no number',
     () => createVersion({ inputs: [{ ...tensor('INPUT0'), dims: [-1, '2'] }] }),
     `createVersion.inputs[0].dims[1]: expected ${WHOLE} -1`,
+  ],
+  [
+    'createVersion with an input that is neither optional nor required',
+    () => createVersion({ inputs: [{ ...tensor('INPUT0'), optional: 1 }] }),
+    'createVersion.inputs[0].optional: expected true or false',
   ],
   [
     'createVersion with a dimension below -1',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FORMS, ProtocolClients } from '../support/protocols.js';
-import { badModels, fixtureModels, ServerProcess, shippedModels } from '../support/server-process.js';
+import { badModels, fixtureModels, optionalModels, ServerProcess, shippedModels } from '../support/server-process.js';
 import { answeredCases } from './answered-cases.js';
 import { refusedCases, STATUSES } from './refused-cases.js';
 
@@ -8,7 +8,7 @@ let server: ServerProcess;
 let clients: ProtocolClients;
 
 beforeAll(async () => {
-  server = await ServerProcess.start({ repositories: [shippedModels, fixtureModels, badModels] });
+  server = await ServerProcess.start({ repositories: [shippedModels, fixtureModels, optionalModels, badModels] });
   clients = new ProtocolClients(server);
 });
 

@@ -74,6 +74,27 @@ const unknown: readonly RefusedCase[] = [
     status: 'invalid',
     text: 'inputs: missing input "INPUT1", expected "INPUT0", "INPUT1"',
   },
+  {
+    title: 'a required input that is missing beside an optional one',
+    model: 'scaled',
+    inputs: [fp32('scale', [1, 1], [2])],
+    status: 'invalid',
+    text: 'inputs: missing input "x", expected "x", "scale", "turns"',
+  },
+  {
+    title: 'an input that is neither required nor optional',
+    model: 'scaled',
+    inputs: [fp32('x', [1, 1], [2]), fp32('scales', [1, 1], [2])],
+    status: 'invalid',
+    text: 'inputs[1].name: found "scales", expected one of "x", "scale", "turns"',
+  },
+  {
+    title: 'an optional input of another batch size',
+    model: 'scaled',
+    inputs: [fp32('x', [2, 1], [1, 2]), fp32('scale', [1, 1], [2])],
+    status: 'invalid',
+    text: 'inputs[1].shape[0]: found batch size 1, expected 2 as in input "x"',
+  },
   { title: 'an input that comes twice', ...withFirst(input1), status: 'invalid', text: 'inputs: the name "INPUT1" appears twice' },
   {
     title: 'an output that the model does not have',

@@ -15,7 +15,7 @@ import {
   type NativeSink,
   type NativeVersion,
 } from '../../src/bridge/addon.js';
-import type { NativeApiTensor, NativeBatching, NativeVersionSpec } from '../../src/bridge/version-spec.js';
+import type { NativeApiInput, NativeApiTensor, NativeBatching, NativeVersionSpec } from '../../src/bridge/version-spec.js';
 import { findOrtLibrary } from '../../src/config/ort-library.js';
 import { fixtureModels } from './server-process.js';
 import { slowInputs } from './slow-model.js';
@@ -68,7 +68,7 @@ export function batchingOf(given: Partial<NativeBatching> = {}): NativeBatching 
 export async function createFixture(name: string, spec: Partial<NativeVersionSpec> = {}): Promise<NativeVersion> {
   const session = await openFixture(name);
   const { inputs, outputs } = session.signature();
-  const api = ({ name, dataType, dims }: NativeApiTensor): NativeApiTensor => ({ name, dataType, dims });
+  const api = ({ name, dataType, dims }: NativeApiTensor): NativeApiInput => ({ name, dataType, dims, optional: false });
   const defaults = {
     modelName: name,
     version: 1,

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 
 export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url));
 export const fixtureModels = join(repositoryRoot, 'test/fixtures/models');
+/** `scaled`, whose configuration has two optional inputs. */
+export const optionalModels = join(repositoryRoot, 'test/fixtures/optional_models');
 export const badModels = join(repositoryRoot, 'test/fixtures/bad_models');
 export const shippedModels = join(repositoryRoot, 'models');
 

@@ -8,7 +8,7 @@ export const addon = createRequire(import.meta.url)(at('build/native/penstock.no
 
 const FP32 = 11;
 const INT64 = 9;
-const batched = (name, dataType) => ({ name, dataType, dims: [-1, -1] });
+const batched = (name, dataType) => ({ name, dataType, dims: [-1, -1], optional: false });
 
 /** Requests run alone and wait without bounds. */
 const ALONE = {
@@ -30,14 +30,14 @@ const MODELS = {
   identity_fp32: { maxBatchSize: 64, inputs: [batched('INPUT0', FP32)], outputs: [batched('OUTPUT0', FP32)] },
   big_out: {
     maxBatchSize: 0,
-    inputs: [{ name: 'n', dataType: INT64, dims: [1] }],
+    inputs: [{ name: 'n', dataType: INT64, dims: [1], optional: false }],
     outputs: [{ name: 'ones', dataType: FP32, dims: [-1] }],
   },
   slow: {
     maxBatchSize: 0,
     inputs: [
-      { name: 'iterations', dataType: INT64, dims: [1] },
-      { name: 'x', dataType: FP32, dims: [1, 64, 64] },
+      { name: 'iterations', dataType: INT64, dims: [1], optional: false },
+      { name: 'x', dataType: FP32, dims: [1, 64, 64], optional: false },
     ],
     outputs: [{ name: 'y', dataType: FP32, dims: [1, 64, 64] }],
   },

@@ -13,7 +13,13 @@ function read(text: string): ModelConfig {
 
 /** `x` to `y`, with this first dimension. */
 function file(first: number): NativeSignature {
-  const tensor = (name: string): NativeSignature['inputs'][number] => ({ name, dataType: 11, dims: [first, 2], symbolicDims: ['', ''] });
+  const tensor = (name: string): NativeSignature['inputs'][number] => ({
+    name,
+    dataType: 11,
+    dims: [first, 2],
+    symbolicDims: ['', ''],
+    optional: false,
+  });
   return { inputs: [tensor('x')], outputs: [tensor('y')], metadata: {} };
 }
 

@@ -24,8 +24,8 @@ const BATCHING = `max_batch_size: 8 dynamic_batching { preferred_batch_size: [ 4
   parameters { key: "latency_goal_ms" value { string_value: "12.5" } }`;
 
 const signature: NativeSignature = {
-  inputs: [{ name: 'text', dataType: 13, dims: [-1, 1], symbolicDims: ['b', ''] }],
-  outputs: [{ name: 'y', dataType: 11, dims: [-1], symbolicDims: ['b'] }],
+  inputs: [{ name: 'text', dataType: 13, dims: [-1, 1], symbolicDims: ['b', ''], optional: false }],
+  outputs: [{ name: 'y', dataType: 11, dims: [-1], symbolicDims: ['b'], optional: false }],
   metadata: {},
 };
 
@@ -61,7 +61,7 @@ describe('the configuration document', () => {
       backend: 'onnxruntime',
       version_policy: { latest: { num_versions: 1 } },
       max_batch_size: 32,
-      input: [{ name: 'text', data_type: 'TYPE_STRING', dims: [1], format: 'FORMAT_NONE' }],
+      input: [{ name: 'text', data_type: 'TYPE_STRING', dims: [1], format: 'FORMAT_NONE', optional: false }],
       output: [{ name: 'y', data_type: 'TYPE_FP32', dims: [] }],
       instance_group: [{ name: 'm_0', kind: 'KIND_CPU', count: 2 }],
       default_model_filename: 'model.onnx',

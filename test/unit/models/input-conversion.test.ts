@@ -17,7 +17,7 @@ function read(text: string): readonly InputConversion[] {
 }
 
 function tensor(name: string, type: DataTypeName, dims: number[]): NativeSignature['inputs'][number] {
-  return { name, dataType: dataTypeNumber(type), dims, symbolicDims: dims.map(() => '') };
+  return { name, dataType: dataTypeNumber(type), dims, symbolicDims: dims.map(() => ''), optional: false };
 }
 
 const FILE: NativeSignature = {
@@ -106,7 +106,7 @@ describe('a conversion and the model file', () => {
   it('shows what clients send, with or without an input section, and fills in the numbers of every channel', () => {
     const expected = { input: 'image', from: dataTypeNumber('UINT8'), scale: [1, 2, 3], offset: [0.5, 0.5, 0.5], inner: 20 };
     const { api, plan } = load(sized('3, 5, 4') + parameter(CHANNELS));
-    expect(api.inputs[0]).toEqual({ name: 'image', dataType: dataTypeNumber('UINT8'), dims: [-1, 3, 5, 4] });
+    expect(api.inputs[0]).toEqual({ name: 'image', dataType: dataTypeNumber('UINT8'), dims: [-1, 3, 5, 4], optional: false });
     expect(plan).toEqual([expected]);
     const { api: auto, plan: one } = load(parameter('{"from":"TYPE_FP16","scale":2}'));
     expect(auto.inputs.map(({ dataType }) => dataType)).toEqual([dataTypeNumber('FP16'), dataTypeNumber('INT64')]);

@@ -14,8 +14,8 @@ import { temporaryFolder } from './temporary-folder.js';
 import { usableGpus } from './usable-gpus.js';
 
 const SIGNATURE: NativeSignature = {
-  inputs: [{ name: 'x', dataType: 11, dims: [-1, 2], symbolicDims: ['n', ''] }],
-  outputs: [{ name: 'y', dataType: 11, dims: [-1, 2], symbolicDims: ['n', ''] }],
+  inputs: [{ name: 'x', dataType: 11, dims: [-1, 2], symbolicDims: ['n', ''], optional: false }],
+  outputs: [{ name: 'y', dataType: 11, dims: [-1, 2], symbolicDims: ['n', ''], optional: false }],
   metadata: {},
 };
 
@@ -114,7 +114,7 @@ describe('loading all models', () => {
         modelName: 'm',
         version: 1,
         maxBatchSize: 4,
-        inputs: [{ name: 'x', ...tensor }],
+        inputs: [{ name: 'x', ...tensor, optional: false }],
         outputs: [{ name: 'y', ...tensor }],
         lanes: 3,
         lanesIfFaster: false,

@@ -41,8 +41,8 @@ describe('a model configuration', () => {
       config: {
         name: 'm',
         maxBatchSize: 8,
-        inputs: [{ name: 'x', dataType: 'FP32', dims: [3, -1], format: 'FORMAT_NCHW' }],
-        outputs: [{ name: 'y', dataType: 'BYTES', dims: [1], format: 'FORMAT_NONE' }],
+        inputs: [{ name: 'x', dataType: 'FP32', dims: [3, -1], format: 'FORMAT_NCHW', optional: false }],
+        outputs: [{ name: 'y', dataType: 'BYTES', dims: [1], format: 'FORMAT_NONE', optional: false }],
         instanceGroups: [{ name: '', count: 3, kind: 'KIND_CPU', gpus: [] }],
         versionPolicy: { kind: 'specific', versions: [1, 3] },
         modelFilename: 'net.onnx',
@@ -88,7 +88,6 @@ describe('a model configuration', () => {
     ['output { name: "x" reshape { shape: 4 } }', 'output[0].reshape'],
     ['input { name: "x" is_shape_tensor: true }', 'input[0].is_shape_tensor'],
     ['input { name: "x" allow_ragged_batch: true }', 'input[0].allow_ragged_batch'],
-    ['input { name: "x" optional: true }', 'input[0].optional'],
     ['ensemble_scheduling { step { model_name: "a" } }', 'ensemble_scheduling'],
     ['sequence_batching { }', 'sequence_batching'],
     ['batch_input { kind: BATCH_ELEMENT_COUNT }', 'batch_input'],
@@ -96,6 +95,15 @@ describe('a model configuration', () => {
     ['model_repository_agents { agents { name: "checksum" } }', 'model_repository_agents'],
   ])('is refused where passing over a field would change results: %s', (text, field) => {
     expect(() => read(text)).toThrow(new RegExp(`^config\\.pbtxt: ${field.replace(/[[\].]/g, '\\$&')}: found .*, expected no .* fix: `));
+  });
+
+  it('says which inputs clients may leave out, and never so of an output', () => {
+    expect(read('input { name: "x" } input { name: "o" optional: true }').config.inputs.map(({ optional }) => optional)).toEqual([
+      false,
+      true,
+    ]);
+    expect(() => read('input { name: "x" optional: 1 }')).toThrow('input[0].optional: found 1, expected true or false');
+    expect(read('output { name: "y" optional: true }').warnings).toHaveLength(1);
   });
 
   it('may hold what tools print for fields that were never set', () => {

@@ -7,7 +7,7 @@ import { parsePbtxt } from '../../../src/models/pbtxt.js';
 import { checkSignature, type ApiSignature } from '../../../src/models/signature-check.js';
 
 function tensor(name: string, type: DataTypeName, dims: number[]): NativeTensorSpec {
-  return { name, dataType: dataTypeNumber(type), dims, symbolicDims: dims.map(() => '') };
+  return { name, dataType: dataTypeNumber(type), dims, symbolicDims: dims.map(() => ''), optional: false };
 }
 
 function file(inputs: NativeTensorSpec[], outputs: NativeTensorSpec[]): NativeSignature {
@@ -26,7 +26,7 @@ describe('a model without a configuration', () => {
   it('is batched up to 32 rows where every first dimension is symbolic', () => {
     expect(check('', batched)).toEqual({
       maxBatchSize: 32,
-      inputs: [{ name: 'x', dataType: dataTypeNumber('FP32'), dims: [-1, 3, -1] }],
+      inputs: [{ name: 'x', dataType: dataTypeNumber('FP32'), dims: [-1, 3, -1], optional: false }],
       outputs: [
         { name: 'y', dataType: dataTypeNumber('FP32'), dims: [-1, 10] },
         { name: 'label', dataType: dataTypeNumber('INT64'), dims: [-1] },
@@ -61,7 +61,7 @@ describe('a partial configuration', () => {
 
   it('may leave types and dims to the file', () => {
     const api = check('max_batch_size: 4 input { name: "x" } output { name: "label" }', batched);
-    expect(api.inputs).toEqual([{ name: 'x', dataType: dataTypeNumber('FP32'), dims: [-1, 3, -1] }]);
+    expect(api.inputs).toEqual([{ name: 'x', dataType: dataTypeNumber('FP32'), dims: [-1, 3, -1], optional: false }]);
     expect(api.outputs).toEqual([{ name: 'label', dataType: dataTypeNumber('INT64'), dims: [-1] }]);
   });
 
@@ -85,6 +85,48 @@ describe('a configuration that fits', () => {
   });
 });
 
+describe('an optional input', () => {
+  const scale = { ...tensor('scale', 'FP32', [-1, 1]), optional: true };
+  const eighth = { ...tensor('eighth', 'FP32', [8]), optional: true };
+  const withDefaults = file([tensor('x', 'FP32', [-1, 3]), scale, eighth], [tensor('y', 'FP32', [-1, 10])]);
+
+  it('is not served without a configuration that names it', () => {
+    const api = check('', withDefaults);
+    expect(api.maxBatchSize).toBe(32);
+    expect(api.inputs.map(({ name }) => name)).toEqual(['x']);
+  });
+
+  it('may be left out by clients where the configuration says so, and has the batch dimension like all others', () => {
+    const api = check('input { name: "scale" optional: true } input { name: "x" }', withDefaults);
+    expect(api).toMatchObject({
+      maxBatchSize: 32,
+      inputs: [
+        { name: 'scale', dims: [-1, 1], optional: true },
+        { name: 'x', optional: false },
+      ],
+    });
+    const text = 'max_batch_size: 2 input { name: "x" } input { name: "eighth" optional: true }';
+    expect(() => check(text, withDefaults)).toThrow(
+      'max_batch_size: found 2, expected 0, because input[1] "eighth" has the shape [8] in the model file, which fixes the first dimension',
+    );
+  });
+
+  it('turns batching off by itself where it has no batch dimension', () => {
+    expect(check('input { name: "x" } input { name: "eighth" optional: true }', withDefaults).maxBatchSize).toBe(0);
+  });
+
+  it('may be required of clients', () => {
+    expect(check('input { name: "x" } input { name: "scale" }', withDefaults).inputs[1]).toMatchObject({ name: 'scale', optional: false });
+  });
+
+  it('is refused where the model file requires it', () => {
+    expect(() => check('input { name: "x" optional: true }', withDefaults)).toThrow(
+      'input[0].optional: found true, expected false, because the model file requires input "x"; fix: remove it, or export the model with ' +
+        'a default value: an initializer named "x", which is a graph input too',
+    );
+  });
+});
+
 describe('a configuration that disagrees with the file', () => {
   it.each([
     [
@@ -92,7 +134,11 @@ describe('a configuration that disagrees with the file', () => {
       batched,
       'input[0].name: found "z", expected an input of the model file: "x"; fix: use the name that the model file has',
     ],
-    ['input { name: "z" }', batched, 'input: found no input "x", expected every input of the model file; fix: add input { name: "x" }'],
+    [
+      'input { name: "z" }',
+      batched,
+      'input: found no input "x", expected every input that the model file requires; fix: add input { name: "x" }',
+    ],
     ['output { name: "x" }', batched, 'output[0].name: found "x", expected an output of the model file: "y", "label"'],
     [
       'input { name: "x" data_type: TYPE_INT32 }',
