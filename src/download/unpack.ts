@@ -19,6 +19,8 @@ export interface UnpackLimits {
 /** A repository has some hundreds; each costs an inode and two syncs. */
 const MAX_ENTRIES = 100_000;
 const FILE_TYPES: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile']);
+/** Where GNU tar and bsdtar put the pieces of a sparse file for those who do not know its own headers. */
+const SPARSE_PIECES = /(^|\/)GNUSparseFile\.\d+\//;
 
 /**
  * Resolves with the number of files and bytes once all is on the disk. `folder` exists and is empty; after a failure its contents are
@@ -33,15 +35,19 @@ export async function unpack(
   const unpacking = new Unpacking(folder, limits, await freeBytes(folder));
   const stream = createReadStream(archive, { highWaterMark: 1024 * 1024, signal });
   // Its own guard against bombs counts how well a file compresses; ours counts bytes, which is what a disk runs out of.
-  const parser = new Parser({ strict: true, maxDecompressionRatio: Infinity });
+  // Left to itself it would also take zstd, which Node 20 lacks.
+  const parser = new Parser({ strict: true, maxDecompressionRatio: Infinity, zstd: false });
   try {
     // An entry ends before its file is synced, so the next may come before the last is done.
     let last: Promise<void> = Promise.resolve();
     await new Promise<void>((resolve, reject) => {
-      parser.on('entry', (entry: ReadEntry) => {
-        last = last.then(() => unpacking.take(entry));
+      const inTurn = (step: () => Promise<void> | void): void => {
+        last = last.then(step);
         last.catch(reject);
-      });
+      };
+      parser.on('entry', (entry: ReadEntry) => inTurn(() => unpacking.take(entry)));
+      // What the parser leaves out by itself. Nobody wants a model without one of its files.
+      parser.on('ignoredEntry', (entry: ReadEntry) => inTurn(() => unpacking.leaveOut(entry)));
       parser.on('error', (thrown: unknown) => reject(refused(`the archive cannot be read: ${reasonOf(thrown)}`, thrown)));
       parser.on('end', resolve);
       stream.on('error', reject);
@@ -81,14 +87,18 @@ class Unpacking {
       entry.resume();
       return;
     }
-    if (!FILE_TYPES.has(entry.type))
-      throw refused(`the archive has an entry that is neither a file nor a folder: ${shown} (${entry.type})`);
+    if (!FILE_TYPES.has(entry.type) || SPARSE_PIECES.test(path)) throw unfit(entry);
     if (path === '.') throw refused(`the archive has a file without a name: ${shown}`);
     this.#bytes += entry.size;
     this.#requireAllowed();
     await this.#makeFolder(dirname(path));
     await this.#write(entry, path);
     this.#files++;
+  }
+
+  /** Throws unless it is but the name of the archive. */
+  leaveOut(entry: ReadEntry): void {
+    if (entry.type !== 'TapeVolumeHeader') throw unfit(entry);
   }
 
   async finish(): Promise<{ files: number; bytes: number }> {
@@ -130,6 +140,12 @@ export function safePath(path: string): string | undefined {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..')) return undefined;
   return parts.length === 0 ? '.' : parts.join('/');
+}
+
+function unfit({ path, type }: ReadEntry): Error {
+  const isSparse = type === 'SparseFile' || SPARSE_PIECES.test(path);
+  const fault = isSparse ? 'a sparse file; make it without --sparse' : 'an entry that is neither a file nor a folder';
+  return refused(`the archive has ${fault}: ${JSON.stringify(path)} (${type})`);
 }
 
 function clash(thrown: unknown, path: string): Error {

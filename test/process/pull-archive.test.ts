@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -124,6 +125,20 @@ describe('an archive that is refused leaves nothing behind', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  it.each(['gnu', 'posix'])('a sparse file, which would be left out or mangled, in the format %s', async (format) => {
+    const [from, folder] = [temporaryFolder(), temporaryFolder()];
+    mkdirSync(join(from, 'm'));
+    writeFileSync(join(from, 'm/model.onnx'), 'begins');
+    truncateSync(join(from, 'm/model.onnx'), 4 * 1024 * 1024);
+    writeFileSync(join(from, 'm/config.pbtxt'), '');
+    const archive = join(temporaryFolder(), 'models.tar');
+    expect(spawnSync('tar', ['--sparse', `--format=${format}`, '-C', from, '-cf', archive, 'm']).status).toBe(0);
+    const { code, stderr } = await pullFile(archive, folder);
+    expect(stderr).toContain('the archive has a sparse file; make it without --sparse');
+    expect(code).toBe(73);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('two entries in one place', async () => {
     const folder = temporaryFolder();
     const entry = { path: 'm', type: 'File', size: 0 } as const;
@@ -143,9 +158,12 @@ describe('an archive that is refused leaves nothing behind', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('one that is no archive at all', async () => {
+  it.each([
+    ['that is no archive at all', Buffer.from('an error page of some proxy')],
+    ['that is compressed by zstd', Buffer.concat([Buffer.from('28b52ffd', 'hex'), Buffer.alloc(2000, 'x')])],
+  ])('one %s', async (_case, bytes) => {
     const file = join(temporaryFolder(), 'models.tar.gz');
-    writeFileSync(file, 'an error page of some proxy');
+    writeFileSync(file, bytes);
     const folder = temporaryFolder();
     const { code, stderr } = await pullFile(file, folder);
     expect(stderr).toContain('the archive cannot be read');
