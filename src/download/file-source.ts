@@ -1,4 +1,5 @@
 /** A file of another volume, such as a claim that is copied to the node's own disk. */
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ServerError } from '../errors.js';
@@ -18,7 +19,8 @@ export function fileSource(uri: URL): Source {
       return isPermanent ? refused(message, thrown) : tryAgain(message, { cause: thrown });
     };
     try {
-      const file = await open(fileURLToPath(uri), 'r');
+      // A FIFO would keep the call until somebody writes to it.
+      const file = await open(fileURLToPath(uri), constants.O_RDONLY | constants.O_NONBLOCK);
       const status = await file.stat({ bigint: true });
       if (!status.isFile()) {
         await file.close();

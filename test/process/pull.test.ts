@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -305,10 +305,12 @@ describe('pull of a file: URI', () => {
     expect(readdirSync(to)).toEqual(['model.onnx']);
   });
 
-  it('refuses a folder and a file that is not there', async () => {
+  it('refuses a folder, a pipe that nobody writes to, and a file that is not there', async () => {
     const from = temporaryFolder();
     mkdirSync(join(from, 'folder'));
+    spawnSync('mkfifo', [join(from, 'pipe')]);
     for (const [name, message] of [
+      ['pipe', 'is no plain file'],
       ['folder', 'is a folder: only files and archives have a checksum'],
       ['none', 'cannot be read: ENOENT'],
     ]) {
