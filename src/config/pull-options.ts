@@ -24,8 +24,18 @@ export interface PullOptions {
   readonly stallTimeoutMs: number;
   /** Value of the header Authorization for the host of `source`, and for no other. Empty = none. */
   readonly authorization: string;
-  /** The proxy that `https:` goes through; null = none. */
-  readonly proxy: URL | null;
+  /** What `https:` goes through; null = nothing. */
+  readonly proxy: ProxyOptions | null;
+}
+
+export interface ProxyOptions {
+  /** `http:`. */
+  readonly address: URL;
+  /** Decoded; both empty = it asks for none. */
+  readonly user: string;
+  readonly password: string;
+  /** Hosts that are reached without it, with all whose names end in "." and one of these; small letters. "*" = every host. */
+  readonly exempt: readonly string[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -93,7 +103,7 @@ export function loadPullOptions(args: readonly string[], environment: Environmen
     attempts: number('attempts'),
     stallTimeoutMs: number('stall-timeout-secs') * 1000,
     authorization: environment['PENSTOCK_PULL_AUTHORIZATION'] ?? '',
-    proxy: source === undefined ? null : proxyFor(source, environment, faults),
+    proxy: source?.protocol === 'https:' ? readProxy(environment, faults) : null,
   };
   // A header cannot carry them, and Node would say so with the value in the message.
   if (/[^\t\x20-\x7e\x80-\xff]/.test(options.authorization)) faults.push('PENSTOCK_PULL_AUTHORIZATION: holds a line break or the like');
@@ -186,11 +196,11 @@ function readChecksum(texts: ReadonlyMap<FlagName, string>, faults: string[]): s
   return digits?.toLowerCase() ?? null;
 }
 
-/** HTTPS_PROXY and NO_PROXY as curl reads them: names of hosts match with all that ends in them, "*" matches everything. */
-function proxyFor(source: URL, environment: Environment, faults: string[]): URL | null {
+/** HTTPS_PROXY and NO_PROXY as curl reads them. */
+function readProxy(environment: Environment, faults: string[]): ProxyOptions | null {
   const setting = (name: string): string => environment[name.toLowerCase()] ?? environment[name] ?? '';
   const text = setting('HTTPS_PROXY');
-  if (source.protocol !== 'https:' || text === '') return null;
+  if (text === '') return null;
   const exempt = setting('NO_PROXY')
     .split(',')
     .map((entry) =>
@@ -198,10 +208,15 @@ function proxyFor(source: URL, environment: Environment, faults: string[]): URL 
         .trim()
         .toLowerCase()
         .replace(/^\*?\./, ''),
-    );
-  if (exempt.some((name) => name === '*' || (name !== '' && `.${source.hostname}`.endsWith(`.${name}`)))) return null;
-  const withScheme = text.includes('://') ? text : `http://${text}`;
-  if (URL.canParse(withScheme) && new URL(withScheme).protocol === 'http:') return new URL(withScheme);
-  faults.push('HTTPS_PROXY: expected http://HOST:PORT');
+    )
+    .filter((name) => name !== '');
+  try {
+    const address = new URL(text.includes('://') ? text : `http://${text}`);
+    const [user, password] = [decodeURIComponent(address.username), decodeURIComponent(address.password)];
+    if (address.protocol === 'http:') return { address, user, password, exempt };
+  } catch {
+    // No URL, or a "%" that begins no escape.
+  }
+  faults.push('HTTPS_PROXY: expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with "%25" for a "%"');
   return null;
 }

@@ -3,14 +3,15 @@ import type { IncomingMessage } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { ServerError } from '../errors.js';
-import { openTunnel } from './proxy-tunnel.js';
+import type { ProxyOptions } from '../config/pull-options.js';
+import { bareHost, leadsThrough, openTunnel } from './proxy-tunnel.js';
 import { retryAfterMs } from './retry.js';
 import { refused, reasonOf, shownUri, tryAgain, type OpenedSource, type Resume, type Source } from './source.js';
 
 export interface HttpsSourceOptions {
   /** Sent to the host of the first address only; empty = none. */
   readonly authorization: string;
-  readonly proxy: URL | null;
+  readonly proxy: ProxyOptions | null;
 }
 
 const MAX_REDIRECTS = 10;
@@ -49,20 +50,24 @@ function headersFor(resume: Resume | null, authorization: string): Record<string
   };
 }
 
-async function ask(address: URL, headers: Record<string, string>, proxy: URL | null, signal: AbortSignal): Promise<IncomingMessage> {
+async function ask(
+  address: URL,
+  headers: Record<string, string>,
+  proxy: ProxyOptions | null,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   const fault = (thrown: unknown): Error => networkFault(address, thrown);
   let socket: TLSSocket | undefined;
   try {
-    if (proxy !== null) socket = await openTunnel(proxy, address, signal);
+    if (proxy !== null && leadsThrough(proxy, address)) socket = await openTunnel(proxy, address, signal);
   } catch (thrown) {
     throw fault(thrown);
   }
   return new Promise((resolve, reject) => {
-    const through: RequestOptions = socket === undefined ? { agent: false } : { createConnection: () => socket };
-    // An address in brackets is for URLs only.
-    const hostname = address.hostname.replace(/^\[|\]$/g, '');
+    // Node would name the port in the header Host where no agent says that it is the usual one, and a signed URL has it without.
+    const through: RequestOptions = socket === undefined ? { agent: false } : { createConnection: () => socket, defaultPort: 443 };
     const path = `${address.pathname}${address.search}`;
-    request({ hostname, port: address.port === '' ? 443 : address.port, path, headers, signal, ...through }, resolve)
+    request({ hostname: bareHost(address), port: address.port === '' ? 443 : address.port, path, headers, signal, ...through }, resolve)
       .on('error', (thrown) => reject(fault(thrown)))
       .end();
   });

@@ -269,10 +269,9 @@ describe('pull follows redirects', () => {
 });
 
 describe('pull through a proxy', () => {
-  it('tunnels, except to hosts in NO_PROXY', async () => {
-    const file = randomBytes(1000);
-    const host = await ModelHost.start((self) => (request, response) => self.send(request, response, file));
-    const tunnels: (string | undefined)[] = [];
+  /** Leads every tunnel to `host`, whatever it is called. */
+  async function startProxy(host: ModelHost, address = '127.0.0.1'): Promise<{ port: number; tunnels: string[] }> {
+    const tunnels: string[] = [];
     const proxy = createHttpServer().on('connect', ({ url, headers }, client) => {
       tunnels.push(`${url} ${headers['proxy-authorization']}`);
       const upstream = connect(host.port, '127.0.0.1', () => {
@@ -282,9 +281,16 @@ describe('pull through a proxy', () => {
       client.on('error', () => upstream.destroy());
       upstream.on('error', () => client.destroy());
     });
-    await once(proxy.listen(0, '127.0.0.1'), 'listening');
+    await once(proxy.listen(0, address), 'listening');
     onTestFinished(() => void proxy.close());
-    const env = { HTTPS_PROXY: `http://me:word@127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+    return { port: (proxy.address() as AddressInfo).port, tunnels };
+  }
+
+  it('tunnels, except to hosts in NO_PROXY', async () => {
+    const file = randomBytes(1000);
+    const host = await ModelHost.start((self) => (request, response) => self.send(request, response, file));
+    const { port, tunnels } = await startProxy(host);
+    const env = { HTTPS_PROXY: `http://me:word@127.0.0.1:${port}` };
     const args = (name: string): string[] => [host.url(`/${name}`), folder, '--checksum', checksum(file)];
     const folder = temporaryFolder();
     expect((await pull(args('a.onnx'), env)).code).toBe(0);
@@ -292,6 +298,34 @@ describe('pull through a proxy', () => {
     expect((await pull(args('b.onnx'), { ...env, NO_PROXY: 'example.org,localhost' })).code).toBe(0);
     expect(tunnels).toHaveLength(1);
     expect(readdirSync(folder).sort()).toEqual(['a.onnx', 'b.onnx']);
+  });
+
+  it('tunnels to where a host in NO_PROXY redirects', async () => {
+    const file = randomBytes(1000);
+    const store = await ModelHost.start((self) => (request, response) => self.send(request, response, file));
+    const location = `https://127.0.0.1:${store.port}/blob`;
+    const host = await ModelHost.start(() => (_request, response) => void response.writeHead(302, { location }).end());
+    const { port, tunnels } = await startProxy(store);
+    const env = { HTTPS_PROXY: `http://127.0.0.1:${port}`, NO_PROXY: 'localhost' };
+    expect((await pull([host.url('/model.onnx'), temporaryFolder(), '--checksum', checksum(file)], env)).code).toBe(0);
+    expect(tunnels).toEqual([`127.0.0.1:${store.port} undefined`]);
+  });
+
+  it('names the host without the usual port, as the signature of a signed URL has it', async () => {
+    const file = randomBytes(1000);
+    const host = await ModelHost.start((self) => (request, response) => self.send(request, response, file));
+    const { port } = await startProxy(host);
+    const args = ['https://localhost/model.onnx', temporaryFolder(), '--checksum', checksum(file)];
+    expect((await pull(args, { HTTPS_PROXY: `http://127.0.0.1:${port}` })).code).toBe(0);
+    expect(host.requests.map(({ host: name }) => name)).toEqual(['localhost']);
+  });
+
+  it('reaches a proxy by its address of IPv6', async () => {
+    const file = randomBytes(1000);
+    const host = await ModelHost.start((self) => (request, response) => self.send(request, response, file));
+    const { port } = await startProxy(host, '::1');
+    const args = [host.url('/model.onnx'), temporaryFolder(), '--checksum', checksum(file)];
+    expect((await pull(args, { HTTPS_PROXY: `http://[::1]:${port}` })).code).toBe(0);
   });
 });
 
@@ -318,7 +352,7 @@ describe('pull of a file: URI', () => {
       expect(result.code).toBe(73);
       expect(messages(result)).toContain(message);
     }
-    expect(readdirSync(from)).toEqual(['folder']);
+    expect(readdirSync(from)).toEqual(['folder', 'pipe']);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { OptionsError } from '../../../src/config/load.js';
 import { loadPullOptions, pullHelp } from '../../../src/config/pull-options.js';
+import { leadsThrough } from '../../../src/download/proxy-tunnel.js';
 
 const HEX = 'ab'.repeat(32);
 const URI = 'https://host/models/model.onnx';
@@ -87,7 +88,10 @@ describe('where a pull puts things', () => {
 });
 
 describe('the proxy of a pull', () => {
-  const proxyOf = (environment: Record<string, string>, uri = URI) => load([uri, 'a', '--no-checksum'], environment).proxy?.href ?? null;
+  const proxyOf = (environment: Record<string, string>, uri = URI): string | null => {
+    const { proxy, source } = load([uri, 'a', '--no-checksum'], environment);
+    return proxy !== null && leadsThrough(proxy, source) ? proxy.address.href : null;
+  };
 
   it.each([
     [{ HTTPS_PROXY: 'http://proxy:3128' }, 'http://proxy:3128/'],
@@ -104,6 +108,21 @@ describe('the proxy of a pull', () => {
     const environment = { HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'example.org' };
     expect(proxyOf(environment, 'https://a.example.org/m.onnx')).toBeNull();
     expect(proxyOf(environment, 'https://bad-example.org/m.onnx')).toBe('http://proxy:3128/');
+  });
+
+  it('is passed over for an address of IPv6 in NO_PROXY, which has no brackets there', () => {
+    expect(proxyOf({ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: 'fd00::1' }, 'https://[fd00::1]/m.onnx')).toBeNull();
+  });
+
+  it('is told a user and a password that are escaped in its address', () => {
+    const { proxy } = load([URI, 'a', '--no-checksum'], { HTTPS_PROXY: 'http://me:50%25%20@proxy' });
+    expect(proxy).toMatchObject({ user: 'me', password: '50% ' });
+  });
+
+  it('is refused, without its password in the message, when a "%" in it is not escaped', () => {
+    expect(faults([URI, 'a', '--no-checksum'], { HTTPS_PROXY: 'http://me:50%@proxy' })).toBe(
+      'HTTPS_PROXY: expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with "%25" for a "%"',
+    );
   });
 
   it('is never asked for a file, and must be one that we can speak to', () => {
