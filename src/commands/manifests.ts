@@ -52,8 +52,8 @@ export async function manifests(args: readonly string[], write: (text: string) =
   const asks = args.length === 0 && process.stdin.isTTY && process.stderr.isTTY;
   const answers = asks ? await ask(catalog, { input: process.stdin, output: process.stderr }) : {};
   const choices = choose({ ...flags, ...answers }, catalog);
-  // Kustomize takes no absolute path.
-  const k8s = isRemote ? given : relative('', resolve(given === '' ? OWN_K8S : given));
+  // Kustomize takes no absolute path, and an empty one would become the beginning of such.
+  const k8s = isRemote ? given : relative('', resolve(given === '' ? OWN_K8S : given)) || '.';
   write(kustomization(choices, k8s).trimEnd());
   return EXIT_OK;
 }

@@ -21,8 +21,10 @@ const QUERY_NAMESPACE = {
   ],
 };
 /** Components by which an Argo Rollout owns the pods; the Deployment is only its template then. */
-const ROLLOUTS = ['rollout-canary', 'rollout-bluegreen'];
+const ROLLOUTS = ['rollout-canary', 'rollout-canary-istio', 'rollout-bluegreen'];
 const LINE_WIDTH = 120;
+/** Kustomize reads YAML 1.1, to which a namespace called "no" or "0b1" is none unless it is quoted. */
+const SCHEMA = { compat: 'yaml-1.1' };
 
 /** `k8s`: path or URL of the folder with base/ and components/, as the kustomization is to name it. */
 export function kustomization(choices: Choices, k8s: string): string {
@@ -33,9 +35,9 @@ export function kustomization(choices: Choices, k8s: string): string {
   const patches = [...source.patches, ...replicaPatches(choices)].map(({ patch, ...target }: Patch) => ({
     ...target,
     // Kustomize takes an inline patch as a text.
-    patch: new Document(patch).toString(),
+    patch: new Document(patch, SCHEMA).toString(),
   }));
-  const document = new Document({
+  const content = {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
     namespace,
@@ -45,7 +47,8 @@ export function kustomization(choices: Choices, k8s: string): string {
     ...replicaCount(choices),
     ...(includes(choices, 'keda') && { replacements: [QUERY_NAMESPACE] }),
     ...(patches.length > 0 && { patches }),
-  });
+  };
+  const document = new Document(content, SCHEMA);
   const listed = document.get('components') as YAMLSeq<Scalar> | undefined;
   listed?.items.forEach((item, position) => (item.commentBefore = ` ${components[position]?.summary ?? ''}`));
   const needs = components.filter(({ needs: what }) => what !== '' && !what.startsWith('nothing'));

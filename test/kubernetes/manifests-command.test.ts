@@ -116,6 +116,44 @@ describe('penstock manifests', () => {
     expect(find(await built('--replicas', '5', '--component', 'rollout-canary'), 'Rollout')['spec']).toMatchObject({ replicas: 5 });
   });
 
+  it('leaves the pods to a rollout, and its replicas to an autoscaler, with each kind of rollout', async () => {
+    for (const rollout of ['rollout-canary', 'rollout-canary-istio', 'rollout-bluegreen']) {
+      const fixed = await built('--replicas', '5', '--component', rollout);
+      expect(deployment(fixed).replicas, rollout).toBe(0);
+      expect(find(fixed, 'Rollout')['spec'], rollout).toMatchObject({ replicas: 5 });
+      for (const [autoscaler, kind] of [
+        ['hpa', 'HorizontalPodAutoscaler'],
+        ['keda', 'ScaledObject'],
+      ] as const) {
+        const scaled = await built('--component', `${autoscaler},${rollout}`);
+        expect(find(scaled, 'Rollout')['spec'], `${rollout} with ${autoscaler}`).not.toHaveProperty('replicas');
+        expect(find(scaled, kind)['spec'], `${rollout} with ${autoscaler}`).toMatchObject({ scaleTargetRef: { kind: 'Rollout' } });
+      }
+      const sized = find(await built('--component', `vpa,${rollout}`), 'VerticalPodAutoscaler');
+      expect(sized['spec'], `${rollout} with vpa`).toMatchObject({ targetRef: { kind: 'Rollout' } });
+    }
+  });
+
+  it('keeps names that YAML takes for something else', async () => {
+    for (const name of ['no', 'y', '0b1']) {
+      const manifests = await built(
+        '--namespace',
+        name,
+        '--image',
+        `registry.example.com/penstock:${name}`,
+        '--model-source',
+        `pvc://${name}`,
+      );
+      expect(deployment(manifests).template.spec.containers[0]?.image).toBe(`registry.example.com/penstock:${name}`);
+      expect(find(manifests, 'Deployment', 'penstock').metadata.namespace).toBe(name);
+      expect(models(manifests)).toMatchObject({ persistentVolumeClaim: { claimName: name } });
+    }
+  });
+
+  it('names the folder k8s by a relative path from inside of it, too', () => {
+    expect(run(k8s, []).stdout).toContain('- ./base\n');
+  });
+
   it('asks Prometheus about the namespace of the installation', async () => {
     const scaled = find(await built('--namespace', 'team-a', '--component', 'keda'), 'ScaledObject')['spec'] as {
       readonly triggers: readonly { readonly metadata: { readonly query?: string } }[];
