@@ -30,7 +30,8 @@ export interface Choices {
 export const GPU_KINDS = ['none', 'gpu', 'gpu-sharing', 'mig', 'dra'] as const;
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const IMAGE = /^([a-z0-9][-a-z0-9._/]*(?::\d+\/[-a-z0-9._/]+)?)(?::([\w][-\w.]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/i;
+/** Capital letters may stand in the host and the tag only. */
+const IMAGE = /^((?:[a-z0-9][-A-Za-z0-9.]*(?::\d+)?\/)?[a-z0-9][-a-z0-9._/]*)(?::(\w[-\w.]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/;
 
 /** Throws `OptionsError` with everything that is wrong. */
 export function choose(answers: Answers, catalog: readonly Component[]): Choices {

@@ -1,4 +1,6 @@
 /** Where the pods get their models from, in the URI forms that KServe uses for storage, and what each means to Kustomize. */
+import { OptionsError } from '../config/load.js';
+import { loadPullOptions } from '../config/pull-options.js';
 
 export interface ModelSource {
   /** Undefined: none, the folder of models is empty. */
@@ -36,8 +38,8 @@ export function modelSource({ source, checksum, as }: SourceAnswers, faults: str
 }
 
 function download(uri: string, checksum: string, as: string, faults: string[]): ModelSource {
+  faults.push(...pullFaults(uri, as));
   const path = URL.canParse(uri) ? new URL(uri).pathname : '';
-  if (path === '') faults.push(`--model-source: "${uri}" is not a URI`);
   if (!CHECKSUM.test(checksum)) faults.push(`--model-checksum: "${checksum}" is not sha256: with 64 hexadecimal digits`);
   if (as === '' && !ARCHIVE.test(path))
     faults.push('--model-as is needed for a source that is no archive (.tar, .tar.gz): NAME/1/model.onnx, say');
@@ -47,6 +49,17 @@ function download(uri: string, checksum: string, as: string, faults: string[]): 
     component: 'model-download',
     patches: [{ patch: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'penstock-models' }, data } }],
   };
+}
+
+/** What the init container would say to it. */
+function pullFaults(uri: string, as: string): string[] {
+  try {
+    loadPullOptions([uri, '/models', '--no-checksum', ...(as === '' ? [] : [`--as=${as}`])], {});
+    return [];
+  } catch (thrown) {
+    if (!(thrown instanceof OptionsError)) throw thrown;
+    return thrown.faults.map((fault) => fault.replace(/^URI:/, '--model-source:').replace(/--as\b/g, '--model-as'));
+  }
 }
 
 function claim(name: string, faults: string[]): ModelSource {

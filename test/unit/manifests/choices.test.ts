@@ -113,6 +113,13 @@ describe('the source of the models', () => {
       { 'model-source': 'pvc://c', 'model-as': 'm' },
       ['--model-checksum and --model-as go with a --model-source that is downloaded (https://)'],
     ],
+    [
+      { 'model-source': 'https://me:word@h/m.tar', 'model-checksum': `sha256:${digest}`, 'model-as': '../m' },
+      [
+        '--model-source: a password in it shows in the list of processes; put it in the variable PENSTOCK_PULL_AUTHORIZATION',
+        '--model-as: "../m" is not the path of a file below DIR',
+      ],
+    ],
     [{ 'model-source': 'pvc://No' }, ['--model-source: "No" is not the name of a PersistentVolumeClaim']],
     [
       { 'model-source': 'oci://registry/models:latest' },
@@ -140,6 +147,10 @@ describe('the rest', () => {
     ['registry/penstock:0.1', { newName: 'registry/penstock', newTag: '0.1' }],
   ])('takes the image %s apart', (image, parts) => {
     expect(chosen({ image }).image).toMatchObject(parts);
+  });
+
+  it.each(['registry/Penstock', 'penstock@sha256:' + 'B'.repeat(64)])('refuses the image %s, as the pods would', (image) => {
+    expect(faults({ image })).toEqual([`--image: "${image}" is not the name of an image, REGISTRY/NAME[:TAG][@sha256:DIGEST]`]);
   });
 
   it('names every fault at once', () => {
