@@ -13,9 +13,9 @@ const NOTICE = Buffer.from([0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0
 /** Old enough for the server's SETTINGS, which must come first, and for the first call of a client who knows no other server. */
 const MIN_AGE_MS = 200;
 
-/** What grpc-js 1.14 keeps for itself. */
+/** What grpc-js 1.14 keeps for itself; another may keep it elsewhere. */
 interface ServerInternals {
-  readonly http2Servers: ReadonlyMap<unknown, { readonly sessions: ReadonlySet<ServerHttp2Session> }>;
+  readonly http2Servers?: ReadonlyMap<unknown, { readonly sessions?: ReadonlySet<ServerHttp2Session> }>;
 }
 
 export class GoingAway {
@@ -28,12 +28,14 @@ export class GoingAway {
 
   /** Takes a connection that `grpc` has just been given. */
   add(socket: Socket): void {
+    const [server] = this.#grpc.http2Servers?.values() ?? [];
+    const session = [...(server?.sessions ?? [])].at(-1);
+    if (session === undefined) return;
     this.#openedAtMs.set(socket, performance.now());
     const forget = (): void => void this.#openedAtMs.delete(socket);
     socket.once('close', forget);
     // A client that has said so itself was answered in kind, with its last stream; a notice with a higher one would be a protocol error.
-    const [server] = this.#grpc.http2Servers.values();
-    [...(server?.sessions ?? [])].at(-1)?.once('goaway', forget);
+    session.once('goaway', forget);
   }
 
   /** Tells every client that has not been told yet. To be repeated, for connections that are too young now or come later. */
