@@ -60,18 +60,24 @@ async function fetchInto(pull: Pull, folder: string, lock: PullLock, log: Logger
     // The bytes are what was asked for: if they are of no use, they will not be next time.
     isWanted = false;
     log.info({ bytes: partial.sizeBytes, sha256: partial.sha256 }, 'downloaded; unpacking');
+    await lock.hold();
     await onDisk(folder, async () => {
       await rm(unpacked, { recursive: true, force: true });
       await mkdir(unpacked);
     });
-    const { files, bytes } = await unpack(partial.path, unpacked, pull, signal);
+    const { files, bytes } = await unpack(partial.path, unpacked, { maxBytes: pull.maxBytes, mayWrite: () => lock.hold() }, signal);
     await lock.hold();
     const entries = await onDisk(folder, () => putInPlace(unpacked, folder, pull.sha256));
     log.info({ path: folder, entries, files, bytes, sha256: partial.sha256 }, 'pulled and unpacked');
   } finally {
     if (!signal.aborted) {
       if (!isWanted || partial.sizeBytes === 0) await partial.discard().catch(() => {});
-      await rm(unpacked, { recursive: true, force: true }).catch(() => {});
+      // By now it may be the folder of a pull that has taken over.
+      const isOurs = await lock.hold().then(
+        () => true,
+        () => false,
+      );
+      if (isOurs) await rm(unpacked, { recursive: true, force: true }).catch(() => {});
     }
     await partial.close();
   }

@@ -11,9 +11,11 @@ import { ServerError } from '../errors.js';
 import { freeBytes, syncFolder, targetFault } from './disk.js';
 import { refused, reasonOf } from './source.js';
 
-export interface UnpackLimits {
+export interface UnpackOptions {
   /** Of all files together; 0 = what the disk has free. */
   readonly maxBytes: number;
+  /** Before each entry: the lock's `hold`. */
+  readonly mayWrite: () => Promise<void>;
 }
 
 /** A repository has some hundreds; each costs an inode and two syncs. */
@@ -29,10 +31,10 @@ const SPARSE_PIECES = /(^|\/)GNUSparseFile\.\d+\//;
 export async function unpack(
   archive: string,
   folder: string,
-  limits: UnpackLimits,
+  options: UnpackOptions,
   signal: AbortSignal,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
-  const unpacking = new Unpacking(folder, limits, await freeBytes(folder));
+  const unpacking = new Unpacking(folder, options, await freeBytes(folder));
   const stream = createReadStream(archive, { highWaterMark: 1024 * 1024, signal });
   // Its own guard against bombs counts how well a file compresses; ours counts bytes, which is what a disk runs out of.
   // Left to itself it would also take zstd, which Node 20 lacks.
@@ -66,18 +68,19 @@ export async function unpack(
 
 class Unpacking {
   readonly #folder: string;
-  readonly #limits: UnpackLimits;
+  readonly #options: UnpackOptions;
   readonly #freeBytes: number;
   readonly #folders = new Set<string>();
   #entries = 0;
   #files = 0;
   #bytes = 0;
 
-  constructor(folder: string, limits: UnpackLimits, freeBytes: number) {
-    [this.#folder, this.#limits, this.#freeBytes] = [folder, limits, freeBytes];
+  constructor(folder: string, options: UnpackOptions, freeBytes: number) {
+    [this.#folder, this.#options, this.#freeBytes] = [folder, options, freeBytes];
   }
 
   async take(entry: ReadEntry): Promise<void> {
+    await this.#options.mayWrite();
     const shown = JSON.stringify(entry.path);
     if (++this.#entries > MAX_ENTRIES) throw refused(`the archive has more than ${MAX_ENTRIES} entries`);
     const path = safePath(entry.path);
@@ -125,7 +128,7 @@ class Unpacking {
   }
 
   #requireAllowed(): void {
-    const { maxBytes } = this.#limits;
+    const { maxBytes } = this.#options;
     if (maxBytes > 0 && this.#bytes > maxBytes)
       throw refused(`the archive unpacks to ${this.#bytes} bytes or more, and --max-bytes is ${maxBytes}`);
     if (this.#bytes <= this.#freeBytes) return;
