@@ -26,7 +26,7 @@ const SPARSE_PIECES = /(^|\/)GNUSparseFile\.\d+\//;
 
 /**
  * Resolves with the number of files and bytes once all is on the disk. `folder` exists and is empty; after a failure its contents are
- * worthless. Rejects with ERR_PULL_REFUSED for what the archive holds, ERR_PULL_TARGET for the disk.
+ * worthless, and nothing is added to them any more. Rejects with ERR_PULL_REFUSED for what the archive holds, ERR_PULL_TARGET for the disk.
  */
 export async function unpack(
   archive: string,
@@ -39,9 +39,9 @@ export async function unpack(
   // Its own guard against bombs counts how well a file compresses; ours counts bytes, which is what a disk runs out of.
   // Left to itself it would also take zstd, which Node 20 lacks.
   const parser = new Parser({ strict: true, maxDecompressionRatio: Infinity, zstd: false });
+  // An entry ends before its file is synced, so the next may come before the last is done.
+  let last: Promise<void> = Promise.resolve();
   try {
-    // An entry ends before its file is synced, so the next may come before the last is done.
-    let last: Promise<void> = Promise.resolve();
     await new Promise<void>((resolve, reject) => {
       const inTurn = (step: () => Promise<void> | void): void => {
         last = last.then(step);
@@ -58,6 +58,8 @@ export async function unpack(
     await last;
     return await unpacking.finish();
   } catch (thrown) {
+    unpacking.stop();
+    await last.catch(() => {});
     signal.throwIfAborted();
     throw targetFault(`${folder} cannot be filled`, thrown);
   } finally {
@@ -71,6 +73,8 @@ class Unpacking {
   readonly #options: UnpackOptions;
   readonly #freeBytes: number;
   readonly #folders = new Set<string>();
+  #isStopped = false;
+  #reading: ReadEntry | undefined;
   #entries = 0;
   #files = 0;
   #bytes = 0;
@@ -81,6 +85,7 @@ class Unpacking {
 
   async take(entry: ReadEntry): Promise<void> {
     await this.#options.mayWrite();
+    this.#requireGoingOn();
     const shown = JSON.stringify(entry.path);
     if (++this.#entries > MAX_ENTRIES) throw refused(`the archive has more than ${MAX_ENTRIES} entries`);
     const path = safePath(entry.path);
@@ -104,6 +109,12 @@ class Unpacking {
     if (entry.type !== 'TapeVolumeHeader') throw unfit(entry);
   }
 
+  /** The entry that is being taken may have no end; those that follow are not taken. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#reading?.destroy();
+  }
+
   async finish(): Promise<{ files: number; bytes: number }> {
     if (this.#files === 0) throw refused('the archive has no files');
     for (const folder of this.#folders) await syncFolder(join(this.#folder, folder));
@@ -113,6 +124,8 @@ class Unpacking {
   async #write(entry: ReadEntry, path: string): Promise<void> {
     const file = await open(join(this.#folder, path), 'wx').catch((thrown: unknown) => Promise.reject(clash(thrown, path)));
     try {
+      this.#requireGoingOn();
+      this.#reading = entry;
       for await (const chunk of entry) await file.writeFile(chunk);
       await file.sync();
     } finally {
@@ -125,6 +138,10 @@ class Unpacking {
     await mkdir(join(this.#folder, path), { recursive: true }).catch((thrown: unknown) => Promise.reject(clash(thrown, path)));
     for (let at = path; at !== '.'; at = dirname(at)) this.#folders.add(at);
     this.#folders.add('.');
+  }
+
+  #requireGoingOn(): void {
+    if (this.#isStopped) throw refused('stopped');
   }
 
   #requireAllowed(): void {
