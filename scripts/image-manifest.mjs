@@ -7,13 +7,14 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import { findProgram, root } from './processes.mjs';
 
 /** Its path, or undefined: in PATH, or where scripts/kubernetes-tools.mjs expects it. */
 export const findKustomize = () => findProgram('kustomize') ?? findProgram(path.join(root, 'build', 'kubernetes', 'bin', 'kustomize'));
 
-function baseManifests() {
+async function baseManifests() {
+  // Loaded here: `npm test` reads this file before it installs packages.
+  const { parseAllDocuments } = await import('yaml');
   const built = spawnSync(findKustomize(), ['build', path.join(root, 'k8s', 'base')], { encoding: 'utf8' });
   if (built.status !== 0) throw new Error(`kustomize build k8s/base: ${built.stderr}`);
   return parseAllDocuments(built.stdout).map((document) => document.toJS());
@@ -67,8 +68,8 @@ function mountFlags(mount, volume, manifests, folder, models) {
  * `{ uid, gid, flags, memoryBytes, limits, args }` for `podman run` of the container of `k8s/base`. `limits` stand apart: not every machine
  * lets Podman set them. `folder`: for files, which the container's user must be able to read; `models`: a model repository.
  */
-export function baseContainer({ uid, gid, folder, models }) {
-  const manifests = baseManifests();
+export async function baseContainer({ uid, gid, folder, models }) {
+  const manifests = await baseManifests();
   const { spec } = manifests.find(({ kind }) => kind === 'Deployment').spec.template;
   const [container] = spec.containers;
   const volumes = new Map(spec.volumes.map((volume) => [volume.name, volume]));

@@ -112,7 +112,10 @@ async function testImage(podman, container, folder) {
   await podman.build(IMAGE);
   const parts = readableCopy(path.join('test', 'image'), folder, 'test');
   const ids = [container.uid, container.gid].join(':');
-  const told = [`PENSTOCK_TEST_IDS=${ids}`, `PENSTOCK_TEST_MEMORY_BYTES=${container.memoryBytes}`].flatMap((variable) => ['--env', variable]);
+  const told = [`PENSTOCK_TEST_IDS=${ids}`, `PENSTOCK_TEST_MEMORY_BYTES=${container.memoryBytes}`].flatMap((variable) => [
+    '--env',
+    variable,
+  ]);
   const flags = ['--detach', '--name', CONTAINER, '--volume', `${parts}:/test:ro`, ...told];
   const started = await podman.runContainer(container, flags, IMAGE);
   if (started.code !== 0) throw new Error(`the container did not start:\n${started.output}`);
@@ -137,7 +140,7 @@ export async function runImageTest() {
   const folder = mkdtempSync('/var/tmp/penstock-image-');
   const podman = new Podman(folder);
   try {
-    const container = baseContainer({ uid: randomId(), gid: randomId(), folder, models: readableCopy('models', folder, 'models') });
+    const container = await baseContainer({ uid: randomId(), gid: randomId(), folder, models: readableCopy('models', folder, 'models') });
     await podman.makeBase(debianRelease());
     const why = await podman.whyNoContainerStarts(container);
     // The machine's fault, which no installation mends; CI accepts it.

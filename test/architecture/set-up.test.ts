@@ -71,3 +71,11 @@ describe('npm start on a machine without build tools', () => {
     expect(result.stderr).toMatch(/needs make or ninja, .*"apt-get install make"/);
   });
 });
+
+describe('npm test before any package is there', () => {
+  it('reads its scripts, and knows its suites', () => {
+    const result = spawnSync(process.execPath, ['scripts/test.mjs', 'nothing'], { cwd: checkout, encoding: 'utf8' });
+    expect(result.stderr).toMatch(/There is no suite nothing; there are: lint, types/);
+    expect(result.status).toBe(64);
+  });
+});
