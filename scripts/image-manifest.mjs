@@ -7,15 +7,13 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { findProgram, root } from './processes.mjs';
-
-/** Its path, or undefined: in PATH, or where scripts/kubernetes-tools.mjs expects it. */
-export const findKustomize = () => findProgram('kustomize') ?? findProgram(path.join(root, 'build', 'kubernetes', 'bin', 'kustomize'));
+import { findTool } from './kubernetes-tools.mjs';
+import { root } from './processes.mjs';
 
 async function baseManifests() {
   // Loaded here: `npm test` reads this file before it installs packages.
   const { parseAllDocuments } = await import('yaml');
-  const built = spawnSync(findKustomize(), ['build', path.join(root, 'k8s', 'base')], { encoding: 'utf8' });
+  const built = spawnSync(findTool('kustomize'), ['build', path.join(root, 'k8s', 'base')], { encoding: 'utf8' });
   if (built.status !== 0) throw new Error(`kustomize build k8s/base: ${built.stderr}`);
   return parseAllDocuments(built.stdout).map((document) => document.toJS());
 }

@@ -9,8 +9,9 @@ import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync } from 'node:
 import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { baseContainer, findKustomize } from './image-manifest.mjs';
+import { baseContainer } from './image-manifest.mjs';
 import { debianRelease, Podman } from './image-podman.mjs';
+import { findTool } from './kubernetes-tools.mjs';
 import { installHint } from './prerequisites.mjs';
 import { findProgram, root, say } from './processes.mjs';
 import { addCounts, verdict } from './test-results.mjs';
@@ -31,7 +32,7 @@ export function imageTestMissing() {
     const names = programs.join(' ');
     return `${programs.join(', ')}: ${installHint({ debian: names, fedora: names, macos: names })}`;
   }
-  if (findKustomize() === undefined) return 'kustomize, which builds k8s/base (go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.1)';
+  if (findTool('kustomize') === undefined) return 'kustomize, which builds k8s/base (with Go 1.26: node scripts/kubernetes-tools.mjs)';
   if (process.getuid() !== 0) return 'root, which makes the base image (debootstrap)';
   return debianRelease() === undefined ? "Debian's or Ubuntu's packages, of which the base image is made (debootstrap)" : undefined;
 }

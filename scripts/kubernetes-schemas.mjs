@@ -93,7 +93,12 @@ function schemaPath(apiVersion, kind) {
 async function download(modules) {
   if (findProgram('go') === undefined) throw new Failure(EXIT_UNAVAILABLE, 'The schemas come as Go modules: install Go (1.21 or later).');
   const names = modules.map(({ module, version }) => `${module}@${version}`);
-  const { output } = await run('go', ['mod', 'download', '-json', ...names], { capture: true, timeoutMs: DOWNLOAD_TIMEOUT_MS });
+  const { output } = await run('go', ['mod', 'download', '-json', ...names], {
+    // No flags of a developer's own modules.
+    env: { GOFLAGS: '', GOWORK: 'off', GOTOOLCHAIN: 'auto' },
+    capture: true,
+    timeoutMs: DOWNLOAD_TIMEOUT_MS,
+  });
   const archives = new Map();
   for (const answer of output.match(/^\{\n[^]*?^\}$/gm) ?? []) {
     const { Path, Zip } = JSON.parse(answer);

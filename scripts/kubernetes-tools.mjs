@@ -11,7 +11,7 @@ import { schemasAreThere, writeSchemas } from './kubernetes-schemas.mjs';
 import { Failure, findProgram, main, root, run, say } from './processes.mjs';
 import { filesBelow, fingerprint, stampMatches, writeStamp } from './stamps.mjs';
 
-/** What `go install` takes. */
+/** What `go install` takes. A program that is in PATH is used as it is; ours is built again when its line changes. */
 const TOOLS = {
   kustomize: 'sigs.k8s.io/kustomize/kustomize/v5@v5.8.1',
   kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
@@ -28,7 +28,18 @@ const PROMETHEUS = path.join(root, 'build', 'prometheus', 'usr', 'bin');
 const podSecurityStamp = 'pod-security';
 const podSecurityPrint = () => fingerprint(filesBelow(POD_SECURITY, () => true));
 
-const isThere = (name) => (findProgram(name) ?? findProgram(path.join(FOLDER, name))) !== undefined;
+/** Of what comes with a system: program -> Debian package. */
+const PACKAGES = { rclone: 'rclone', haproxy: 'haproxy', unshare: 'util-linux', setpriv: 'util-linux', script: 'bsdutils' };
+/** Only what is built here, for this machine, whatever a developer's shell has for other work. */
+const GO_ENVIRONMENT = { GOBIN: FOLDER, GOFLAGS: '', GOWORK: 'off', GOTOOLCHAIN: 'auto', GOOS: '', GOARCH: '', CGO_ENABLED: '0' };
+
+const stampOf = (name) => `tool-${name}`;
+const ours = (name) => (stampMatches(stampOf(name), TOOLS[name]) ? findProgram(path.join(FOLDER, name)) : undefined);
+
+/** The path of one of TOOLS, or undefined. */
+export const findTool = (name) => findProgram(name) ?? ours(name);
+
+const isThere = (name) => findTool(name) !== undefined;
 const podSecurityIsThere = () => existsSync(path.join(FOLDER, 'pod-security')) && stampMatches(podSecurityStamp, podSecurityPrint());
 const prometheusIsThere = () =>
   ['promtool', 'prometheus'].every((name) => (findProgram(name) ?? findProgram(path.join(PROMETHEUS, name))) !== undefined);
@@ -41,14 +52,16 @@ export function kubernetesTestsMissing() {
   const byGo = lacks.length === 0 ? [] : [`${lacks.join(', ')} (with Go 1.26: node scripts/kubernetes-tools.mjs)`];
   const byDebian = [
     ...(prometheusIsThere() ? [] : ['promtool and prometheus (Debian package prometheus)']),
-    ...['rclone', 'haproxy'].filter((name) => findProgram(name) === undefined).map((name) => `${name} (Debian package ${name})`),
+    ...Object.keys(PACKAGES)
+      .filter((name) => findProgram(name) === undefined)
+      .map((name) => `${name} (Debian package ${PACKAGES[name]})`),
   ];
   const all = [...byGo, ...byDebian];
   return all.length === 0 ? undefined : all.join('; ');
 }
 
-async function go(args, options = {}) {
-  const { code } = await run('go', args, { timeoutMs: BUILD_TIMEOUT_MS, ...options });
+async function go(...args) {
+  const { code } = await run('go', args, { env: GO_ENVIRONMENT, timeoutMs: BUILD_TIMEOUT_MS });
   if (code !== 0) throw new Failure(EXIT_UNAVAILABLE, `go ${args.join(' ')} failed: see above.`);
 }
 
@@ -62,12 +75,15 @@ async function install() {
   for (const [name, source] of Object.entries(TOOLS)) {
     if (isThere(name)) continue;
     say(`installing ${name}`);
-    await go(['install', source], { env: { GOBIN: FOLDER } });
+    // Without what only debuggers read, which is a third of it.
+    await go('install', '-ldflags=-s', source);
+    writeStamp(stampOf(name), source);
   }
   if (podSecurityIsThere()) return;
   say(`building ${POD_SECURITY}`);
-  await go(['build', '-C', path.join(root, POD_SECURITY), '-o', path.join(FOLDER, 'pod-security'), '.']);
-  writeStamp(podSecurityStamp, podSecurityPrint());
+  const print = podSecurityPrint(); // Before building: an edit meanwhile makes it stale again.
+  await go('build', '-C', path.join(root, POD_SECURITY), '-ldflags=-s', '-o', path.join(FOLDER, 'pod-security'), '.');
+  writeStamp(podSecurityStamp, print);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main(install);
