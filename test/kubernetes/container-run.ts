@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { repositoryRoot } from '../support/server-process.js';
 import { find, type Manifest } from './kustomize.js';
+import { inOwnRoot } from './own-root.js';
 import { filesOf, type PodContainer } from './pod-parts.js';
 import { toolEnvironment } from './tools.js';
 
@@ -27,8 +27,6 @@ export interface ContainerRun {
   readonly output: string;
 }
 
-const OWN_ROOT = join(repositoryRoot, 'test/kubernetes/own-root.sh');
-
 /** Its volumes lie where the container mounts them; it has no home and no variable but its own. Killed after a minute. */
 export async function runContainer(container: PodContainer, options: RunOptions): Promise<ContainerRun> {
   const root = mkdtempSync(join(tmpdir(), 'penstock-root-'));
@@ -39,9 +37,9 @@ export async function runContainer(container: PodContainer, options: RunOptions)
     return [folder, mountPath, readOnly ? 'ro' : 'rw'];
   });
   const command = [...(container.command ?? options.entrypoint ?? []), ...(container.args ?? []).map((arg) => expanded(arg, variables))];
-  const namespaces = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--user', '--map-root-user'];
   try {
-    const child = spawn('unshare', [...namespaces, 'sh', OWN_ROOT, root, ...mounts, '--', ...command], {
+    const [program, args] = inOwnRoot(root, mounts, command);
+    const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: toolEnvironment.PATH, ...variables },
       timeout: 60_000,

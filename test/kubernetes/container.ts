@@ -6,12 +6,12 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot } from '../support/server-process.js';
 import { writeFiles, type FileContent } from '../support/model-folder.js';
+import { inOwnRoot } from './own-root.js';
 import type { PodTemplate, VolumeMount } from './pod-template.js';
 
 /** What Dockerfile.cuda starts. */
 export const SERVER_COMMAND: readonly string[] = [process.execPath, join(repositoryRoot, 'dist/main.js')];
 
-const OWN_ROOT = join(repositoryRoot, 'test/kubernetes/own-root.sh');
 /** The kubelet reads no more of it. */
 const MAX_MESSAGE_BYTES = 4096;
 
@@ -74,13 +74,10 @@ export class Container {
   constructor(command: readonly string[], env: Readonly<Record<string, string>>, volumes: PodVolumes, onLine: (line: string) => void) {
     this.#volumes = volumes;
     writeFileSync(volumes.terminationLog, '');
-    // Whoever is not root is root of a user namespace.
-    const namespaces = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--user', '--map-root-user'];
-    // A test run that is killed leaves no server behind.
-    const args = [...namespaces, 'setpriv', '--pdeathsig', 'KILL', 'sh', OWN_ROOT, volumes.root, ...volumes.mounts, '--', ...command];
     // Of this process's environment only what a base image has: nothing of a developer's shell configures the server.
     const image = { PATH: process.env['PATH'] ?? '', HOME: '/tmp' };
-    this.#child = spawn('unshare', args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...image, ...env } });
+    const [program, args] = inOwnRoot(volumes.root, volumes.mounts, command);
+    this.#child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...image, ...env } });
     let rest = '';
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       const parts = (rest + text).split('\n');

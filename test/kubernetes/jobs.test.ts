@@ -1,11 +1,12 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { logLines } from '../support/log-lines.js';
 import { ServerProcess, shippedModels } from '../support/server-process.js';
 import { configMapMount } from '../support/config-map-mount.js';
 import { runContainer, type ContainerRun } from './container-run.js';
 import { build, find, type Manifest } from './kustomize.js';
+import { skipWithoutOwnRoot } from './own-root.js';
 import { filesOf, named, templateOf, type Pod } from './pod-parts.js';
 
 const podOf = (manifests: readonly Manifest[], kind: string): Pod => templateOf(find(manifests, kind))?.spec as Pod;
@@ -49,6 +50,8 @@ const DIGITS = ['digits/1/model.onnx', 'digits/2/model.onnx', 'digits/config.pbt
 const REFUSED = 78;
 
 describe('the job model-backup', () => {
+  beforeEach(skipWithoutOwnRoot);
+
   it('keeps a copy of the models, and what a change replaces', async () => {
     const [models, bucket] = [filledVolume(), temporary()];
     expect(await runJob('model-backup', models, bucket)).toMatchObject({ code: 0 });
@@ -74,6 +77,8 @@ describe('the job model-backup', () => {
 });
 
 describe('the job model-sync', () => {
+  beforeEach(skipWithoutOwnRoot);
+
   async function backedUp(): Promise<{ models: string; bucket: string }> {
     const [models, bucket] = [filledVolume(), temporary()];
     expect(await runJob('model-backup', models, bucket)).toMatchObject({ code: 0 });
@@ -130,6 +135,8 @@ describe.each(['model-backup', 'model-sync'] as const)('the CronJob of %s', (job
 });
 
 describe('the load test', () => {
+  beforeEach(skipWithoutOwnRoot);
+
   /** The Job's container against a real server, with its settings changed. */
   async function load(server: ServerProcess, env: Readonly<Record<string, string>>): Promise<ContainerRun> {
     const manifests = await build('jobs/load-test');
@@ -167,6 +174,8 @@ describe('the load test', () => {
 });
 
 describe('the job image-prepull', () => {
+  beforeEach(skipWithoutOwnRoot);
+
   it('ends its init container at once and asks for no GPU, on every GPU node whatever its taints', async () => {
     const pod = podOf(await build('jobs/image-prepull'), 'DaemonSet');
     const run = await runContainer(named(pod.initContainers, 'penstock'), {

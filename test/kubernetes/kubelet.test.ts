@@ -1,6 +1,7 @@
 /** The kubelet of these tests against containers that do as they are told: what it finds in a server would be worth nothing otherwise. */
-import { describe, it } from 'vitest';
+import { beforeEach, describe, it } from 'vitest';
 import { Pod } from './kubelet.js';
+import { skipWithoutOwnRoot } from './own-root.js';
 import { patchedPod } from './patched-pod.js';
 
 /** Answers 200 everywhere, except on the path that `failing` names while `when` holds. */
@@ -29,6 +30,8 @@ const preStop = (seconds: number): object => ({ preStop: { sleep: { seconds } } 
 
 // All of it is waiting, so all of it waits at one time.
 describe.concurrent('a container', () => {
+  beforeEach(skipWithoutOwnRoot);
+
   it('is ready once its startup probe and then its readiness probe succeed, and is not probed otherwise before', async ({ expect }) => {
     const pod = await Pod.create(await patchedPod({ container: { livenessProbe: probe('/health', 1) } }), {
       command: script('/startup', 'age() < 3000', STOPS),

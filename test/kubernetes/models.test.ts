@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { logLines } from '../support/log-lines.js';
 import { repositoryRoot, ServerProcess, shippedModels } from '../support/server-process.js';
 import { runContainer } from './container-run.js';
 import { compose, find, type Manifest } from './kustomize.js';
+import { skipWithoutOwnRoot } from './own-root.js';
 import { filesOf, named, templateOf, type Pod } from './pod-parts.js';
 
 /** What Dockerfile.cuda starts. */
@@ -79,6 +80,10 @@ describe('the component model-download', () => {
     const policy = find(await compose({ components: ['model-download'] }), 'NetworkPolicy', 'penstock-model-download');
     expect(policy.spec).toMatchObject({ policyTypes: ['Egress'], egress: [{ ports: [{ port: 443, protocol: 'TCP' }] }] });
   });
+});
+
+describe('the init container of model-download', () => {
+  beforeEach(skipWithoutOwnRoot);
 
   it('runs a command that fetches a model to where the server looks for it, once', async () => {
     const file = join(shippedModels, 'digits/2/model.onnx');

@@ -7,12 +7,12 @@ root=$1
 shift
 mount --make-rprivate /
 mount -t tmpfs root "$root"
-# Copied, not bound: mount points can be made there.
-cp -a /etc "$root/etc" 2>/dev/null || true
+# Copied, not bound: mount points can be made there. Owners are not kept: in a user namespace most cannot be given.
+cp -RP /etc "$root/etc" 2>/dev/null || true
 for entry in /*; do
   case $entry in /etc | /dev) continue ;; esac
   if [ -L "$entry" ]; then
-    cp -a "$entry" "$root$entry"
+    cp -P "$entry" "$root$entry"
   elif [ -d "$entry" ] && [ -r "$entry" ]; then
     mkdir "$root$entry"
     mount --rbind "$entry" "$root$entry"

@@ -1,12 +1,13 @@
 /** What the probes, preStop and grace period of the base do to the real server, with the numbers that the base has. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, describe, it, type ExpectStatic } from 'vitest';
+import { beforeAll, beforeEach, describe, it, type ExpectStatic } from 'vitest';
 import { CountedLoad } from '../support/counted-load.js';
 import { buildFakeGpu, FakeGpuScript, fakeGpuEnvironment, fakeOrtLibrary } from '../support/fake-gpu.js';
 import { Http2GrpcClient } from '../support/http2-grpc.js';
 import { slowRequest } from '../support/slow-model.js';
 import { Pod } from './kubelet.js';
 import { build } from './kustomize.js';
+import { skipWithoutOwnRoot } from './own-root.js';
 import { patchedPod } from './patched-pod.js';
 import { podTemplate, type PodTemplate } from './pod-template.js';
 
@@ -41,6 +42,8 @@ const graceMs = (template: PodTemplate): number => template.gracePeriodSeconds *
 
 // Nearly all of it is waiting for periods to pass.
 describe.concurrent('a pod of the base', { timeout: 180_000 }, () => {
+  beforeEach(skipWithoutOwnRoot);
+
   it('whose models take long to load is neither ready nor restarted until they have', async ({ expect }) => {
     // They wait for a fabric between GPUs that is not up yet, which takes no CPU from the tests beside this one.
     const script = new FakeGpuScript(['gpus 1', 'fail cuInit 802']);
