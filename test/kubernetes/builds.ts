@@ -66,7 +66,7 @@ function given(folders: readonly string[]): Set<string> {
  * Documented combinations, each in the order in which it is written: this component, then the other; `hpa+rollout-autoscaled` stands for
  * both of these, one after the other.
  */
-export const combinations: readonly (readonly string[])[] = components.flatMap(({ folder, annotations }) =>
+const combinations: readonly (readonly string[])[] = components.flatMap(({ folder, annotations }) =>
   words(annotations['penstock/with']).map((others) => [basename(folder), ...others.split('+')]),
 );
 

@@ -35,7 +35,8 @@ describe('metrics that manifests ask for', () => {
     buildFakeGpu();
     for (const start of [() => ServerProcess.start(), () => startOnFakeGpu(script)])
       for (const name of await exportedBy(start())) exported.add(name);
-    const { builds } = await buildAlone();
+    const { builds, failures } = await buildAlone();
+    expect(failures).toEqual([]);
     const all = builds.flatMap((build) => build.manifests);
     manifests = [...new Map(all.map((manifest) => [JSON.stringify(manifest), manifest])).values()];
   }, SET_UP_MS);
