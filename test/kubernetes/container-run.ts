@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { find, type Manifest } from './kustomize.js';
 import { inOwnRoot } from './own-root.js';
-import { filesOf, type PodContainer } from './pod-parts.js';
+import { filesOf } from './pod-parts.js';
 import { toolEnvironment } from './tools.js';
+import type { Container } from './workloads.js';
 
 export interface RunOptions {
   /** What the image starts where the container has no command. */
@@ -28,7 +29,7 @@ export interface ContainerRun {
 }
 
 /** Its volumes lie where the container mounts them; it has no home and no variable but its own. Killed after a minute. */
-export async function runContainer(container: PodContainer, options: RunOptions): Promise<ContainerRun> {
+export async function runContainer(container: Container, options: RunOptions): Promise<ContainerRun> {
   const root = mkdtempSync(join(tmpdir(), 'penstock-root-'));
   const variables = { ...variablesOf(container, options.manifests ?? []), ...options.env };
   const mounts = (container.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly = false }) => {
@@ -53,8 +54,11 @@ export async function runContainer(container: PodContainer, options: RunOptions)
   }
 }
 
-function variablesOf({ env = [], envFrom = [] }: PodContainer, manifests: readonly Manifest[]): Record<string, string> {
-  const maps = envFrom.map(({ configMapRef }) => filesOf(find(manifests, 'ConfigMap', configMapRef.name)));
+function variablesOf({ env = [], envFrom = [] }: Container, manifests: readonly Manifest[]): Record<string, string> {
+  const maps = envFrom.map(({ configMapRef }) => {
+    if (configMapRef === undefined) throw new Error('variables come from elsewhere');
+    return filesOf(find(manifests, 'ConfigMap', configMapRef.name));
+  });
   const own = env.flatMap(({ name, value, valueFrom }) => {
     if (valueFrom !== undefined && valueFrom.secretKeyRef?.optional !== true) throw new Error(`${name} comes from elsewhere`);
     return value === undefined ? [] : [[name, value] as const];

@@ -1,7 +1,8 @@
 /** The Deployment of an installation, as far as tests of components read it, and what the server in it makes of its options. */
-import { loadOptions } from '../../src/config/load.js';
 import type { Options } from '../../src/config/options.js';
 import { compose, find, type Manifest } from './kustomize.js';
+import { serverOptions as optionsOf } from './server-options.js';
+import { podTemplates } from './workloads.js';
 
 type Quantities = Readonly<Record<string, string>>;
 
@@ -85,15 +86,14 @@ export function deployment(manifests: readonly Manifest[]): Deployment {
   return { ...spec, pod, container };
 }
 
-/** Read as the server reads them: the file of the ConfigMap, below the variables of the container. Throws at a variable that is no option. */
+/** As its server reads them. Throws at a variable that is no option. */
 export function serverOptions(manifests: readonly Manifest[]): Options {
-  const { container } = deployment(manifests);
-  const config = manifests.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.startsWith('penstock-config'));
-  const files = config?.['data'] as Readonly<Record<string, string>> | undefined;
-  const environment = Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value]));
-  const { options, warnings } = loadOptions(container.args.slice(1), environment, () => files?.['penstock.yaml'] ?? '');
-  if (warnings.length > 0) throw new Error(warnings.join('\n'));
-  return options;
+  const template = podTemplates(manifests).find(({ name }) => name === 'Deployment penstock');
+  const container = template?.spec.containers.find(({ name }) => name === 'penstock');
+  const loaded = template && container && optionsOf(manifests, template, container);
+  if (loaded === undefined) throw new Error('no container penstock that serves');
+  if (loaded.warnings.length > 0) throw new Error(loaded.warnings.join('\n'));
+  return loaded.options;
 }
 
 /** Whether the scheduler would put the pod on a node with these labels, by the required node affinity alone. */
@@ -102,7 +102,7 @@ export function acceptsNode({ affinity }: PodSpec, labels: Readonly<Record<strin
   return terms === undefined || terms.some((term) => matches(term, labels));
 }
 
-export function matches({ matchExpressions }: NodeSelectorTerm, labels: Readonly<Record<string, string>>): boolean {
+function matches({ matchExpressions }: NodeSelectorTerm, labels: Readonly<Record<string, string>>): boolean {
   return matchExpressions.every(({ key, operator, values = [] }) => {
     const value = labels[key];
     if (operator === 'In') return value !== undefined && values.includes(value);
@@ -117,13 +117,3 @@ export function matches({ matchExpressions }: NodeSelectorTerm, labels: Readonly
 }
 
 const isWhole = (text: string): boolean => /^-?\d+$/.test(text);
-
-const UNITS: Readonly<Record<string, number>> = { '': 1, m: 1e-3, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };
-
-/** Kubernetes quantity -> number: CPUs, bytes, seconds or devices. */
-export function quantity(text: string | undefined): number {
-  const [, digits = '', unit = ''] = /^([\d.]+)(\D*)$/.exec(text ?? '') ?? [];
-  const factor = UNITS[unit];
-  if (digits === '' || factor === undefined) throw new Error(`not a quantity: ${text}`);
-  return Number(digits) * factor;
-}

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { OPTION_ROWS } from '../../src/config/options.js';
-import { acceptsNode, deployment, installation, quantity, serverOptions } from './deployment.js';
+import { acceptsNode, deployment, installation, serverOptions } from './deployment.js';
 import { build, find } from './kustomize.js';
+import { quantity } from './workloads.js';
 
 /** Labels of GPU Feature Discovery: docs/gpu-feature-discovery/README.md of NVIDIA/k8s-device-plugin. */
 const T4 = {
@@ -142,7 +143,7 @@ describe('shared GPUs', () => {
   it('take smaller pods than whole ones', async () => {
     const [whole, share] = [deployment(await installation('gpu')), deployment(await installation('gpu-sharing'))];
     for (const name of ['cpu', 'memory'])
-      expect(quantity(share.container.resources.limits[name])).toBeLessThan(quantity(whole.container.resources.limits[name]));
+      expect(quantity(share.container.resources.limits[name] ?? '')).toBeLessThan(quantity(whole.container.resources.limits[name] ?? ''));
   });
 });
 

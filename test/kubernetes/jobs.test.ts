@@ -7,10 +7,10 @@ import { configMapMount } from '../support/config-map-mount.js';
 import { runContainer, type ContainerRun } from './container-run.js';
 import { build, find, type Manifest } from './kustomize.js';
 import { skipWithoutOwnRoot } from './own-root.js';
-import { filesOf, named, templateOf, type Pod } from './pod-parts.js';
+import { filesOf, named, podOf } from './pod-parts.js';
+import type { PodSpec } from './workloads.js';
 
-const podOf = (manifests: readonly Manifest[], kind: string): Pod => templateOf(find(manifests, kind))?.spec as Pod;
-const scriptsOf = (manifests: readonly Manifest[], { volumes }: Pod): string =>
+const scriptsOf = (manifests: readonly Manifest[], { volumes }: PodSpec): string =>
   configMapMount(filesOf(find(manifests, 'ConfigMap', named(volumes, 'scripts').configMap?.name)));
 
 /** Not in /tmp, which is another folder in the containers. */
@@ -31,7 +31,7 @@ function filledVolume(): string {
 /** Runs a CronJob's container with Rclone's remote `store` in a folder of this machine. */
 async function runJob(job: 'model-backup' | 'model-sync', models: string, bucket: string): Promise<ContainerRun> {
   const manifests = await build(join('jobs', job));
-  const pod = podOf(manifests, 'CronJob');
+  const pod = podOf(find(manifests, 'CronJob'));
   const rclone = temporary();
   writeFileSync(join(rclone, 'rclone.conf'), `[store]\ntype = alias\nremote = ${bucket}\n`);
   const volumes = { models, rclone, scripts: scriptsOf(manifests, pod), tmp: temporary() };
@@ -125,12 +125,13 @@ describe('the job model-sync', () => {
 
 describe.each(['model-backup', 'model-sync'] as const)('the CronJob of %s', (job) => {
   it('runs one at a time, in a time zone that is said, and comes to an end', async () => {
-    const { spec } = find(await build(join('jobs', job)), 'CronJob') as unknown as { spec: Record<string, unknown> };
+    const cronJob = find(await build(join('jobs', job)), 'CronJob');
+    const { spec } = cronJob as unknown as { spec: Record<string, unknown> };
     expect(spec).toMatchObject({ timeZone: 'Etc/UTC', concurrencyPolicy: 'Forbid' });
     const jobSpec = (spec['jobTemplate'] as { spec: Record<string, unknown> }).spec;
     expect(jobSpec['activeDeadlineSeconds']).toBeGreaterThan(0);
     // The API server refuses podFailurePolicy beside any other.
-    expect((jobSpec['template'] as { spec: Pod }).spec['restartPolicy']).toBe('Never');
+    expect(podOf(cronJob).restartPolicy).toBe('Never');
   });
 });
 
@@ -140,7 +141,7 @@ describe('the load test', () => {
   /** The Job's container against a real server, with its settings changed. */
   async function load(server: ServerProcess, env: Readonly<Record<string, string>>): Promise<ContainerRun> {
     const manifests = await build('jobs/load-test');
-    const pod = podOf(manifests, 'Job');
+    const pod = podOf(find(manifests, 'Job'));
     const settings = { BASE_URL: server.httpUrl, DURATION: '3s', RATE: '50', P95_MS: '5000', ...env };
     return runContainer(named(pod.containers, 'k6'), {
       entrypoint: ['k6'],
@@ -177,7 +178,7 @@ describe('the job image-prepull', () => {
   beforeEach(skipWithoutOwnRoot);
 
   it('ends its init container at once and asks for no GPU, on every GPU node whatever its taints', async () => {
-    const pod = podOf(await build('jobs/image-prepull'), 'DaemonSet');
+    const pod = podOf(find(await build('jobs/image-prepull'), 'DaemonSet'));
     const run = await runContainer(named(pod.initContainers, 'penstock'), {
       entrypoint: [process.execPath, join(shippedModels, '../dist/main.js')],
       volumes: {},

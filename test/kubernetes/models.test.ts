@@ -9,12 +9,13 @@ import { repositoryRoot, ServerProcess, shippedModels } from '../support/server-
 import { runContainer } from './container-run.js';
 import { compose, find, type Manifest } from './kustomize.js';
 import { skipWithoutOwnRoot } from './own-root.js';
-import { filesOf, named, templateOf, type Pod } from './pod-parts.js';
+import { filesOf, named, podOf } from './pod-parts.js';
+import type { PodSpec } from './workloads.js';
 
 /** What Dockerfile.cuda starts. */
 const entrypoint = [process.execPath, join(repositoryRoot, 'dist/main.js')];
 
-const podOf = (manifests: readonly Manifest[]): Pod => templateOf(find(manifests, 'Deployment'))?.spec as Pod;
+const serverPod = (manifests: readonly Manifest[]): PodSpec => podOf(find(manifests, 'Deployment'));
 const generated = (manifests: readonly Manifest[]): Manifest =>
   manifests.find(({ kind, metadata }) => kind === 'ConfigMap' && /^penstock-models-/.test(metadata.name)) as Manifest;
 
@@ -38,7 +39,7 @@ describe.each([
   ['model-example', 'configMap'],
 ])('the component %s', (component, source) => {
   it('gives the models one source, which the server cannot write to', async () => {
-    const { containers, volumes } = podOf(await compose({ components: [component] }));
+    const { containers, volumes } = serverPod(await compose({ components: [component] }));
     expect(Object.keys(named(volumes, 'models')).sort()).toEqual([source, 'name'].sort());
     expect(named(named(containers, 'penstock').volumeMounts, 'models')).toMatchObject({ mountPath: '/models', readOnly: true });
   });
@@ -46,7 +47,7 @@ describe.each([
 
 describe('the component model-download', () => {
   it('writes in the init container alone, which is as restricted as the server', async () => {
-    const { initContainers, containers, volumes } = podOf(await compose({ components: ['model-download'] }));
+    const { initContainers, containers, volumes } = serverPod(await compose({ components: ['model-download'] }));
     const download = named(initContainers, 'model-download');
     expect(download.securityContext).toEqual(named(containers, 'penstock').securityContext);
     expect(download.volumeMounts).toEqual([{ name: 'models', mountPath: '/models' }]);
@@ -56,7 +57,7 @@ describe('the component model-download', () => {
 
   it.each([[['model-download', 'gpu']], [['gpu', 'model-download']]])('downloads with the image that serves: %s', async (components) => {
     const images = [{ name: 'penstock', newName: 'registry.example.com/penstock' }];
-    const { initContainers, containers } = podOf(await compose({ components, images }));
+    const { initContainers, containers } = serverPod(await compose({ components, images }));
     expect(named(containers, 'penstock').image).toBe('registry.example.com/penstock:0.1.0-cuda');
     expect(named(initContainers, 'model-download').image).toBe(named(containers, 'penstock').image);
   });
@@ -69,7 +70,7 @@ describe('the component model-download', () => {
           ...modelsFrom({ MODEL_CHECKSUM: `sha256:${digit.repeat(64)}` }),
         });
         const { name } = generated(manifests).metadata;
-        expect(named(podOf(manifests).initContainers, 'model-download').envFrom).toEqual([{ configMapRef: { name } }]);
+        expect(named(serverPod(manifests).initContainers, 'model-download').envFrom).toEqual([{ configMapRef: { name } }]);
         return name;
       }),
     );
@@ -90,7 +91,7 @@ describe('the init container of model-download', () => {
     const data = { MODEL_URI: `file://${file}`, MODEL_CHECKSUM: sha256(file), MODEL_AS: 'digits/2/model.onnx' };
     const manifests = await compose({ components: ['model-download'], ...modelsFrom(data) });
     const models = emptyFolder();
-    const download = named(podOf(manifests).initContainers, 'model-download');
+    const download = named(serverPod(manifests).initContainers, 'model-download');
     const run = () => runContainer(download, { entrypoint, volumes: { models }, manifests });
     expect(await run()).toMatchObject({ code: 0 });
     const pulled = join(models, 'digits/2/model.onnx');
@@ -116,7 +117,7 @@ describe('the init container of model-download', () => {
     const data = { MODEL_URI: `file://${archive}`, MODEL_CHECKSUM: sha256(archive) };
     const manifests = await compose({ components: ['model-download'], ...modelsFrom(data) });
     const models = emptyFolder();
-    const download = named(podOf(manifests).initContainers, 'model-download');
+    const download = named(serverPod(manifests).initContainers, 'model-download');
     expect(await runContainer(download, { entrypoint, volumes: { models }, manifests })).toMatchObject({ code: 0 });
     const server = await ServerProcess.start({ repositories: [models], flags: ['--strict-readiness', 'true'] });
     onTestFinished(() => void server.stop());
@@ -128,7 +129,7 @@ describe('the init container of model-download', () => {
 
   it('keeps the pod from starting while its placeholders stand', async () => {
     const manifests = await compose({ components: ['model-download'] });
-    const download = named(podOf(manifests).initContainers, 'model-download');
+    const download = named(serverPod(manifests).initContainers, 'model-download');
     const settings = filesOf(generated(manifests));
     expect(settings.get('MODEL_CHECKSUM')).toBe(`sha256:${'0'.repeat(64)}`);
     const file = join(shippedModels, 'digits/1/model.onnx');
@@ -146,7 +147,7 @@ describe('the component model-pvc', () => {
     const manifests = await compose({ components: ['model-pvc'], nameSuffix: '-b' });
     const { name } = find(manifests, 'PersistentVolumeClaim').metadata;
     expect(name).toBe('penstock-models-b');
-    expect(named(podOf(manifests).volumes, 'models').persistentVolumeClaim).toEqual({ claimName: name, readOnly: true });
+    expect(named(serverPod(manifests).volumes, 'models').persistentVolumeClaim).toEqual({ claimName: name, readOnly: true });
   });
 
   it('gives way to a claim that is there already', async () => {
@@ -161,7 +162,7 @@ describe('the component model-pvc', () => {
     const patches = [claim, deployment].map((patch) => ({ patch: JSON.stringify(patch) }));
     const manifests = await compose({ components: ['model-pvc'], patches });
     expect(manifests.filter(({ kind }) => kind === 'PersistentVolumeClaim')).toEqual([]);
-    expect(named(podOf(manifests).volumes, 'models').persistentVolumeClaim).toEqual({ claimName: 'mine', readOnly: true });
+    expect(named(serverPod(manifests).volumes, 'models').persistentVolumeClaim).toEqual({ claimName: 'mine', readOnly: true });
   });
 });
 
@@ -169,7 +170,7 @@ describe('the component model-oci', () => {
   it('names the image by its digest, which an overlay sets as it sets any image', async () => {
     const digest = `sha256:${'a'.repeat(64)}`;
     const images = [{ name: 'registry.example.com/models/digits', newName: 'registry.example.com/models/mine', digest }];
-    const { volumes } = podOf(await compose({ components: ['model-oci'], images }));
+    const { volumes } = serverPod(await compose({ components: ['model-oci'], images }));
     const reference = `registry.example.com/models/mine@${digest}`;
     expect(named(volumes, 'models').image).toEqual({ reference, pullPolicy: 'IfNotPresent' });
   });

@@ -5,7 +5,8 @@ import { configMapMount } from '../support/config-map-mount.js';
 import { HttpClient } from '../support/clients.js';
 import { ServerProcess } from '../support/server-process.js';
 import { build, find, k8s, type Manifest } from './kustomize.js';
-import { filesOf, named, templateOf, type PodTemplateSpec } from './pod-parts.js';
+import { filesOf, named, podOf } from './pod-parts.js';
+import { containersOf, matches, podTemplates, type PodSpec } from './workloads.js';
 
 /** All that can be applied: folders of k8s/overlays, and one deeper where an overlay has parts of its own. */
 const overlays = readdirSync(join(k8s, 'overlays'), { recursive: true, encoding: 'utf8' })
@@ -14,22 +15,12 @@ const overlays = readdirSync(join(k8s, 'overlays'), { recursive: true, encoding:
 
 const CLUSTER_WIDE = ['Namespace', 'PriorityClass', 'ClusterRole', 'ClusterRoleBinding'];
 
-function workloads(manifests: readonly Manifest[]): { kind: string; name: string; template: PodTemplateSpec }[] {
-  return manifests.flatMap((one) => {
-    const template = templateOf(one);
-    return template === undefined ? [] : [{ kind: one.kind, name: one.metadata.name, template }];
-  });
-}
-
-const matches = (selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean =>
-  Object.entries(selector).every(([key, value]) => labels[key] === value);
-
 /** Serves what a Deployment would serve: its models as the kubelet mounts them, its options file, its variables. */
 async function serve(manifests: readonly Manifest[], name = 'penstock'): Promise<HttpClient> {
-  const { spec } = templateOf(find(manifests, 'Deployment', name)) as PodTemplateSpec;
-  const container = named(spec.containers, 'penstock');
+  const pod = podOf(find(manifests, 'Deployment', name));
+  const container = named(pod.containers, 'penstock');
   const mounted = (volume: string): string => {
-    const { configMap } = named(spec.volumes, volume);
+    const { configMap } = named(pod.volumes, volume);
     if (configMap === undefined) throw new Error(`the volume ${volume} is no ConfigMap`);
     return configMapMount(filesOf(find(manifests, 'ConfigMap', configMap.name), configMap.items));
   };
@@ -60,7 +51,7 @@ describe.each(overlays)('the overlay %s', (overlay) => {
   });
 
   it('asks for the privileged level just where the disk of the node is mounted', () => {
-    const mountsNode = workloads(manifests).some(({ template }) => template.spec.volumes?.some(({ hostPath }) => hostPath !== undefined));
+    const mountsNode = podTemplates(manifests).some(({ spec }) => spec.volumes?.some(({ hostPath }) => hostPath !== undefined));
     const labels = find(manifests, 'Namespace').metadata.labels ?? {};
     expect(labels['pod-security.kubernetes.io/enforce']).toBe(mountsNode ? 'privileged' : 'restricted');
     expect(labels['pod-security.kubernetes.io/warn']).toBe('restricted');
@@ -69,15 +60,15 @@ describe.each(overlays)('the overlay %s', (overlay) => {
   it('sends requests to servers alone, not to the pods of jobs', () => {
     for (const service of manifests.filter(({ kind }) => kind === 'Service')) {
       const { selector } = service.spec as { selector: Record<string, string> };
-      const found = workloads(manifests).filter(({ template }) => matches(selector, template.metadata.labels));
+      const found = podTemplates(manifests).filter(({ metadata }) => matches({ matchLabels: selector }, metadata.labels));
       expect(found, service.metadata.name).toHaveLength(1);
-      expect(found[0]?.template.spec.containers.map(({ name }) => name)).toContain('penstock');
+      expect(found[0]?.spec.containers.map(({ name }) => name)).toContain('penstock');
     }
   });
 
   it('runs one image of the server everywhere, and no image without a tag', () => {
-    const containers = workloads(manifests).flatMap(({ template: { spec } }) => [...spec.containers, ...(spec.initContainers ?? [])]);
-    expect(new Set(containers.map(({ image }) => image).filter((image) => /(^|\/)penstock[:@]/.test(image))).size).toBe(1);
+    const containers = podTemplates(manifests).flatMap(containersOf);
+    expect(new Set(containers.map(({ image = '' }) => image).filter((image) => /(^|\/)penstock[:@]/.test(image))).size).toBe(1);
     for (const { image } of containers) expect(image).toMatch(/:[\w.-]+$|@sha256:/);
   });
 });
@@ -148,12 +139,12 @@ describe('the overlay edge', () => {
 describe('the overlay multi-region', () => {
   it('copies from the home region to the place that the others read', async () => {
     const [home, other] = await Promise.all(['eu-west', 'us-east'].map((region) => build(`overlays/multi-region/${region}`)));
-    const job = (manifests: readonly Manifest[] = []): PodTemplateSpec => templateOf(find(manifests, 'CronJob')) as PodTemplateSpec;
-    const store = (template: PodTemplateSpec): unknown => named(named(template.spec.containers, 'rclone').env, 'MODEL_STORE').value;
+    const job = (manifests: readonly Manifest[] = []): PodSpec => podOf(find(manifests, 'CronJob'));
+    const store = (pod: PodSpec): unknown => named(named(pod.containers, 'rclone').env, 'MODEL_STORE').value;
     expect(store(job(home))).toBe(store(job(other)));
     for (const manifests of [home, other]) {
       const claim = find(manifests ?? [], 'PersistentVolumeClaim').metadata.name;
-      expect(named(job(manifests).spec.volumes, 'models').persistentVolumeClaim?.claimName).toBe(claim);
+      expect(named(job(manifests).volumes, 'models').persistentVolumeClaim?.claimName).toBe(claim);
     }
   });
 });

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { deployment, installation, quantity, serverOptions } from './deployment.js';
+import { deployment, installation, serverOptions } from './deployment.js';
 import { find, k8s } from './kustomize.js';
 import { runTool } from './tools.js';
+import { quantity } from './workloads.js';
 
 interface Target {
   readonly averageUtilization?: number;
@@ -178,7 +179,7 @@ describe('the ScaledObject of KEDA', () => {
     expect(scaled.advanced.horizontalPodAutoscalerConfig.behavior).toEqual(autoscaler.behavior);
     const targets = metrics.flatMap(({ containerResource, pods }) => [
       ...(containerResource ? [[containerResource.name, containerResource.target.averageUtilization]] : []),
-      ...(pods ? [[pods.metric.name, quantity(pods.target.averageValue)]] : []),
+      ...(pods ? [[pods.metric.name, quantity(pods.target.averageValue ?? '')]] : []),
     ]);
     const thresholds = triggers.map(({ type, metadata }) => [
       type === 'prometheus' ? /inference_\w+/.exec(metadata['query'] ?? '')?.[0] : type,

@@ -1,4 +1,4 @@
-/** The parts of manifests that lint rules read, with types for no more than that. */
+/** The parts of manifests that lint rules and tests read, with types for no more than that. */
 import type { Manifest } from './kustomize.js';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -56,7 +56,13 @@ export interface Container {
     readonly limits?: Quantities;
     readonly claims?: readonly { readonly name: string }[];
   };
-  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly subPath?: string }[];
+  readonly volumeMounts?: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly subPath?: string;
+    readonly readOnly?: boolean;
+  }[];
+  readonly securityContext?: Readonly<Record<string, unknown>>;
 }
 
 export interface VolumeSource {
@@ -70,7 +76,9 @@ export interface VolumeSource {
 
 export interface Volume extends VolumeSource {
   readonly name: string;
-  readonly persistentVolumeClaim?: { readonly claimName: string };
+  readonly persistentVolumeClaim?: { readonly claimName: string; readonly readOnly?: boolean };
+  readonly image?: { readonly reference: string; readonly pullPolicy: string };
+  readonly hostPath?: { readonly path: string };
   readonly emptyDir?: { readonly medium?: string; readonly sizeLimit?: string | number };
   readonly projected?: { readonly sources?: readonly VolumeSource[] };
 }
