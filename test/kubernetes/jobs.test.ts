@@ -153,7 +153,7 @@ describe('the load test', () => {
 
   async function started(flags: readonly string[] = []): Promise<ServerProcess> {
     const server = await ServerProcess.start({ flags });
-    onTestFinished(() => void server.stop());
+    onTestFinished(async () => void (await server.stop()));
     return server;
   }
 

@@ -8,6 +8,8 @@ import { build, find, k8s, type Manifest } from './kustomize.js';
 import { conforms } from './schema.js';
 
 const program = join(repositoryRoot, 'dist/main.js');
+/** While a program runs no test can time out. */
+const TIMEOUT_MS = 30_000;
 const digest = 'c'.repeat(64);
 
 function newFolder(): string {
@@ -17,7 +19,7 @@ function newFolder(): string {
 }
 
 function run(folder: string, flags: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [program, 'manifests', ...flags], { cwd: folder, encoding: 'utf8' });
+  return spawnSync(process.execPath, [program, 'manifests', ...flags], { cwd: folder, encoding: 'utf8', timeout: TIMEOUT_MS });
 }
 
 /** What Kustomize makes of the command's output, in a new folder. */
@@ -185,6 +187,7 @@ describe('penstock manifests', () => {
       cwd: folder,
       encoding: 'utf8',
       input,
+      timeout: TIMEOUT_MS,
     });
     expect(stdout).toContain('GPU for each pod');
     const manifests = await buildText(folder, readFileSync(join(folder, 'answers.yaml'), 'utf8'));

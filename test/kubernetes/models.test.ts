@@ -120,7 +120,7 @@ describe('the init container of model-download', () => {
     const download = named(serverPod(manifests).initContainers, 'model-download');
     expect(await runContainer(download, { entrypoint, volumes: { models }, manifests })).toMatchObject({ code: 0 });
     const server = await ServerProcess.start({ repositories: [models], flags: ['--strict-readiness', 'true'] });
-    onTestFinished(() => void server.stop());
+    onTestFinished(async () => void (await server.stop()));
     for (const model of ['digits/versions/1', 'digits/versions/2', 'add_sub']) {
       expect((await fetch(`${server.httpUrl}/v2/models/${model}/ready`)).status, model).toBe(200);
     }

@@ -1,7 +1,7 @@
 /** The deployed rules and dashboards against a real Prometheus, which scrapes real servers: on a CPU under load, and on a GPU of the fake driver. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BusyModel, batchingModels, busyInputs, type Asked } from '../support/busy-model.js';
+import { BusyModel, batchingModels, busyInputs } from '../support/busy-model.js';
 import { buildFakeGpu, FakeGpuScript, startOnFakeGpu } from '../support/fake-gpu.js';
 import { badModels, fixtureModels, ServerProcess, shippedModels } from '../support/server-process.js';
 import { dashboardsOf, panelsOf, promqlOf, type Dashboard } from './dashboards.js';
@@ -28,12 +28,11 @@ const GPU_SCRIPT = [
 let manifests: Manifest[];
 let onCpu: ServerProcess;
 let onGpu: ServerProcess;
-let script: FakeGpuScript;
 let prometheus: PrometheusProcess;
 let isOver = false;
+/** What has begun and must end, in order. */
+const ends: (() => unknown)[] = [];
 const load: Promise<void>[] = [];
-const asked: Asked[] = [];
-let free: () => Promise<void>;
 
 /** Everything that waits for minutes in a cluster waits for a second here. */
 function shortened(groups: readonly RuleGroup[]): readonly RuleGroup[] {
@@ -87,31 +86,31 @@ const untilFiring = (name: string, labels: Record<string, string>): Promise<Acti
 beforeAll(async () => {
   buildFakeGpu();
   manifests = await withMonitoring();
-  script = new FakeGpuScript(GPU_SCRIPT);
+  const script = new FakeGpuScript(GPU_SCRIPT);
+  ends.push(() => script.remove());
   const queue = ['--max-queue-size', String(QUEUE_LIMIT)];
   [onCpu, onGpu] = await Promise.all([
     ServerProcess.start({ repositories: [shippedModels, fixtureModels, batchingModels, badModels], flags: queue }),
     startOnFakeGpu(script, { repositories: [shippedModels], flags: ['--metrics-interval-ms', '200'] }),
   ]);
+  ends.push(() => Promise.all([onCpu.stop(), onGpu.stop()]));
   const busy = new BusyModel(onCpu);
-  free = await busy.occupy();
-  asked.push(...Array.from({ length: WAITING }, () => busy.ask(busyInputs(4, [[1]]))));
+  ends.push(await busy.occupy());
+  const asked = Array.from({ length: WAITING }, () => busy.ask(busyInputs(4, [[1]])));
+  ends.push(() => asked.forEach((one) => one.leave()));
   load.push(
     keepAsking(onCpu, 'add_sub', ADD_SUB, 5),
     keepAsking(onCpu, 'fails_at_run', FAILING, 50),
     keepAsking(onGpu, 'add_sub', ADD_SUB, 20),
   );
   prometheus = await PrometheusProcess.start([target(onCpu, 'on-cpu'), target(onGpu, 'on-gpu')], shortened(groupsOf(manifests)));
+  ends.push(() => prometheus.stop());
 }, 600_000);
 
 afterAll(async () => {
   isOver = true;
   await Promise.all(load);
-  for (const one of asked) one.leave();
-  await free();
-  await prometheus.stop();
-  await Promise.all([onCpu.stop(), onGpu.stop()]);
-  script.remove();
+  for (const end of ends.reverse()) await end();
 });
 
 describe('the recording rules', () => {

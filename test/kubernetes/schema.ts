@@ -49,6 +49,7 @@ function kubeconform(input: string): Promise<Report> {
         reject(new Error(`kubeconform: ${stderr}${stdout}`));
       }
     });
+    child.stdin.on('error', () => {}); // It may end without reading everything.
     child.stdin.end(input);
   });
 }

@@ -9,7 +9,7 @@ const FOLDERS = ['build/kubernetes/bin', 'build/prometheus/usr/bin'].map((folder
 /** The environment in which the programs are found by name. */
 export const toolEnvironment = { ...process.env, PATH: [process.env['PATH'], ...FOLDERS].join(delimiter) };
 
-/** Rejects, with what it wrote, when the program ends with another code than 0. */
+/** Rejects, with what it wrote, when the program ends with another code than 0, or not within a minute. */
 export function runTool(name: string, args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
-  return promisify(execFile)(name, args, { env: toolEnvironment, maxBuffer: 1 << 26 });
+  return promisify(execFile)(name, args, { env: toolEnvironment, maxBuffer: 1 << 26, timeout: 60_000 });
 }
