@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { logLines } from '../support/log-lines.js';
 import { ServerProcess, shippedModels } from '../support/server-process.js';
 import { configMapMount } from '../support/config-map-mount.js';
+import { SERVER_COMMAND } from './container.js';
 import { runContainer, type ContainerRun } from './container-run.js';
 import { build, find, type Manifest } from './kustomize.js';
 import { skipWithoutOwnRoot } from './own-root.js';
@@ -180,7 +181,7 @@ describe('the job image-prepull', () => {
   it('ends its init container at once and asks for no GPU, on every GPU node whatever its taints', async () => {
     const pod = podOf(find(await build('jobs/image-prepull'), 'DaemonSet'));
     const run = await runContainer(named(pod.initContainers, 'penstock'), {
-      entrypoint: [process.execPath, join(shippedModels, '../dist/main.js')],
+      entrypoint: SERVER_COMMAND,
       volumes: {},
     });
     expect(run).toMatchObject({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string });

@@ -5,15 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { logLines } from '../support/log-lines.js';
-import { repositoryRoot, ServerProcess, shippedModels } from '../support/server-process.js';
+import { ServerProcess, shippedModels } from '../support/server-process.js';
+import { SERVER_COMMAND as entrypoint } from './container.js';
 import { runContainer } from './container-run.js';
 import { compose, find, type Manifest } from './kustomize.js';
 import { skipWithoutOwnRoot } from './own-root.js';
 import { filesOf, named, podOf } from './pod-parts.js';
 import type { PodSpec } from './workloads.js';
-
-/** What Dockerfile.cuda starts. */
-const entrypoint = [process.execPath, join(repositoryRoot, 'dist/main.js')];
 
 const serverPod = (manifests: readonly Manifest[]): PodSpec => podOf(find(manifests, 'Deployment'));
 const generated = (manifests: readonly Manifest[]): Manifest =>

@@ -1,5 +1,7 @@
 /** What the kubelet reads in a pod template: one container, its probes, its volumes and how it ends, with the defaults of the API server. */
 import { find, type Manifest } from './kustomize.js';
+import { podOf } from './pod-parts.js';
+import { quantity, type Probe as WrittenProbe, type Volume as WrittenVolume } from './workloads.js';
 
 export interface Probe {
   readonly path: string;
@@ -41,52 +43,16 @@ export interface PodTemplate {
   readonly terminationMessagePath: string;
 }
 
-interface RawProbe {
-  readonly httpGet?: { readonly path?: string; readonly port: string | number };
-  readonly initialDelaySeconds?: number;
-  readonly periodSeconds?: number;
-  readonly timeoutSeconds?: number;
-  readonly successThreshold?: number;
-  readonly failureThreshold?: number;
-}
-
-interface RawContainer {
-  readonly name: string;
-  readonly command?: readonly string[];
-  readonly args?: readonly string[];
-  readonly env?: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: unknown }[];
-  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
-  readonly startupProbe?: RawProbe;
-  readonly readinessProbe?: RawProbe;
-  readonly livenessProbe?: RawProbe;
-  readonly lifecycle?: { readonly preStop?: { readonly sleep?: { readonly seconds: number } } };
-  readonly terminationMessagePath?: string;
-  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
-}
-
-interface RawVolume {
-  readonly name: string;
-  readonly configMap?: { readonly name: string };
-  readonly emptyDir?: { readonly medium?: string; readonly sizeLimit?: string };
-}
-
-interface RawPod {
-  readonly terminationGracePeriodSeconds?: number;
-  readonly containers: readonly RawContainer[];
-  readonly volumes?: readonly RawVolume[];
-}
-
 /** The container `penstock` of the only manifest of this kind. Throws at what the kubelet of these tests cannot do. */
 export function podTemplate(manifests: readonly Manifest[], kind = 'Deployment'): PodTemplate {
-  const { spec } = find(manifests, kind) as unknown as { spec: { template: { spec: RawPod } } };
-  const pod = spec.template.spec;
+  const pod = podOf(find(manifests, kind));
   const container = pod.containers.find(({ name }) => name === 'penstock');
   if (container === undefined || container.command !== undefined) throw new Error('not a container that runs what the image says');
   const probes = { startup: container.startupProbe, readiness: container.readinessProbe, liveness: container.livenessProbe };
   return {
     args: container.args ?? [],
     env: Object.fromEntries((container.env ?? []).map(({ name, value, valueFrom }) => [name, plain(name, value, valueFrom)])),
-    ports: Object.fromEntries((container.ports ?? []).map(({ name, containerPort }) => [name, containerPort])),
+    ports: Object.fromEntries((container.ports ?? []).map(({ name = '', containerPort }) => [name, containerPort])),
     probes: Object.fromEntries(PROBE_KINDS.flatMap((one) => (probes[one] === undefined ? [] : [[one, probeOf(probes[one])]]))),
     mounts: (container.volumeMounts ?? []).map(({ name, mountPath, readOnly = false }) => {
       const volume = pod.volumes?.find((one) => one.name === name);
@@ -104,7 +70,7 @@ function plain(name: string, value: string | undefined, valueFrom: unknown): str
   return value ?? '';
 }
 
-function probeOf({ httpGet, ...raw }: RawProbe): Probe {
+function probeOf({ httpGet, ...raw }: WrittenProbe): Probe {
   if (httpGet === undefined) throw new Error('a probe that is not httpGet');
   return {
     path: httpGet.path ?? '/',
@@ -117,14 +83,14 @@ function probeOf({ httpGet, ...raw }: RawProbe): Probe {
   };
 }
 
-function volumeOf({ name, configMap, emptyDir }: RawVolume, manifests: readonly Manifest[]): Volume {
+function volumeOf({ name, configMap, emptyDir }: WrittenVolume, manifests: readonly Manifest[]): Volume {
   if (configMap !== undefined) {
     const { data } = find(manifests, 'ConfigMap', configMap.name) as unknown as { data: Record<string, string> };
     return { kind: 'config', files: data };
   }
   if (emptyDir === undefined) throw new Error(`volume ${name} is of a kind that these tests do not know`);
   if (emptyDir.medium !== 'Memory') return { kind: 'empty' };
-  const [, mebibytes] = /^(\d+)Mi$/.exec(emptyDir.sizeLimit ?? '') ?? [];
-  if (mebibytes === undefined) throw new Error(`volume ${name} has no limit in Mi`);
-  return { kind: 'memory', bytes: Number(mebibytes) * 2 ** 20 };
+  const bytes = quantity(emptyDir.sizeLimit ?? '');
+  if (Number.isNaN(bytes)) throw new Error(`volume ${name} has no limit`);
+  return { kind: 'memory', bytes };
 }

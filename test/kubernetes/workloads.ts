@@ -9,7 +9,7 @@ export interface Selector {
 }
 
 interface Handler {
-  readonly httpGet?: { readonly port: string | number };
+  readonly httpGet?: { readonly path?: string; readonly port: string | number };
   readonly tcpSocket?: { readonly port: string | number };
   readonly grpc?: { readonly port: number };
   readonly sleep?: { readonly seconds: number };
@@ -18,6 +18,7 @@ interface Handler {
 export interface Probe extends Handler {
   readonly initialDelaySeconds?: number;
   readonly periodSeconds?: number;
+  readonly timeoutSeconds?: number;
   readonly failureThreshold?: number;
   readonly successThreshold?: number;
 }
@@ -63,6 +64,7 @@ export interface Container {
     readonly readOnly?: boolean;
   }[];
   readonly securityContext?: Readonly<Record<string, unknown>>;
+  readonly terminationMessagePath?: string;
 }
 
 export interface VolumeSource {
