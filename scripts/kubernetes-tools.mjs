@@ -30,8 +30,19 @@ const podSecurityPrint = () => fingerprint(filesBelow(POD_SECURITY, () => true))
 
 /** Of what comes with a system: program -> Debian package. */
 const PACKAGES = { rclone: 'rclone', haproxy: 'haproxy', unshare: 'util-linux', setpriv: 'util-linux', script: 'bsdutils' };
-/** Only what is built here, for this machine, whatever a developer's shell has for other work. */
-const GO_ENVIRONMENT = { GOBIN: FOLDER, GOFLAGS: '', GOWORK: 'off', GOTOOLCHAIN: 'auto', GOOS: '', GOARCH: '', CGO_ENABLED: '0' };
+/**
+ * Only what is built here, for this machine, whatever a developer's shell has for other work. Git may refuse to tell the version of a
+ * checkout that belongs to somebody else, so nobody asks it.
+ */
+const GO_ENVIRONMENT = {
+  GOBIN: FOLDER,
+  GOFLAGS: '-buildvcs=false',
+  GOWORK: 'off',
+  GOTOOLCHAIN: 'auto',
+  GOOS: '',
+  GOARCH: '',
+  CGO_ENABLED: '0',
+};
 
 const stampOf = (name) => `tool-${name}`;
 const ours = (name) => (stampMatches(stampOf(name), TOOLS[name]) ? findProgram(path.join(FOLDER, name)) : undefined);
