@@ -83,7 +83,7 @@ export class PrometheusProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode === null) {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
       this.#child.kill('SIGTERM');
       await once(this.#child, 'exit');
     }
