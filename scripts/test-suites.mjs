@@ -16,7 +16,7 @@ import { clientTestsMissing, runClientTests } from './client-tests.mjs';
 import { readVitestReport, reportPath, verdict } from './test-results.mjs';
 
 const MINUTE_MS = 60_000;
-/** The suite kubernetes takes 5 minutes on two cores, and 13 where twenty others want them. */
+/** The suite kubernetes has taken 8 to 13 minutes where other work wanted the same two cores. */
 const VITEST_TIMEOUT_MS = 25 * MINUTE_MS;
 const inModules = (...parts) => path.join(root, 'node_modules', ...parts);
 
