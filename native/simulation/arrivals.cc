@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "simulation/random.h"
+#include "base/random.h"
 
 namespace penstock::simulation {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/random.h"
 #include "batching/batching_options.h"
-#include "simulation/random.h"
 #include "simulation/run_model.h"
 #include "simulation/simulator.h"
 

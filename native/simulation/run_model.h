@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "simulation/random.h"
+#include "base/random.h"
 
 namespace penstock::simulation {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <random>
 
-namespace penstock::simulation {
+namespace penstock {
 
 class Random {
  public:
@@ -21,4 +21,4 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-}  // namespace penstock::simulation
+}  // namespace penstock

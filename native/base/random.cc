@@ -1,8 +1,8 @@
-#include "simulation/random.h"
+#include "base/random.h"
 
 #include <cmath>
 
-namespace penstock::simulation {
+namespace penstock {
 
 double Random::Uniform() { return (static_cast<double>(engine_() >> 11) + 0.5) * 0x1p-53; }
 
@@ -36,4 +36,4 @@ double Random::Gamma(double shape, double mean) {
   return value * mean / shape;
 }
 
-}  // namespace penstock::simulation
+}  // namespace penstock

@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "base/random.h"
+#include "loadgen/histogram.h"
+#include "loadgen/quantile_interval.h"
+
+namespace penstock::loadgen {
+namespace {
+
+TEST(Histogram, AnswersWithinItsErrorAtEveryRank) {
+  Random random(1);
+  Histogram histogram;
+  std::vector<int64_t> values;
+  for (int i = 0; i < 20'000; ++i) {
+    values.push_back(static_cast<int64_t>(std::exp(43 * random.Uniform())));  // up to 2^62, evenly over the powers
+    histogram.Record(values.back());
+  }
+  std::sort(values.begin(), values.end());
+  for (size_t i = 0; i < values.size(); i += 37) {
+    const auto exact = static_cast<double>(values[i]);
+    EXPECT_NEAR(static_cast<double>(histogram.AtRank(i + 1)), exact, Histogram::kLargestRelativeError * exact) << i;
+  }
+  EXPECT_EQ(histogram.AtRank(values.size()), values.back());
+  EXPECT_EQ(histogram.max_ns(), values.back());
+}
+
+TEST(Histogram, TakesTheLargestAndTheSmallestDurations) {
+  Histogram histogram;
+  histogram.Record(-5);
+  histogram.Record(0);
+  histogram.Record(INT64_MAX);
+  EXPECT_EQ(histogram.AtRank(1), 0);
+  EXPECT_EQ(histogram.AtRank(2), 0);
+  EXPECT_NEAR(static_cast<double>(histogram.AtRank(3)) / 0x1p63, 1, Histogram::kLargestRelativeError);
+}
+
+TEST(Histogram, MergesAsIfOneHadRecordedAll) {
+  Histogram all;
+  Histogram parts[2];
+  for (int i = 1; i <= 1000; ++i) {
+    all.Record(i * 977);
+    parts[i % 2].Record(i * 977);
+  }
+  parts[0].Merge(parts[1]);
+  for (uint64_t rank = 1; rank <= 1000; ++rank) EXPECT_EQ(parts[0].AtRank(rank), all.AtRank(rank));
+  EXPECT_DOUBLE_EQ(parts[0].mean_ns(), 977 * 500.5);
+}
+
+TEST(Histogram, CountsWhatIsNotInItAsEndless) {
+  Histogram histogram;
+  for (int i = 0; i < 98; ++i) histogram.Record(1000);
+  EXPECT_EQ(histogram.Quantile(0.98, 100), 1000);
+  EXPECT_EQ(histogram.Quantile(0.99, 100), INT64_MAX);
+}
+
+// By sums of choose(n, k) / 2^n, as every table of sign tests has them.
+TEST(QuantileInterval, AgreesWithTheTablesForAMedian) {
+  const RankInterval of_10 = QuantileInterval(10, 0.5, 0.95);
+  EXPECT_EQ(of_10.low, 2u);
+  EXPECT_EQ(of_10.high, 9u);
+  const RankInterval of_100 = QuantileInterval(100, 0.5, 0.95);
+  EXPECT_EQ(of_100.low, 40u);
+  EXPECT_EQ(of_100.high, 61u);
+}
+
+TEST(QuantileInterval, SaysThatFewValuesTellNothingOfTheTail) {
+  EXPECT_GT(QuantileInterval(100, 0.99, 0.95).high, 100u);
+  EXPECT_EQ(QuantileInterval(5, 0.5, 0.95).low, 0u);
+  EXPECT_LE(QuantileInterval(1000, 0.99, 0.95).high, 1000u);
+}
+
+TEST(QuantileInterval, CoversTheTrueQuantileAsOftenAsItSays) {
+  Random random(9);
+  int covered = 0;
+  constexpr int kRounds = 2000;
+  const RankInterval interval = QuantileInterval(500, 0.95, 0.95);
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<double> values(500);
+    for (double& value : values) value = random.Uniform();
+    std::sort(values.begin(), values.end());
+    covered += values[interval.low - 1] <= 0.95 && 0.95 < values[interval.high - 1] ? 1 : 0;
+  }
+  EXPECT_GE(covered, static_cast<int>(kRounds * (0.95 - 4 * 0.0049)));
+  EXPECT_LE(covered, static_cast<int>(kRounds * 0.985));  // and is not needlessly wide
+}
+
+TEST(QuantileInterval, HoldsForManyValues) {
+  const RankInterval interval = QuantileInterval(100'000'000, 0.99, 0.95);
+  EXPECT_NEAR(static_cast<double>(interval.low), 99e6 - 1950, 30);
+  EXPECT_NEAR(static_cast<double>(interval.high), 99e6 + 1950, 30);
+}
+
+}  // namespace
+}  // namespace penstock::loadgen

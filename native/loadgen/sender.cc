@@ -1,0 +1,64 @@
+#include "loadgen/sender.h"
+
+#include <algorithm>
+
+namespace penstock::loadgen {
+
+Sender::Sender(const SenderOptions& options, int64_t start_ns, uint64_t share, uint64_t shares)
+    : options_(options), start_ns_(start_ns), schedule_(options.schedule, share, shares), next_due_ns_(start_ns) {
+  if (!options_.closed) Advance();
+}
+
+bool Sender::IsDue(int64_t now_ns) const {
+  if (!options_.closed) return next_due_ns_ <= now_ns;
+  return now_ns >= start_ns_ && !IsOver(now_ns);
+}
+
+bool Sender::IsOver(int64_t now_ns) const {
+  if (!options_.closed) return next_due_ns_ == kNever;
+  return stopped_ || now_ns - start_ns_ >= options_.schedule.length_ns;
+}
+
+Sender::Ticket Sender::Begin(int64_t now_ns, bool starved) {
+  const Ticket ticket{options_.closed ? now_ns : next_due_ns_, now_ns};
+  if (options_.closed) {
+    next_due_ns_ = kNever;
+  } else {
+    Advance();
+  }
+  if (ticket.intended_ns - start_ns_ < options_.warm_up_ns) {
+    ++totals_.warm_up;
+    return ticket;
+  }
+  if (options_.closed) return ticket;
+  const int64_t delay_ns = now_ns - ticket.intended_ns;
+  totals_.schedule_delay.Record(delay_ns);
+  if (delay_ns > kLateNs) ++totals_.late;
+  if (starved) ++totals_.starved;
+  return ticket;
+}
+
+void Sender::End(const Ticket& ticket, Outcome outcome, int64_t now_ns) {
+  if (ticket.intended_ns - start_ns_ < options_.warm_up_ns) return;
+  ++totals_.outcomes[static_cast<size_t>(outcome)];
+  totals_.last_end_ns = std::max(totals_.last_end_ns, now_ns);
+  if (outcome != Outcome::kAnswered) return;
+  totals_.latency.Record(now_ns - ticket.intended_ns);
+  totals_.from_send.Record(now_ns - ticket.sent_ns);
+}
+
+void Sender::Stop() {
+  stopped_ = true;
+  next_due_ns_ = kNever;
+}
+
+void Sender::Abandon(int64_t now_ns) {
+  while (!options_.closed && IsDue(now_ns)) End(Begin(now_ns, true), Outcome::kUnanswered, now_ns);
+}
+
+void Sender::Advance() {
+  const int64_t next_ns = stopped_ ? kNever : schedule_.Next();
+  next_due_ns_ = next_ns == kNever ? kNever : start_ns_ + next_ns;
+}
+
+}  // namespace penstock::loadgen

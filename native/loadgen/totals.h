@@ -1,0 +1,48 @@
+// What came of the requests of a run.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "loadgen/histogram.h"
+
+namespace penstock::loadgen {
+
+// All but the first are misses.
+enum class Outcome : uint8_t {
+  kAnswered,    // status 200, and the body that was expected
+  kWrong,       // status 200 and another body
+  kShed,        // 503 or 429
+  kFailed,      // any other status
+  kBroken,      // the connection ended, could not be opened, or carried no HTTP
+  kUnanswered,  // not until the end of the run
+};
+inline constexpr size_t kOutcomes = 6;
+
+struct Totals {
+  std::array<uint64_t, kOutcomes> outcomes{};
+  uint64_t warm_up = 0;    // requests that were left out of everything else
+  uint64_t late = 0;       // sent more than kLateNs after their moment
+  uint64_t starved = 0;    // had to wait because all connections were taken
+  Histogram latency;       // of answers, from the intended moment
+  Histogram from_send;     // of answers, from when they were sent
+  Histogram schedule_delay;  // from the intended moment to the sending; empty in a closed loop
+  int64_t last_end_ns = 0;
+
+  uint64_t answered() const { return outcomes[0]; }
+  uint64_t requests() const;
+  uint64_t misses() const { return requests() - answered(); }
+  void Merge(const Totals& other);
+};
+
+// A generator that is later than this measures itself (reference/performance.md 5, rule 2).
+inline constexpr int64_t kLateNs = 1'000'000;
+inline constexpr int64_t kMostDelayP99Ns = 1'000'000;
+inline constexpr double kMostLateShare = 0.001;
+
+// Why this is no measurement: the generator was late, or nothing was sent. Empty = it is one.
+std::string Refusal(const Totals& totals);
+
+}  // namespace penstock::loadgen
