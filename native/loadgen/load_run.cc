@@ -1,0 +1,113 @@
+#include "loadgen/load_run.h"
+
+#include <netdb.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "loadgen/worker.h"
+
+namespace penstock::loadgen {
+namespace {
+
+constexpr int64_t kLeadNs = 50'000'000;  // in which all threads get going
+constexpr double kExpectedLatency = 0.05;
+constexpr size_t kFewestConnections = 8;  // of a thread
+
+Result<ServerAddress> Resolve(const std::string& host, uint16_t port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (error != 0) return Status(StatusCode::kClosed, host + ": " + gai_strerror(error));
+  ServerAddress address;
+  std::memcpy(&address.bytes, found->ai_addr, found->ai_addrlen);
+  address.size = found->ai_addrlen;
+  freeaddrinfo(found);
+  return address;
+}
+
+// As many as the system lets us have.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+size_t ShareOf(size_t total, size_t share, size_t shares) { return total / shares + (share < total % shares ? 1 : 0); }
+
+// Enough for an answer in kExpectedLatency; more are opened when they are needed.
+size_t FirstConnections(const LoadOptions& options, size_t most) {
+  if (options.sender.closed) return most;
+  const double rate = options.sender.schedule.rate / static_cast<double>(options.threads);
+  return std::min(most, std::max(kFewestConnections, static_cast<size_t>(std::ceil(rate * kExpectedLatency))));
+}
+
+ProgressCounts Sum(const std::vector<std::unique_ptr<Worker>>& workers, int64_t start_ns) {
+  ProgressCounts sum;
+  sum.seconds = static_cast<double>(MonotonicNs() - start_ns) / 1e9;
+  for (const auto& worker : workers) {
+    sum.sent += worker->progress().sent.load(std::memory_order_relaxed);
+    sum.answered += worker->progress().answered.load(std::memory_order_relaxed);
+    sum.misses += worker->progress().misses.load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
+}  // namespace
+
+Result<LoadResult> RunLoad(const LoadOptions& options, const std::atomic<bool>& stop,
+                           const std::function<void(const ProgressCounts&)>& each_second) {
+  RaiseDescriptorLimit();
+  const Result<ServerAddress> address = Resolve(options.host, options.port);
+  PENSTOCK_RETURN_IF_ERROR(address.status());
+  const size_t total = std::max(options.sender.closed ? options.closed_connections : options.max_connections, options.threads);
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (size_t share = 0; share < options.threads; ++share) {
+    workers.push_back(std::make_unique<Worker>(options, address.value(), share, stop));
+    const Status status = workers.back()->Connect(FirstConnections(options, ShareOf(total, share, options.threads)));
+    if (!status.ok()) {
+      return Status(status.code(), "cannot connect to " + options.host + ":" + std::to_string(options.port) + ": " + status.message());
+    }
+  }
+
+  const int64_t start_ns = MonotonicNs() + kLeadNs;
+  std::atomic<size_t> running{options.threads};
+  std::vector<std::thread> threads;
+  for (size_t share = 0; share < options.threads; ++share) {
+    threads.emplace_back([&, share] {
+      workers[share]->Run(start_ns, ShareOf(total, share, options.threads));
+      running.fetch_sub(1);
+    });
+  }
+  for (int64_t next_ns = start_ns + kNsPerSecond; running.load() > 0;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (MonotonicNs() < next_ns) continue;
+    each_second(Sum(workers, start_ns));
+    next_ns += kNsPerSecond;
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  LoadResult result;
+  result.start_ns = start_ns;
+  for (const auto& worker : workers) {
+    result.totals.Merge(worker->totals());
+    result.connections += worker->connections();
+    if (worker->was_stopped()) result.is_complete = false;
+  }
+  const int64_t planned_ns = options.sender.schedule.length_ns - options.sender.warm_up_ns;
+  const int64_t ran_ns = MonotonicNs() - start_ns - options.sender.warm_up_ns;
+  result.measured_ns = result.is_complete ? planned_ns : std::clamp<int64_t>(ran_ns, 0, planned_ns);
+  return result;
+}
+
+}  // namespace penstock::loadgen
