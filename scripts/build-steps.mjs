@@ -17,6 +17,7 @@ const EXIT_BUILD_FAILED = 70;
 
 const at = (...parts) => path.join(root, ...parts);
 const addon = at('build', 'native', 'penstock.node');
+const loadGenerator = at('build', 'native', 'penstock-loadgen');
 
 /** npm records what it installed; it is stale when that differs from the lock file (packages for other platforms may be absent). */
 function packagesAreStale() {
@@ -65,13 +66,15 @@ async function buildNative(flags) {
   }
   const withoutKernels = missingKernels(configured.output);
   if (withoutKernels !== undefined) say(withoutKernels);
-  if ((await compile('native-cmake', ['penstock_addon'])) !== 0) {
+  if ((await compile('native-cmake', ['penstock_addon', 'penstock-loadgen'])) !== 0) {
     throw new Failure(EXIT_BUILD_FAILED, 'The native engine did not compile: see the messages above.');
   }
   mkdirSync(path.dirname(addon), { recursive: true });
-  // Renamed into place: a running server keeps the file that it has mapped.
-  copyFileSync(at('build', 'native-cmake', 'penstock.node'), `${addon}.new`);
-  renameSync(`${addon}.new`, addon);
+  for (const file of [addon, loadGenerator]) {
+    // Renamed into place: a running server keeps the file that it has mapped.
+    copyFileSync(at('build', 'native-cmake', path.basename(file)), `${file}.new`);
+    renameSync(`${file}.new`, file);
+  }
 }
 
 const typescriptSources = () => filesBelow('src', (file) => file.endsWith('.ts'));
@@ -97,7 +100,8 @@ const install = {
 
 const native = (flags) => ({
   doing: 'building the native engine (CMake)',
-  isStale: () => flags.length > 0 || !existsSync(addon) || !stampMatches('native', fingerprint(addonSources())),
+  isStale: () =>
+    flags.length > 0 || ![addon, loadGenerator].every((file) => existsSync(file)) || !stampMatches('native', fingerprint(addonSources())),
   require: requireBuildTools,
   async perform() {
     const print = fingerprint(addonSources()); // Before building: an edit meanwhile makes the step stale again.

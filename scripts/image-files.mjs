@@ -11,7 +11,8 @@ const EXIT_USAGE = 64;
 const EXIT_INCOMPLETE = 70;
 
 /** Read at run time, relative to the root: src/config/version.ts, src/frontend/grpc/definitions.ts, src/bridge/addon.ts. */
-const OWN = ['package.json', 'LICENSE', 'proto', 'dist', path.join('build', 'native', 'penstock.node')];
+const NATIVE = ['penstock.node', 'penstock-loadgen'].map((file) => path.join('build', 'native', file));
+const OWN = ['package.json', 'LICENSE', 'proto', 'dist', ...NATIVE];
 /** Only this package's library is used, never its JavaScript: what that one depends on stays out. */
 const ORT = 'onnxruntime-node';
 /** `libonnxruntime.so.1` and the CUDA provider with the part that providers share; the TensorRT provider is not used. */

@@ -18,9 +18,7 @@ async function run(args: readonly string[]): Promise<number> {
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
   const isCommand = first !== '' && !first.startsWith('-');
   if (first === 'help' || args.includes('--help') || args.includes('-h')) {
-    const text =
-      first === 'manifests' ? (await import('./commands/manifests.js')).manifestsHelp : (await import('./commands/help.js')).helpText;
-    write(text());
+    write(await helpOf(first));
     return 0;
   }
   if (args.includes('--version')) {
@@ -45,10 +43,25 @@ async function run(args: readonly string[]): Promise<number> {
       const { manifests } = await import('./commands/manifests.js');
       return Promise.race([stopped(), manifests(rest, write)]);
     }
+    case 'bench': {
+      const { bench } = await import('./commands/bench.js');
+      return bench(rest, write, signals);
+    }
     default: {
       const { OptionsError } = await import('./config/load.js');
-      throw new OptionsError([`"${first}" is not a command; there are serve, check, pull, manifests and help`]);
+      throw new OptionsError([`"${first}" is not a command; there are serve, check, pull, manifests, bench and help`]);
     }
+  }
+}
+
+async function helpOf(command: string): Promise<string> {
+  switch (command) {
+    case 'manifests':
+      return (await import('./commands/manifests.js')).manifestsHelp();
+    case 'bench':
+      return (await import('./planning/bench-options.js')).benchHelp();
+    default:
+      return (await import('./commands/help.js')).helpText();
   }
 }
 

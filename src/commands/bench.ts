@@ -1,0 +1,41 @@
+/** `penstock bench`: measures a model on a running server. */
+import { renameSync, writeFileSync } from 'node:fs';
+import { EXIT_OK, EXIT_REFUSED, EXIT_TRY_AGAIN } from '../lifecycle/exit-codes.js';
+import type { ShutdownSignals } from '../lifecycle/shutdown-signals.js';
+import { loadBenchOptions } from '../planning/bench-options.js';
+import { benchRecord, benchTable } from '../planning/bench-report.js';
+import { runLoad } from '../planning/load-generator.js';
+import { findTarget } from '../planning/load-target.js';
+
+/**
+ * Writes the table to `write`, progress to stderr. Resolves with the exit code. A signal ends the run early; what there is by then is written
+ * all the same. Throws `OptionsError`.
+ */
+export async function bench(args: readonly string[], write: (text: string) => void, signals: ShutdownSignals): Promise<number> {
+  const options = loadBenchOptions(args);
+  const stop = new AbortController();
+  let stoppedWith: number | undefined;
+  void signals.first.then((signal) => {
+    stoppedWith = signal === 'SIGINT' ? 130 : 143;
+    stop.abort();
+  });
+  const target = await findTarget(options);
+  const takenAt = new Date();
+  const result = await runLoad(options, target, stop.signal, (line) => void process.stderr.write(`${line}\n`));
+  write(benchTable(options, target, result));
+  if (options.json !== '' && !save(options.json, benchRecord(options, target, result, takenAt))) return EXIT_REFUSED;
+  if (stoppedWith !== undefined) return stoppedWith;
+  return result.refused === null ? EXIT_OK : EXIT_TRY_AGAIN;
+}
+
+/** In one step: an earlier result is there until the new one is whole. */
+function save(path: string, record: unknown): boolean {
+  try {
+    writeFileSync(`${path}.new`, `${JSON.stringify(record, null, 2)}\n`);
+    renameSync(`${path}.new`, path);
+    return true;
+  } catch (thrown) {
+    process.stderr.write(`penstock: --json: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    return false;
+  }
+}

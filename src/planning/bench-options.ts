@@ -1,0 +1,168 @@
+/** The flags of `penstock bench`. */
+import { accessSync, constants } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { OptionsError } from '../config/load.js';
+import { nearestName } from '../config/nearest-name.js';
+
+export interface BenchOptions {
+  /** `http:`; its path comes before those of the protocol. */
+  readonly url: URL;
+  readonly model: string;
+  /** Empty = the server chooses. */
+  readonly modelVersion: string;
+  /** Requests per second of an open loop; null = closed, or a trace. */
+  readonly rate: number | null;
+  /** Seconds; null = as long as the trace. */
+  readonly duration: number | null;
+  /** As the generator takes it: poisson, constant, gamma:SHAPE or trace:FILE. */
+  readonly arrivals: string;
+  /** Requests in flight of a closed loop; null = open. */
+  readonly closedLoop: number | null;
+  readonly warmUp: number;
+  readonly grace: number;
+  /** Rows of each request, where the model's first dimension is free. */
+  readonly batchSize: number;
+  /** Whole shapes of inputs, by name. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly data: 'random' | 'zeros';
+  readonly seed: number;
+  readonly threads: number;
+  readonly connections: number;
+  /** Where the result goes; empty = only the table. */
+  readonly json: string;
+}
+
+const text = (value: string) => ({ type: 'string', default: value }) as const;
+const FLAGS = {
+  url: text('http://127.0.0.1:8000'),
+  model: text(''),
+  'model-version': text(''),
+  rate: text(''),
+  duration: text(''),
+  arrivals: text('poisson'),
+  'closed-loop': text(''),
+  'warm-up': text('1'),
+  grace: text('10'),
+  'batch-size': text('1'),
+  shape: { type: 'string', multiple: true, default: [] as string[] },
+  data: text('random'),
+  seed: text('1'),
+  threads: text('1'),
+  connections: text('1024'),
+  json: text(''),
+} as const;
+
+export function benchHelp(): string {
+  return `usage: penstock bench --model NAME --rate R --duration S [flags]
+
+Sends inference requests with binary tensors to a KServe V2 server over HTTP/1.1 and says how long answers took, from the moment at which
+each request was meant to leave. Requests without a right answer count as endless.
+
+  --url URL               of the server [default: ${FLAGS.url.default}]
+  --model NAME            --model-version V
+  --rate R                requests per second
+  --duration S            seconds; of a trace not needed
+  --arrivals KIND         poisson, constant, gamma:SHAPE (bursts: SHAPE below 1), trace:FILE (seconds from the start, one a line)
+                          [default: ${FLAGS.arrivals.default}]
+  --closed-loop N         instead of --rate: N requests in flight, each followed by the next when it is answered
+  --warm-up S             before the duration, not counted [default: ${FLAGS['warm-up'].default}]
+  --grace S               after it; what has no answer then has none [default: ${FLAGS.grace.default}]
+  --batch-size B          rows of a request, for inputs whose first dimension is free [default: ${FLAGS['batch-size'].default}]
+  --shape NAME:D,D,...    the whole shape of an input; needed where another dimension is free; may be given several times
+  --data KIND             random: floats from 0.5 to 1, integers from 0 to 9; or zeros [default: ${FLAGS.data.default}]
+  --seed N                of arrivals and data [default: ${FLAGS.seed.default}]
+  --threads N             of the generator [default: ${FLAGS.threads.default}]
+  --connections N         at most [default: ${FLAGS.connections.default}]
+  --json FILE             the whole result, with machine, versions and settings
+
+Ctrl-C ends a run early and prints what there is. HTTP/1.1 only, no gRPC and no TLS.
+exit codes: 0 measured, 64 bad usage, no such server or model, 73 FILE cannot be written, 75 refused because the generator was late itself`;
+}
+
+/** `args`: what follows the command. Throws `OptionsError` with everything that is wrong. */
+export function loadBenchOptions(args: readonly string[]): BenchOptions {
+  const values = readFlags(args);
+  const faults: string[] = [];
+  const number = (flag: keyof typeof FLAGS, least: number, most: number, whole: boolean): number => {
+    const given = String(values[flag]);
+    const value = Number(given);
+    const form = whole ? /^\d+$/ : /^\d+(\.\d+)?(e-?\d+)?$/;
+    if (form.test(given) && value >= least && value <= most) return value;
+    faults.push(`--${flag}: "${given}" is not a ${whole ? 'whole ' : ''}number from ${least} to ${most}`);
+    return least;
+  };
+  const isClosed = values['closed-loop'] !== '';
+  const isTrace = values.arrivals.startsWith('trace:');
+  if (values.model === '') faults.push('--model is missing: it names the model to measure');
+  if (isClosed && values.rate !== '') faults.push('--rate and --closed-loop exclude each other');
+  if (isClosed && values.arrivals !== FLAGS.arrivals.default) faults.push('--arrivals and --closed-loop exclude each other');
+  if (isTrace && values.rate !== '') faults.push('--rate: a trace has its own');
+  if (!isClosed && !isTrace && values.rate === '') faults.push('--rate is missing: requests per second');
+  if (!isTrace && values.duration === '') faults.push('--duration is missing: seconds');
+  if (!/^(poisson|constant|gamma:.+|trace:.+)$/.test(values.arrivals)) {
+    faults.push(`--arrivals: "${values.arrivals}" is not poisson, constant, gamma:SHAPE or trace:FILE`);
+  }
+  if (values.data !== 'random' && values.data !== 'zeros') faults.push(`--data: "${values.data}" is not random or zeros`);
+  const options = {
+    url: readUrl(values.url, faults),
+    model: values.model,
+    modelVersion: values['model-version'],
+    rate: values.rate === '' ? null : number('rate', 0.001, 10_000_000, false),
+    duration: values.duration === '' ? null : number('duration', 0.001, 1_000_000, false),
+    arrivals: values.arrivals,
+    closedLoop: isClosed ? number('closed-loop', 1, 60_000, true) : null,
+    warmUp: number('warm-up', 0, 1_000_000, false),
+    grace: number('grace', 0, 1_000_000, false),
+    batchSize: number('batch-size', 1, 1_000_000, true),
+    shapes: new Map(values.shape.map((given) => readShape(given, faults))),
+    data: values.data === 'zeros' ? 'zeros' : 'random',
+    seed: number('seed', 0, Number.MAX_SAFE_INTEGER, true),
+    threads: number('threads', 1, 256, true),
+    connections: number('connections', 1, 60_000, true),
+    json: values.json === '' ? '' : resolve(values.json),
+  } as const;
+  // Better now than after the run.
+  if (options.json !== '' && !isWritable(dirname(options.json))) faults.push(`--json: the folder of "${values.json}" cannot be written`);
+  if (faults.length > 0) throw new OptionsError(faults);
+  return options;
+}
+
+function readFlags(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>['values'] {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS }).values;
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const [, unknown] = /^Unknown option '--([^']*)'/.exec(message) ?? [];
+    if (unknown === undefined) throw new OptionsError([message]);
+    const nearest = nearestName(unknown, Object.keys(FLAGS));
+    throw new OptionsError([
+      `--${unknown} is not a flag of bench${nearest === undefined ? '; --help lists them' : `; did you mean --${nearest}?`}`,
+    ]);
+  }
+}
+
+function readUrl(given: string, faults: string[]): URL {
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url?.protocol === 'http:' && url.username === '' && url.search === '') return url;
+  faults.push(`--url: "${given}" is not an address such as http://127.0.0.1:8000 (https: is not supported)`);
+  return new URL('http://invalid');
+}
+
+function readShape(given: string, faults: string[]): [string, readonly number[]] {
+  const [, name = '', dimensions = ''] = /^(.+):(\d+(?:,\d+)*)$/.exec(given) ?? [];
+  const shape = dimensions.split(',').map(Number);
+  if (name === '' || !shape.every((dimension) => dimension > 0 && Number.isSafeInteger(dimension))) {
+    faults.push(`--shape: "${given}" is not NAME:D,D,... with dimensions above 0`);
+  }
+  return [name, shape];
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,70 @@
+/** What `penstock bench` says of a run: a table for people, and a document with all that is needed to repeat it. */
+import { arch, cpus, release, totalmem } from 'node:os';
+import { VERSION } from '../config/version.js';
+import type { BenchOptions } from './bench-options.js';
+import { QUANTILES, type LoadResult, type Quantile } from './load-generator.js';
+import type { LoadTarget } from './load-target.js';
+
+export function benchRecord(
+  options: BenchOptions,
+  target: LoadTarget,
+  result: LoadResult,
+  takenAt: Date,
+): Readonly<Record<string, unknown>> {
+  const processors = cpus();
+  return {
+    taken: takenAt.toISOString(),
+    versions: { penstock: VERSION, node: process.versions.node },
+    machine: { cpu: processors[0]?.model ?? '', cores: processors.length, memory_bytes: totalmem(), arch: arch(), kernel: release() },
+    server: { url: options.url.href, ...target.server },
+    model: { ...target.model, version: options.modelVersion, input_shapes: target.request.shapes },
+    settings: {
+      arrivals: options.closedLoop === null ? options.arrivals : null,
+      batch_size: options.batchSize,
+      data: options.data,
+      seed: options.seed,
+    },
+    result,
+  };
+}
+
+export function benchTable(options: BenchOptions, target: LoadTarget, result: LoadResult): string {
+  const { counts, schedule_delay_ms: delay } = result;
+  const kinds = (['wrong', 'shed', 'failed', 'broken', 'unanswered'] as const).filter((kind) => counts[kind] > 0);
+  const loop = options.closedLoop === null ? `${options.arrivals} arrivals, seed ${options.seed}` : `closed loop of ${options.closedLoop}`;
+  const shapes = Object.entries(target.request.shapes).map(([name, shape]) => `${name}[${shape.join(',')}]`);
+  const lines = [
+    `${options.model} at ${options.url.origin} (${target.server.name} ${target.server.version}): ${shapes.join(' ')}, ${loop}`,
+    '',
+    `requests     ${counts.requests}, ${counts.misses} without a right answer${kinds.length > 0 ? ` (${kinds.map((kind) => `${kind} ${counts[kind]}`).join(', ')})` : ''}`,
+    `per second   ${result.rate_wanted === null ? '' : `wanted ${rounded(result.rate_wanted)}, `}sent ${rounded(result.rate_sent)}, answered ${rounded(result.rate_answered)}`,
+    ...QUANTILES.map((name, i) => `${i === 0 ? 'latency' : '       '}  ${name.padEnd(4)} ${shown(result.latency_ms[name])}`),
+    `         max  ${milliseconds(result.latency_ms.max_answered)} of those answered`,
+  ];
+  if (delay !== null) {
+    const late = (100 * delay.late_share).toFixed(3);
+    lines.push(
+      `sent late by p50 ${milliseconds(delay.p50)}, p99 ${milliseconds(delay.p99)}, max ${milliseconds(delay.max)}; ${late} % by more than 1 ms`,
+    );
+  }
+  if (target.answerPrefix.length === 0)
+    lines.push('note: the server answers the same request differently, so that answers were not compared');
+  if (!result.complete) lines.push('INCOMPLETE: the run was stopped before its end');
+  if (result.refused !== null) lines.push(`REFUSED: ${result.refused}`);
+  return lines.join('\n');
+}
+
+function rounded(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+function milliseconds(value: number): string {
+  return `${value.toFixed(value < 10 ? 3 : 1)} ms`;
+}
+
+/** With the interval in which the true value lies with 95 % confidence. */
+function shown({ value, low, high }: Quantile): string {
+  if (value === null) return 'never: too many requests have no right answer';
+  if (low === null || high === null) return `${low === null ? '' : `at least ${milliseconds(low)}: `}too few requests to tell`;
+  return `${milliseconds(value)} (${milliseconds(low)} to ${milliseconds(high)})`;
+}

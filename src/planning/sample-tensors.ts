@@ -1,0 +1,148 @@
+/** Input data for measurements: binary tensors of a model's inputs, and the request that carries them. */
+import { DATA_TYPE_NAMES, type DataTypeName } from '../bridge/data-type.js';
+
+export interface TensorMetadata {
+  readonly name: string;
+  readonly datatype: string;
+  /** -1 = free. */
+  readonly shape: readonly number[];
+}
+
+export interface SampleChoices {
+  readonly batchSize: number;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly data: 'random' | 'zeros';
+  readonly seed: number;
+}
+
+/** An inference request with binary tensors: its JSON part and, behind it, the tensors. */
+export interface SampleRequest {
+  readonly body: Uint8Array;
+  readonly jsonBytes: number;
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+}
+
+const MAX_BODY_BYTES = 2 ** 30;
+const SAMPLE_TEXT = new TextEncoder().encode('penstock');
+const TEXT_ELEMENT_BYTES = 4 + SAMPLE_TEXT.length;
+
+interface Element {
+  readonly bytes: number;
+  /** `uniform` is in [0, 1). */
+  write(view: DataView, at: number, uniform: number): void;
+}
+
+const digit = (uniform: number): number => Math.floor(uniform * 10);
+const integer = (bytes: number): Element => ({ bytes, write: (view, at, uniform) => view.setUint8(at, digit(uniform)) });
+
+/** Little-endian, as the protocol has it; the other bytes of small integers stay zero. */
+const ELEMENTS: Readonly<Partial<Record<DataTypeName, Element>>> = {
+  BOOL: { bytes: 1, write: (view, at, uniform) => view.setUint8(at, uniform < 0.5 ? 0 : 1) },
+  UINT8: integer(1),
+  UINT16: integer(2),
+  UINT32: integer(4),
+  UINT64: integer(8),
+  INT8: integer(1),
+  INT16: integer(2),
+  INT32: integer(4),
+  INT64: integer(8),
+  // The exponent of 0.5 to 1 with any fraction.
+  FP16: { bytes: 2, write: (view, at, uniform) => view.setUint16(at, 0x3800 | Math.floor(uniform * 2 ** 10), true) },
+  BF16: { bytes: 2, write: (view, at, uniform) => view.setUint16(at, 0x3f00 | Math.floor(uniform * 2 ** 7), true) },
+  FP32: { bytes: 4, write: (view, at, uniform) => view.setFloat32(at, 0.5 + uniform / 2, true) },
+  FP64: { bytes: 8, write: (view, at, uniform) => view.setFloat64(at, 0.5 + uniform / 2, true) },
+};
+
+/** Either the request, or everything that keeps it from being made, one sentence each. */
+export function sampleRequest(inputs: readonly TensorMetadata[], choices: SampleChoices): SampleRequest | { readonly faults: string[] } {
+  const faults: string[] = [];
+  for (const name of choices.shapes.keys()) {
+    if (!inputs.some((input) => input.name === name)) {
+      faults.push(`--shape: the model has no input "${name}"; it has ${inputs.map((input) => input.name).join(', ')}`);
+    }
+  }
+  const tensors = inputs.map((input) => {
+    const shape = shapeOf(input, choices, faults);
+    const bytes = shape.reduce((product, dimension) => product * dimension, elementBytes(input, faults));
+    return { input, shape, bytes };
+  });
+  const total = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (!(total <= MAX_BODY_BYTES)) faults.push(`a request would have ${total} bytes; at most ${MAX_BODY_BYTES} are sent`);
+  if (faults.length > 0) return { faults };
+
+  const json = new TextEncoder().encode(
+    JSON.stringify({
+      inputs: tensors.map(({ input, shape, bytes }) => ({
+        name: input.name,
+        shape,
+        datatype: input.datatype,
+        parameters: { binary_data_size: bytes },
+      })),
+      parameters: { binary_data_output: true },
+    }),
+  );
+  const body = new Uint8Array(json.length + total);
+  body.set(json);
+  const uniform = uniformNumbers(choices.seed);
+  let at = json.length;
+  for (const { input, bytes } of tensors) {
+    fill(body.subarray(at, at + bytes), input.datatype, choices.data === 'zeros' ? undefined : uniform);
+    at += bytes;
+  }
+  return { body, jsonBytes: json.length, shapes: Object.fromEntries(tensors.map(({ input, shape }) => [input.name, shape])) };
+}
+
+function shapeOf(input: TensorMetadata, { batchSize, shapes }: SampleChoices, faults: string[]): readonly number[] {
+  const given = shapes.get(input.name);
+  if (given !== undefined) {
+    const fits = given.length === input.shape.length && input.shape.every((wanted, i) => wanted === -1 || wanted === given[i]);
+    if (!fits) faults.push(`--shape: [${given.join(',')}] is not a shape of "${input.name}", which takes [${input.shape.join(',')}]`);
+    return given;
+  }
+  const [first, ...others] = input.shape;
+  if (others.includes(-1)) {
+    faults.push(`the input "${input.name}" takes [${input.shape.join(',')}]: choose a shape with --shape ${input.name}:D,D,...`);
+  }
+  if (batchSize > 1 && first !== -1) {
+    faults.push(`--batch-size: the input "${input.name}" takes [${input.shape.join(',')}], whose first dimension is not free`);
+  }
+  return first === -1 ? [batchSize, ...others] : input.shape;
+}
+
+function elementBytes({ name, datatype }: TensorMetadata, faults: string[]): number {
+  if (datatype === 'BYTES') return TEXT_ELEMENT_BYTES;
+  const element = elementOf(datatype);
+  if (element === undefined) faults.push(`the input "${name}" has the data type ${datatype}, which is not known here`);
+  return element?.bytes ?? 0;
+}
+
+function elementOf(datatype: string): Element | undefined {
+  const name = DATA_TYPE_NAMES.find((known) => known === datatype);
+  return name === undefined ? undefined : ELEMENTS[name];
+}
+
+/** `uniform` undefined: zeros. */
+function fill(bytes: Uint8Array, datatype: string, uniform: (() => number) | undefined): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (datatype === 'BYTES') {
+    for (let at = 0; at < bytes.length; at += TEXT_ELEMENT_BYTES) {
+      view.setUint32(at, SAMPLE_TEXT.length, true);
+      bytes.set(SAMPLE_TEXT, at + 4);
+    }
+    return;
+  }
+  const element = elementOf(datatype);
+  if (element === undefined || uniform === undefined) return;
+  for (let at = 0; at < bytes.length; at += element.bytes) element.write(view, at, uniform());
+}
+
+/** Numbers in [0, 1) that are the same for the same seed: a Weyl sequence, mixed as MurmurHash3 ends. */
+function uniformNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x9e3779b9) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
+    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+    return ((mixed ^ (mixed >>> 16)) >>> 0) / 2 ** 32;
+  };
+}
