@@ -17,7 +17,7 @@ LoadOptions Options(uint16_t port, double rate, double seconds) {
   LoadOptions options;
   options.port = port;
   options.request = "GET / HTTP/1.1\r\nHost: here\r\n\r\n";
-  options.grace_ns = kNsPerSecond / 4;
+  options.grace_ns = kNsPerSecond / 2;
   options.sender.schedule.arrivals = Arrivals::kConstant;
   options.sender.schedule.rate = rate;
   options.sender.schedule.length_ns = static_cast<int64_t>(seconds * 1e9);
@@ -82,11 +82,13 @@ TEST(LoadRun, TellsTheKindsOfMissesApart) {
 TEST(LoadRun, OpensMoreConnectionsUpToTheBoundAndSaysWhenThatIsTooLow) {
   TestServer server([](int64_t now_ns) { return TestServer::Answer{now_ns + 200'000'000, TestServer::Ok("")}; });
   LoadOptions options = Options(server.port(), 400, 0.25);
+  options.grace_ns = kNsPerSecond;
   const LoadResult enough = Measure(options);
   EXPECT_EQ(enough.totals.answered(), 100u);
   EXPECT_GE(enough.connections, 50u);
   EXPECT_EQ(enough.totals.starved, 0u);
   options.max_connections = 10;
+  options.grace_ns = kNsPerSecond / 4;
   const LoadResult few = Measure(options);
   EXPECT_EQ(few.connections, 10u);
   EXPECT_GT(few.totals.starved, 50u);

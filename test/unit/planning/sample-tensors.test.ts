@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { sampleRequest, type SampleChoices, type SampleRequest, type TensorMetadata } from '../../../src/planning/sample-tensors.js';
+
+const choices: SampleChoices = { batchSize: 1, shapes: new Map(), data: 'random', seed: 1 };
+const input = (name: string, datatype: string, shape: readonly number[]): TensorMetadata => ({ name, datatype, shape });
+
+function made(inputs: readonly TensorMetadata[], other: Partial<SampleChoices> = {}): SampleRequest {
+  const request = sampleRequest(inputs, { ...choices, ...other });
+  if ('faults' in request) throw new Error(request.faults.join('\n'));
+  return request;
+}
+
+function faultsOf(inputs: readonly TensorMetadata[], other: Partial<SampleChoices> = {}): string {
+  const request = sampleRequest(inputs, { ...choices, ...other });
+  return 'faults' in request ? request.faults.join('\n') : '';
+}
+
+const data = ({ body, jsonBytes }: SampleRequest): DataView => new DataView(body.buffer, jsonBytes);
+
+describe('a request for a measurement', () => {
+  it('has its JSON part first and the tensors behind it', () => {
+    const request = made([input('a', 'FP32', [-1, 2]), input('b', 'INT64', [-1])], { batchSize: 3 });
+    expect(JSON.parse(new TextDecoder().decode(request.body.subarray(0, request.jsonBytes)))).toEqual({
+      inputs: [
+        { name: 'a', shape: [3, 2], datatype: 'FP32', parameters: { binary_data_size: 24 } },
+        { name: 'b', shape: [3], datatype: 'INT64', parameters: { binary_data_size: 24 } },
+      ],
+      parameters: { binary_data_output: true },
+    });
+    expect(request.body.length).toBe(request.jsonBytes + 48);
+  });
+
+  it('has floats from 0.5 to 1 in every format', () => {
+    const fp16 = (bits: number): number => 2 ** ((bits >> 10) - 15) * (1 + (bits & 0x3ff) / 1024);
+    const bf16 = (bits: number): number => 2 ** ((bits >> 7) - 127) * (1 + (bits & 0x7f) / 128);
+    const read: Record<string, (view: DataView, i: number) => number> = {
+      FP16: (view, i) => fp16(view.getUint16(2 * i, true)),
+      BF16: (view, i) => bf16(view.getUint16(2 * i, true)),
+      FP32: (view, i) => view.getFloat32(4 * i, true),
+      FP64: (view, i) => view.getFloat64(8 * i, true),
+    };
+    for (const [datatype, valueAt] of Object.entries(read)) {
+      const view = data(made([input('x', datatype, [500])]));
+      const values = Array.from({ length: 500 }, (_, i) => valueAt(view, i));
+      expect(Math.min(...values)).toBeGreaterThanOrEqual(0.5);
+      expect(Math.max(...values)).toBeLessThanOrEqual(1);
+      expect(values.reduce((sum, value) => sum + value, 0) / 500).toBeCloseTo(0.75, 1);
+    }
+  });
+
+  it('has integers from 0 to 9, which are indices of most tables', () => {
+    const view = data(made([input('x', 'INT32', [200])]));
+    const values = Array.from({ length: 200 }, (_, i) => view.getInt32(4 * i, true));
+    expect(new Set(values)).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
+  });
+
+  it('has texts with their lengths', () => {
+    const text = Buffer.concat([Buffer.from([8, 0, 0, 0]), Buffer.from('penstock')]);
+    expect(Buffer.from(made([input('x', 'BYTES', [2])]).body).subarray(-24)).toEqual(Buffer.concat([text, text]));
+  });
+
+  it('is the same for the same seed only', () => {
+    const body = (seed: number): Buffer => Buffer.from(made([input('x', 'FP32', [16])], { seed }).body);
+    expect(body(7)).toEqual(body(7));
+    expect(body(7)).not.toEqual(body(8));
+  });
+
+  it('may have zeros', () => {
+    expect(new Uint8Array(data(made([input('x', 'FP32', [4])], { data: 'zeros' })).buffer).subarray(-16)).toEqual(new Uint8Array(16));
+  });
+
+  it('takes whole shapes where dimensions are free', () => {
+    const request = made([input('x', 'UINT8', [-1, 3, -1, -1])], { shapes: new Map([['x', [2, 3, 4, 5]]]) });
+    expect(request.shapes).toEqual({ x: [2, 3, 4, 5] });
+  });
+
+  it('is refused with the reason', () => {
+    const image = input('x', 'FP32', [-1, 3, -1, -1]);
+    expect(faultsOf([image])).toBe('the input "x" takes [-1,3,-1,-1]: choose a shape with --shape x:D,D,...');
+    expect(faultsOf([image], { shapes: new Map([['x', [1, 4, 2, 2]]]) })).toContain('[1,4,2,2] is not a shape of "x"');
+    expect(faultsOf([input('x', 'FP32', [-1])], { shapes: new Map([['y', [1]]]) })).toContain('no input "y"; it has x');
+    expect(faultsOf([input('x', 'FP32', [4])], { batchSize: 2 })).toContain('whose first dimension is not free');
+    expect(faultsOf([input('x', 'FP8', [4])])).toContain('data type FP8');
+    expect(faultsOf([image], { shapes: new Map([['x', [1, 3, 99_999, 99_999]]]) })).toContain('at most 1073741824 are sent');
+  });
+});
