@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -89,7 +90,9 @@ Status Settle(const Given& given, LoadOptions* options) {
   options->sender.warm_up_ns = Nanoseconds(given.warm_up_s);
   schedule.length_ns = given.duration_s > 0 ? Nanoseconds(given.warm_up_s + given.duration_s) : schedule.trace_ns.back() + 1;
   options->grace_ns = Nanoseconds(given.grace_s);
-  options->request = given.method + " " + given.path + " HTTP/1.1\r\nHost: " + options->host + ":" + std::to_string(options->port) + "\r\n" +
+  const bool is_ipv6 = options->host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? "[" + options->host + "]" : options->host;
+  options->request = given.method + " " + given.path + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(options->port) + "\r\n" +
                      given.headers + "Content-Length: " + std::to_string(given.body.size()) + "\r\n\r\n" + given.body;
   return Status::Ok();
 }

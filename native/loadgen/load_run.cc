@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -18,21 +19,27 @@
 namespace penstock::loadgen {
 namespace {
 
+using Workers = std::vector<std::unique_ptr<Worker>>;
+
 constexpr int64_t kLeadNs = 50'000'000;  // in which all threads get going
 constexpr double kExpectedLatency = 0.05;
 constexpr size_t kFewestConnections = 8;  // of a thread
 
-Result<ServerAddress> Resolve(const std::string& host, uint16_t port) {
+// In the order in which they should be tried.
+Result<std::vector<ServerAddress>> Resolve(const std::string& host, uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
-  if (error != 0) return Status(StatusCode::kClosed, host + ": " + gai_strerror(error));
-  ServerAddress address;
-  std::memcpy(&address.bytes, found->ai_addr, found->ai_addrlen);
-  address.size = found->ai_addrlen;
+  if (error != 0) return Status(StatusCode::kClosed, "cannot find " + host + ": " + gai_strerror(error));
+  std::vector<ServerAddress> addresses;
+  for (const addrinfo* next = found; next != nullptr; next = next->ai_next) {
+    ServerAddress& address = addresses.emplace_back();
+    std::memcpy(&address.bytes, next->ai_addr, next->ai_addrlen);
+    address.size = next->ai_addrlen;
+  }
   freeaddrinfo(found);
-  return address;
+  return addresses;
 }
 
 // As many as the system lets us have.
@@ -52,7 +59,17 @@ size_t FirstConnections(const LoadOptions& options, size_t most) {
   return std::min(most, std::max(kFewestConnections, static_cast<size_t>(std::ceil(rate * kExpectedLatency))));
 }
 
-ProgressCounts Sum(const std::vector<std::unique_ptr<Worker>>& workers, int64_t start_ns) {
+// One for each thread, with its first connections.
+Result<Workers> ConnectWorkers(const LoadOptions& options, const ServerAddress& address, size_t connections, const std::atomic<bool>& stop) {
+  Workers workers;
+  for (size_t share = 0; share < options.threads; ++share) {
+    workers.push_back(std::make_unique<Worker>(options, address, share, stop));
+    PENSTOCK_RETURN_IF_ERROR(workers.back()->Connect(FirstConnections(options, ShareOf(connections, share, options.threads))));
+  }
+  return workers;
+}
+
+ProgressCounts Sum(const Workers& workers, int64_t start_ns) {
   ProgressCounts sum;
   sum.seconds = static_cast<double>(MonotonicNs() - start_ns) / 1e9;
   for (const auto& worker : workers) {
@@ -68,16 +85,20 @@ ProgressCounts Sum(const std::vector<std::unique_ptr<Worker>>& workers, int64_t 
 Result<LoadResult> RunLoad(const LoadOptions& options, const std::atomic<bool>& stop,
                            const std::function<void(const ProgressCounts&)>& each_second) {
   RaiseDescriptorLimit();
-  const Result<ServerAddress> address = Resolve(options.host, options.port);
-  PENSTOCK_RETURN_IF_ERROR(address.status());
+  const Result<std::vector<ServerAddress>> addresses = Resolve(options.host, options.port);
+  PENSTOCK_RETURN_IF_ERROR(addresses.status());
   const size_t total = std::max(options.sender.closed ? options.closed_connections : options.max_connections, options.threads);
-  std::vector<std::unique_ptr<Worker>> workers;
-  for (size_t share = 0; share < options.threads; ++share) {
-    workers.push_back(std::make_unique<Worker>(options, address.value(), share, stop));
-    const Status status = workers.back()->Connect(FirstConnections(options, ShareOf(total, share, options.threads)));
-    if (!status.ok()) {
-      return Status(status.code(), "cannot connect to " + options.host + ":" + std::to_string(options.port) + ": " + status.message());
-    }
+  Workers workers;
+  Status connected(StatusCode::kClosed, "no address");
+  for (const ServerAddress& address : addresses.value()) {
+    Result<Workers> result = ConnectWorkers(options, address, total, stop);
+    connected = result.status();
+    if (!connected.ok()) continue;
+    workers = std::move(result).value();
+    break;
+  }
+  if (!connected.ok()) {
+    return Status(connected.code(), "cannot connect to " + options.host + ":" + std::to_string(options.port) + ": " + connected.message());
   }
 
   const int64_t start_ns = MonotonicNs() + kLeadNs;

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ constexpr size_t kBufferBytes = 256 * 1024;
 constexpr int kSendsPerTurn = 16;
 // Falling asleep and waking up takes about as long: a request that is due earlier is waited for awake.
 constexpr int64_t kAwakeNs = 50'000;
+constexpr int kConnectMs = 10'000;
 constexpr int kStopCheckMs = 50;  // how soon a worker that has nothing to do notices that it is to stop
 
 Outcome OutcomeOf(const ReplyReader& reply) {
@@ -44,21 +46,14 @@ Worker::Worker(const LoadOptions& options, const ServerAddress& address, size_t 
 
 Status Worker::Connect(size_t connections) {
   for (size_t i = 0; i < connections; ++i) {
-    if (!Open(AddConnection())) {
-      const StatusCode code = errno == EMFILE || errno == ENFILE ? StatusCode::kNotSupported : StatusCode::kClosed;
-      return {code, std::strerror(errno)};
-    }
+    if (!Open(AddConnection())) return {StatusCode::kClosed, std::strerror(errno)};
   }
   for (const auto& connection : connections_) {
-    epoll_event event{};
+    // Once it is writable it is connected, or has failed.
+    pollfd waits{connection->socket.get(), POLLOUT, 0};
     int error = ETIMEDOUT;
     socklen_t size = sizeof error;
-    // Until it is writable: then it is connected, or has failed.
-    transport::FileDescriptor wait(epoll_create1(EPOLL_CLOEXEC));
-    event.events = EPOLLOUT;
-    if (epoll_ctl(wait.get(), EPOLL_CTL_ADD, connection->socket.get(), &event) == 0 && epoll_wait(wait.get(), &event, 1, 10'000) == 1) {
-      getsockopt(connection->socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    }
+    if (poll(&waits, 1, kConnectMs) == 1) getsockopt(connection->socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return {StatusCode::kClosed, std::strerror(error)};
     Await(connection.get(), false);
   }

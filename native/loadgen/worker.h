@@ -36,7 +36,7 @@ class Worker {
   // All outlive it. `stop`: set by any thread, once; nothing is sent from then on.
   Worker(const LoadOptions& options, const ServerAddress& address, size_t share, const std::atomic<bool>& stop);
 
-  // Opens `connections` and waits for them. kNotSupported when the system has no more descriptors, kClosed when the server takes none.
+  // Opens `connections` and waits for them. kClosed with the system's reason when one fails.
   Status Connect(size_t connections);
   // From start_ns (monotonic) until every request has ended, or the grace after the last. `max_connections` may be open at a time.
   void Run(int64_t start_ns, size_t max_connections);
