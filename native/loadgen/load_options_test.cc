@@ -23,8 +23,9 @@ std::string FaultOf(std::vector<std::string> args) {
 
 TEST(LoadOptions, MakeTheRequestAsItGoesOverTheWire) {
   const std::string body = FileOf("body", std::string("a\0b", 3));
-  const Result<LoadOptions> options = ParseOptions({"--host", "::1", "--port", "8000", "--path", "/v2", "--header", "A: b", "--header", "C: d",
-                                                    "--body", body, "--rate", "2.5", "--duration", "3", "--warm-up", "0.5", "--seed", "9"});
+  const Result<LoadOptions> options = ParseOptions({"--host", "::1", "--port", "8000", "--path", "/v2", "--header", "A: b",
+                                                    "--header", "C: d", "--body", body, "--rate", "2.5", "--duration", "3",
+                                                    "--warm-up", "0.5", "--seed", "9"});
   ASSERT_TRUE(options.ok()) << options.status().message();
   EXPECT_EQ(options.value().request,
             "POST /v2 HTTP/1.1\r\nHost: [::1]:8000\r\nA: b\r\nC: d\r\nContent-Length: 3\r\n\r\n" + std::string("a\0b", 3));

@@ -60,7 +60,8 @@ size_t FirstConnections(const LoadOptions& options, size_t most) {
 }
 
 // One for each thread, with its first connections.
-Result<Workers> ConnectWorkers(const LoadOptions& options, const ServerAddress& address, size_t connections, const std::atomic<bool>& stop) {
+Result<Workers> ConnectWorkers(const LoadOptions& options, const ServerAddress& address, size_t connections,
+                               const std::atomic<bool>& stop) {
   Workers workers;
   for (size_t share = 0; share < options.threads; ++share) {
     workers.push_back(std::make_unique<Worker>(options, address, share, stop));

@@ -97,7 +97,9 @@ TEST(LoadRun, OpensMoreConnectionsUpToTheBoundAndSaysWhenThatIsTooLow) {
 }
 
 TEST(LoadRun, OpensAgainWhatTheServerCloses) {
-  TestServer server([](int64_t) { return TestServer::Answer{0, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", true}; });
+  TestServer server([](int64_t) {
+    return TestServer::Answer{0, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", true};
+  });
   const LoadResult result = Measure(Options(server.port(), 800, 0.25));
   EXPECT_EQ(result.totals.answered(), 200u);
 }

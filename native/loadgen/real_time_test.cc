@@ -103,8 +103,9 @@ TEST(RealTime, RecoversThePercentilesOfDeterministicServers) {
     const std::string refusal = Refusal(totals);
     const int64_t server_ns = server.delay().Quantile(0.99, server.delay().count());
     const std::vector<double> deviations = Deviations(totals);
-    std::printf("attempt %d: p50 %+.2f %%, p90 %+.2f %%, p99 %+.2f %%; the server is late by %.3f ms at p99; %s\n", attempt, deviations[0] * 100,
-                deviations[1] * 100, deviations[2] * 100, static_cast<double>(server_ns) / 1e6, refusal.empty() ? "on time" : refusal.c_str());
+    std::printf("attempt %d: p50 %+.2f %%, p90 %+.2f %%, p99 %+.2f %%; the server is late by %.3f ms at p99; %s\n", attempt,
+                deviations[0] * 100, deviations[1] * 100, deviations[2] * 100, static_cast<double>(server_ns) / 1e6,
+                refusal.empty() ? "on time" : refusal.c_str());
     if (!refusal.empty() || server_ns > kMostDelayP99Ns) continue;
     EXPECT_EQ(totals.misses(), 0u);
     for (const double deviation : deviations) EXPECT_NEAR(deviation, 0, 0.05);

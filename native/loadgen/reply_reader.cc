@@ -91,13 +91,18 @@ void ReplyReader::ReadHead(std::string_view* bytes) {
   }
 }
 
+bool ReplyReader::body_is_expected() const {
+  return agrees_ && (expected_.whole ? body_bytes_ == expected_.bytes.size() : body_bytes_ >= expected_.bytes.size());
+}
+
 // `head`: lines, each with its end.
 bool ReplyReader::ParseHead(std::string_view head) {
   size_t end = head.find(kLineEnd);
   const std::string_view first = head.substr(0, end);
   uint64_t status = 0;
   const bool has_version = first.substr(0, 9) == "HTTP/1.1 " || first.substr(0, 9) == "HTTP/1.0 ";
-  if (!has_version || first.size() < 12 || (first.size() > 12 && first[12] != ' ') || !ParseNumber(first.substr(9, 3), 10, &status)) return false;
+  if (!has_version || first.size() < 12 || (first.size() > 12 && first[12] != ' ')) return false;
+  if (!ParseNumber(first.substr(9, 3), 10, &status)) return false;
   status_ = static_cast<int>(status);
   keeps_open_ = first[7] == '1';
   for (head.remove_prefix(end + 2); !head.empty(); head.remove_prefix(end + 2)) {

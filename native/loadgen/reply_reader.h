@@ -34,7 +34,7 @@ class ReplyReader {
   // These three hold once an answer is done.
   int status() const { return status_; }
   bool keeps_open() const { return keeps_open_; }
-  bool body_is_expected() const { return agrees_ && (expected_.whole ? body_bytes_ == expected_.bytes.size() : body_bytes_ >= expected_.bytes.size()); }
+  bool body_is_expected() const;
 
   static constexpr size_t kMaxHeadBytes = 64 * 1024;
 

@@ -40,7 +40,10 @@ TEST(ReplyReader, ReadsABodyOfKnownLength) {
 TEST(ReplyReader, ReadsChunks) {
   const ExpectedBody expected{"hello world, hello", true};
   ReplyReader reader(&expected);
-  EXPECT_EQ(ReadCut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nD;x=1\r\n world, hello\r\n0\r\nT: u\r\n\r\n", &reader), State::kDone);
+  EXPECT_EQ(ReadCut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    "5\r\nhello\r\nD;x=1\r\n world, hello\r\n0\r\nT: u\r\n\r\n",
+                    &reader),
+            State::kDone);
   EXPECT_TRUE(reader.body_is_expected());
 }
 
@@ -63,7 +66,8 @@ TEST(ReplyReader, TellsWrongBodies) {
 
 TEST(ReplyReader, PassesOverInterimAnswers) {
   ReplyReader reader(&kAnything);
-  EXPECT_EQ(ReadCut("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", &reader), State::kDone);
+  EXPECT_EQ(ReadCut("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", &reader),
+            State::kDone);
   EXPECT_EQ(reader.status(), 503);
   EXPECT_FALSE(reader.keeps_open());
 }

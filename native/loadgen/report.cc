@@ -31,11 +31,13 @@ std::string Quantiles(const Histogram& histogram, uint64_t total) {
   for (size_t i = 0; i < std::size(kShares); ++i) {
     if (i > 0) json += ", ";
     const RankInterval ranks = total == 0 ? RankInterval{0, 1} : QuantileInterval(total, kShares[i], kConfidence);
-    json += std::string("\"") + kShareNames[i] + "\": {\"value\": " + (total == 0 ? "null" : Milliseconds(histogram.Quantile(kShares[i], total))) +
+    const std::string value = total == 0 ? "null" : Milliseconds(histogram.Quantile(kShares[i], total));
+    json += std::string("\"") + kShareNames[i] + "\": {\"value\": " + value +
             ", \"low\": " + (ranks.low == 0 ? "null" : Milliseconds(histogram.AtRank(ranks.low))) +
             ", \"high\": " + (ranks.high > total ? "null" : Milliseconds(histogram.AtRank(ranks.high))) + "}";
   }
-  return json + Text(", \"mean_answered\": %.6f, \"max_answered\": %.6f}", histogram.mean_ns() / 1e6, static_cast<double>(histogram.max_ns()) / 1e6);
+  return json + Text(", \"mean_answered\": %.6f, \"max_answered\": %.6f}", histogram.mean_ns() / 1e6,
+                     static_cast<double>(histogram.max_ns()) / 1e6);
 }
 
 std::string Settings(const LoadOptions& options) {
@@ -86,7 +88,8 @@ std::string ReportJson(const LoadOptions& options, const LoadResult& result) {
   json += Text("  \"rate_sent\": %.9g,\n", static_cast<double>(requests) / measured_s);
   json += Text("  \"rate_answered\": %.9g,\n", static_cast<double>(totals.answered()) / answered_s);
   json += Text("  \"counts\": {\"requests\": %" PRIu64 ", \"answered\": %" PRIu64 ", \"misses\": %" PRIu64 ", \"wrong\": %" PRIu64
-               ", \"shed\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"broken\": %" PRIu64 ", \"unanswered\": %" PRIu64 ", \"warm_up\": %" PRIu64 "},\n",
+               ", \"shed\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"broken\": %" PRIu64 ", \"unanswered\": %" PRIu64
+               ", \"warm_up\": %" PRIu64 "},\n",
                requests, totals.answered(), totals.misses(), count(Outcome::kWrong), count(Outcome::kShed), count(Outcome::kFailed),
                count(Outcome::kBroken), count(Outcome::kUnanswered), totals.warm_up);
   json += Text("  \"confidence\": %.9g,\n", kConfidence);

@@ -26,7 +26,7 @@ ScheduleOptions Options(Arrivals arrivals, double rate, double seconds, double s
   return options;
 }
 
-// Mean and squared coefficient of variation of the gaps, within five standard errors of what they should be. `excess`: of the gaps' kurtosis.
+// Mean and squared coefficient of variation of the gaps, within five standard errors of what they should be. `excess`: of their kurtosis.
 void ExpectGaps(const ScheduleOptions& options, double squared_cv, double excess) {
   const std::vector<int64_t> moments = Moments(options);
   const auto n = static_cast<double>(moments.size() - 1);

@@ -29,9 +29,9 @@ struct DeterministicQueue {
   }
 };
 
-// As that, but the server takes up to `most` waiting requests at once, and starts as soon as it is free and one waits. The number left behind
-// by each service is a Markov chain (N. T. J. Bailey, "On queueing processes with bulk service", J. Royal Stat. Soc. B 16, 1954); whoever
-// comes during a service waits for its rest and for the services of those ahead. Sums and the integral are numerical.
+// As that, but the server takes up to `most` waiting requests at once, and starts as soon as it is free and one waits. The number left
+// behind by each service is a Markov chain (N. T. J. Bailey, "On queueing processes with bulk service", J. Royal Stat. Soc. B 16, 1954);
+// whoever comes during a service waits for its rest and for the services of those ahead. Sums and the integral are numerical.
 class BulkQueue {
  public:
   BulkQueue(double rate, double service, int most) : rate_(rate), service_(service), most_(most), left_(kStates, 0.0) {

@@ -47,9 +47,10 @@ class TestServer {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
     auto* any = reinterpret_cast<sockaddr*>(&address);
-    if (bind(listener_.get(), any, size) != 0 || listen(listener_.get(), 1024) != 0 || getsockname(listener_.get(), any, &size) != 0) return;
+    const int fd = listener_.get();
+    if (bind(fd, any, size) != 0 || listen(fd, 1024) != 0 || getsockname(fd, any, &size) != 0) return;
     port_ = ntohs(address.sin_port);
-    for (const int fd : {listener_.get(), timer_.get(), stop_.get()}) Watch(fd);
+    for (const int watched : {fd, timer_.get(), stop_.get()}) Watch(watched);
     thread_ = std::thread([this] { Serve(); });
   }
   ~TestServer() { Stop(); }

@@ -27,8 +27,8 @@ std::string Refusal(const Totals& totals) {
   if (p99_ns <= kMostDelayP99Ns && late_share <= kMostLateShare) return "";
   char text[400];
   std::snprintf(text, sizeof text,
-                "the generator was late itself: its delay is %.3f ms at p99 (at most %.3g), and %.3f %% of the requests left more than %.3g ms "
-                "late (at most %.3g %%); %s",
+                "the generator was late itself: its delay is %.3f ms at p99 (at most %.3g), and %.3f %% of the requests left more than "
+                "%.3g ms late (at most %.3g %%); %s",
                 static_cast<double>(p99_ns) / 1e6, static_cast<double>(kMostDelayP99Ns) / 1e6, late_share * 100,
                 static_cast<double>(kLateNs) / 1e6, kMostLateShare * 100,
                 totals.starved > 0 ? "all connections were taken: allow more of them, or ask for a lower rate"
