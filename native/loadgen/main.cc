@@ -37,6 +37,9 @@ int Fail(int code, const penstock::Status& status) {
 
 int main(int argc, char** argv) {
   using namespace penstock::loadgen;  // NOLINT: the program is this folder
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop.store(true); };
+  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (args.size() == 1 && args[0] == "--help") {
     std::fputs(UsageText(), stdout);
@@ -44,9 +47,6 @@ int main(int argc, char** argv) {
   }
   const penstock::Result<LoadOptions> options = ParseOptions(args);
   if (!options.ok()) return Fail(kExitUsage, options.status());
-  struct sigaction action {};
-  action.sa_handler = [](int) { stop.store(true); };
-  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
   if (options.value().ends_with_parent) prctl(PR_SET_PDEATHSIG, SIGTERM);
 
   const penstock::Result<LoadResult> result = RunLoad(options.value(), stop, PrintProgress);

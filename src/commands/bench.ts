@@ -14,17 +14,19 @@ import { findTarget } from '../planning/load-target.js';
 export async function bench(args: readonly string[], write: (text: string) => void, signals: ShutdownSignals): Promise<number> {
   const options = loadBenchOptions(args);
   const stop = new AbortController();
-  let stoppedWith: number | undefined;
-  void signals.first.then((signal) => {
+  let stoppedWith: number = EXIT_OK;
+  const stopped = signals.first.then((signal) => {
     stoppedWith = signal === 'SIGINT' ? 130 : 143;
     stop.abort();
   });
-  const target = await findTarget(options);
+  const target = await Promise.race([findTarget(options), stopped]);
+  if (target === undefined) return stoppedWith;
   const takenAt = new Date();
   const result = await runLoad(options, target, stop.signal, (line) => void process.stderr.write(`${line}\n`));
+  if (result === undefined) return stoppedWith;
   write(benchTable(options, target, result));
   if (options.json !== '' && !save(options.json, benchRecord(options, target, result, takenAt))) return EXIT_REFUSED;
-  if (stoppedWith !== undefined) return stoppedWith;
+  if (stop.signal.aborted) return stoppedWith;
   return result.refused === null ? EXIT_OK : EXIT_TRY_AGAIN;
 }
 

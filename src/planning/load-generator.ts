@@ -51,7 +51,7 @@ const EXIT_USAGE = 64;
 const EXIT_UNREACHABLE = 69;
 
 /**
- * Resolves with the result, a refused one included. `stop` ends the run early. Each line of progress goes to `progress`.
+ * Resolves with the result, a refused one included. `stop` ends the run early, or before it has begun: then there is no result. Each line of progress goes to `progress`.
  * Throws `OptionsError` for what the generator finds wrong in its flags, or when the server is gone.
  */
 export async function runLoad(
@@ -59,7 +59,7 @@ export async function runLoad(
   target: LoadTarget,
   stop: AbortSignal,
   progress: (line: string) => void,
-): Promise<LoadResult> {
+): Promise<LoadResult | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'penstock-bench-'));
   try {
     return await runIn(folder, options, target, stop, progress);
@@ -74,7 +74,7 @@ async function runIn(
   target: LoadTarget,
   stop: AbortSignal,
   progress: (line: string) => void,
-): Promise<LoadResult> {
+): Promise<LoadResult | undefined> {
   const body = join(folder, 'body');
   const prefix = join(folder, 'prefix');
   writeFileSync(body, target.request.body);
@@ -96,6 +96,7 @@ async function runIn(
   try {
     const [output, [code, signal]] = await Promise.all([text(child.stdout), closed]);
     if (output !== '') return JSON.parse(output) as LoadResult;
+    if (stop.aborted) return undefined;
     if (code === EXIT_USAGE || code === EXIT_UNREACHABLE) throw new OptionsError(messages);
     throw new ServerError('ERR_INTERNAL', `${PROGRAM} ended with ${code ?? signal}: ${messages.join('; ')}`);
   } finally {

@@ -133,6 +133,25 @@ describe('bench', () => {
     expect(result.counts['answered']).toBeGreaterThan(20);
   });
 
+  it('leaves at once when it is stopped before it has sent anything', async () => {
+    const silent = createServer();
+    const asked = once(silent, 'request');
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    onTestFinished(() => {
+      silent.closeAllConnections();
+      silent.close();
+    });
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const flags = ['--url', url, '--model', 'digits', '--rate', '1', '--duration', '1'];
+    const child = spawn(process.execPath, [join(repositoryRoot, 'dist/main.js'), 'bench', ...flags], { stdio: 'ignore' });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const exited = once(child, 'exit');
+    await asked;
+    child.kill('SIGTERM');
+    expect((await exited)[0]).toBe(143);
+  });
+
   it('goes to its end when the server dies', async () => {
     const url = await otherServer((request, response, number) => {
       if (number <= 10) response.end('right');
