@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readCatalog } from '../../src/manifests/catalog.js';
 import { repositoryRoot } from '../support/server-process.js';
-import { k8s } from './kustomize.js';
+import { compose, find, k8s } from './kustomize.js';
 
 const text = readFileSync(join(repositoryRoot, 'docs/kubernetes.md'), 'utf8');
 const catalog = readCatalog(k8s);
@@ -33,5 +33,22 @@ describe('docs/kubernetes.md', () => {
     );
     expect(paths.length).toBeGreaterThan(10);
     expect(paths.filter((path) => !existsSync(join(k8s, path)))).toEqual([]);
+  });
+});
+
+describe('the image', () => {
+  const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { readonly version: string };
+  const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
+
+  it.each([
+    ['cpu', []],
+    ['cuda', ['gpu']],
+  ])('of manifests is the one that the README builds, of this version: %s', async (variant, components) => {
+    const image = `penstock:${version}-${variant}`;
+    const { template } = find(await compose({ components }), 'Deployment')['spec'] as {
+      readonly template: { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
+    };
+    expect(template.spec.containers[0]?.image).toBe(image);
+    expect(readme).toContain(`--build-arg VARIANT=${variant} -t ${image} `);
   });
 });
