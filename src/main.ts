@@ -59,15 +59,16 @@ async function helpOf(command: string): Promise<string> {
     case 'manifests':
       return (await import('./commands/manifests.js')).manifestsHelp();
     case 'bench':
-      return (await import('./planning/bench-options.js')).benchHelp();
+      return (await import('./planning/bench/bench-options.js')).benchHelp();
     default:
       return (await import('./commands/help.js')).helpText();
   }
 }
 
-/** Nothing is wrong, but nothing is proved or pulled either: the shell's codes for a command that a signal ended. */
+/** Nothing is wrong, but nothing is proved or pulled either. */
 async function stopped(): Promise<number> {
-  return (await signals.first) === 'SIGINT' ? 130 : 143;
+  const { exitCodeOfSignal } = await import('./lifecycle/exit-codes.js');
+  return exitCodeOfSignal(await signals.first);
 }
 
 /** Says why (log and termination log), then leaves with the exit code that goes with the failure. */

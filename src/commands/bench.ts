@@ -1,11 +1,11 @@
 /** `penstock bench`: measures a model on a running server. */
-import { renameSync, writeFileSync } from 'node:fs';
-import { EXIT_OK, EXIT_REFUSED, EXIT_TRY_AGAIN } from '../lifecycle/exit-codes.js';
+import { EXIT_OK, EXIT_REFUSED, EXIT_TRY_AGAIN, exitCodeOfSignal } from '../lifecycle/exit-codes.js';
 import type { ShutdownSignals } from '../lifecycle/shutdown-signals.js';
-import { loadBenchOptions } from '../planning/bench-options.js';
-import { benchRecord, benchTable } from '../planning/bench-report.js';
-import { runLoad } from '../planning/load-generator.js';
-import { findTarget } from '../planning/load-target.js';
+import { loadBenchOptions } from '../planning/bench/bench-options.js';
+import { benchRecord, benchTable } from '../planning/bench/bench-report.js';
+import { runLoad } from '../planning/load/load-generator.js';
+import { findTarget } from '../planning/load/load-target.js';
+import { writeWholeFile } from '../planning/whole-file.js';
 
 /**
  * Writes the table to `write`, progress to stderr. Resolves with the exit code. A signal ends the run early; what there is by then is written
@@ -16,7 +16,7 @@ export async function bench(args: readonly string[], write: (text: string) => vo
   const stop = new AbortController();
   let stoppedWith: number = EXIT_OK;
   const stopped = signals.first.then((signal) => {
-    stoppedWith = signal === 'SIGINT' ? 130 : 143;
+    stoppedWith = exitCodeOfSignal(signal);
     stop.abort();
   });
   const target = await Promise.race([findTarget(options), stopped]);
@@ -30,11 +30,9 @@ export async function bench(args: readonly string[], write: (text: string) => vo
   return result.refused === null ? EXIT_OK : EXIT_TRY_AGAIN;
 }
 
-/** In one step: an earlier result is there until the new one is whole. */
 function save(path: string, record: unknown): boolean {
   try {
-    writeFileSync(`${path}.new`, `${JSON.stringify(record, null, 2)}\n`);
-    renameSync(`${path}.new`, path);
+    writeWholeFile(path, `${JSON.stringify(record, null, 2)}\n`);
     return true;
   } catch (thrown) {
     process.stderr.write(`penstock: --json: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);

@@ -38,3 +38,8 @@ const CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
 export function exitCodeOf(thrown: unknown): number {
   return CODES[asServerError(thrown).code] ?? EXIT_SOFTWARE;
 }
+
+/** Of a command that a signal ended before it was done, as the shell counts it. */
+export function exitCodeOfSignal(signal: NodeJS.Signals): number {
+  return signal === 'SIGINT' ? 130 : 143;
+}

@@ -1,9 +1,9 @@
 /** What `penstock bench` says of a run: a table for people, and a document with all that is needed to repeat it. */
 import { arch, cpus, release, totalmem } from 'node:os';
-import { VERSION } from '../config/version.js';
+import { VERSION } from '../../config/version.js';
 import type { BenchOptions } from './bench-options.js';
-import { QUANTILES, type LoadResult, type Quantile } from './load-generator.js';
-import type { LoadTarget } from './load-target.js';
+import { QUANTILES, type LoadResult, type Quantile } from '../load/load-generator.js';
+import type { LoadTarget } from '../load/load-target.js';
 
 export function benchRecord(
   options: BenchOptions,

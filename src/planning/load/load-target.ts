@@ -1,6 +1,6 @@
 /** The server and model that are measured: what they say of themselves, and one request as a trial. */
-import { OptionsError } from '../config/load.js';
-import type { BenchOptions } from './bench-options.js';
+import { OptionsError } from '../../config/load.js';
+import type { LoadSettings } from './load-settings.js';
 import { sampleRequest, type SampleRequest, type TensorMetadata } from './sample-tensors.js';
 
 export interface LoadTarget {
@@ -23,7 +23,7 @@ export function inferenceHeaders(request: SampleRequest): Readonly<Record<string
 }
 
 /** Throws `OptionsError` when there is no such server or model, or it does not answer the request. */
-export async function findTarget(options: BenchOptions): Promise<LoadTarget> {
+export async function findTarget(options: LoadSettings): Promise<LoadTarget> {
   const prefix = options.url.pathname.replace(/\/$/, '');
   const version = options.modelVersion === '' ? '' : `/versions/${encodeURIComponent(options.modelVersion)}`;
   const modelPath = `${prefix}/v2/models/${encodeURIComponent(options.model)}${version}`;

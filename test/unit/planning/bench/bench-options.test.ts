@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { OptionsError } from '../../../src/config/load.js';
-import { loadBenchOptions } from '../../../src/planning/bench-options.js';
+import { OptionsError } from '../../../../src/config/load.js';
+import { loadBenchOptions } from '../../../../src/planning/bench/bench-options.js';
 
 const OPEN = ['--model', 'digits', '--rate', '100', '--duration', '5'];
 

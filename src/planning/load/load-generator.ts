@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { OptionsError } from '../config/load.js';
-import { ServerError } from '../errors.js';
-import type { BenchOptions } from './bench-options.js';
+import { OptionsError } from '../../config/load.js';
+import { ServerError } from '../../errors.js';
+import type { LoadSettings } from './load-settings.js';
 import { inferenceHeaders, type LoadTarget } from './load-target.js';
 
 /** Milliseconds; null = the requests do not say. */
@@ -45,7 +45,7 @@ export interface LoadResult {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-const PROGRAM = fileURLToPath(new URL('../../build/native/penstock-loadgen', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../build/native/penstock-loadgen', import.meta.url));
 const MESSAGE = 'penstock-loadgen: ';
 const EXIT_USAGE = 64;
 const EXIT_UNREACHABLE = 69;
@@ -55,7 +55,7 @@ const EXIT_UNREACHABLE = 69;
  * Throws `OptionsError` for what the generator finds wrong in its flags, or when the server is gone.
  */
 export async function runLoad(
-  options: BenchOptions,
+  options: LoadSettings,
   target: LoadTarget,
   stop: AbortSignal,
   progress: (line: string) => void,
@@ -70,7 +70,7 @@ export async function runLoad(
 
 async function runIn(
   folder: string,
-  options: BenchOptions,
+  options: LoadSettings,
   target: LoadTarget,
   stop: AbortSignal,
   progress: (line: string) => void,
@@ -104,7 +104,7 @@ async function runIn(
   }
 }
 
-function flagsOf(options: BenchOptions, { path, request }: LoadTarget): string[] {
+function flagsOf(options: LoadSettings, { path, request }: LoadTarget): string[] {
   const headers = Object.entries(inferenceHeaders(request)).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
   const loop = options.closedLoop === null ? ['--arrivals', options.arrivals] : ['--closed-loop', String(options.closedLoop)];
   return [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sampleRequest, type SampleChoices, type SampleRequest, type TensorMetadata } from '../../../src/planning/sample-tensors.js';
+import { sampleRequest, type SampleChoices, type SampleRequest, type TensorMetadata } from '../../../../src/planning/load/sample-tensors.js';
 
 const choices: SampleChoices = { batchSize: 1, shapes: new Map(), data: 'random', seed: 1 };
 const input = (name: string, datatype: string, shape: readonly number[]): TensorMetadata => ({ name, datatype, shape });

@@ -2,33 +2,11 @@
 import { accessSync, constants } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { OptionsError } from '../config/load.js';
-import { nearestName } from '../config/nearest-name.js';
+import { OptionsError } from '../../config/load.js';
+import { nearestName } from '../../config/nearest-name.js';
+import type { LoadSettings } from '../load/load-settings.js';
 
-export interface BenchOptions {
-  /** `http:`; its path comes before those of the protocol. */
-  readonly url: URL;
-  readonly model: string;
-  /** Empty = the server chooses. */
-  readonly modelVersion: string;
-  /** Requests per second of an open loop; null = closed, or a trace. */
-  readonly rate: number | null;
-  /** Seconds; null = as long as the trace. */
-  readonly duration: number | null;
-  /** As the generator takes it: poisson, constant, gamma:SHAPE or trace:FILE. */
-  readonly arrivals: string;
-  /** Requests in flight of a closed loop; null = open. */
-  readonly closedLoop: number | null;
-  readonly warmUp: number;
-  readonly grace: number;
-  /** Rows of each request, where the model's first dimension is free. */
-  readonly batchSize: number;
-  /** Whole shapes of inputs, by name. */
-  readonly shapes: ReadonlyMap<string, readonly number[]>;
-  readonly data: 'random' | 'zeros';
-  readonly seed: number;
-  readonly threads: number;
-  readonly connections: number;
+export interface BenchOptions extends LoadSettings {
   /** Where the result goes; empty = only the table. */
   readonly json: string;
 }

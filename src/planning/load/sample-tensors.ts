@@ -1,5 +1,5 @@
 /** Input data for measurements: binary tensors of a model's inputs, and the request that carries them. */
-import { DATA_TYPE_NAMES, type DataTypeName } from '../bridge/data-type.js';
+import { DATA_TYPE_NAMES, type DataTypeName } from '../../bridge/data-type.js';
 
 export interface TensorMetadata {
   readonly name: string;

@@ -1,0 +1,25 @@
+/** A server as the simulation sees it: fitted to trials, good for rates and settings that were not measured. */
+
+/** Of one size of batch. */
+export interface RunTime {
+  readonly rows: number;
+  /** Of the time in a lane at equidistant shares from 0 to 1, milliseconds, never falling. */
+  readonly quantilesMs: readonly number[];
+}
+
+export interface FittedServer {
+  /** By rising rows; between them it is interpolated, beyond the last extended in a straight line. */
+  readonly runTimes: readonly RunTime[];
+  /** A second lane on the same device makes runs this many times as long while both run; [0] = 1, by lanes that run. */
+  readonly laneSlowdown: readonly number[];
+  readonly frontEnd: {
+    /** Threads that carry requests, each one after the other. */
+    readonly threads: number;
+    /** Milliseconds of such a thread for each request. */
+    readonly perRequestMs: number;
+    /** Milliseconds that each request takes besides: sockets, wake-ups. */
+    readonly fixedMs: number;
+  };
+  /** Of the curve against what was measured: (measured - fitted) / measured, one for each batch size of each trial. */
+  readonly residuals: readonly { readonly rows: number; readonly relative: number }[];
+}
