@@ -1,0 +1,30 @@
+/** Does the server answer this model at all, and rightly? A few single rows, one after the other. */
+import { prepare, send } from './model-under-load.js';
+import { asDuration, count, durationMs, virtualUsers } from './settings.js';
+import { summaryOf } from './summary.js';
+import { ALWAYS, goalOf, TREND_STATISTICS } from './thresholds.js';
+
+const RATE = count('RATE', 5);
+const DURATION_MS = durationMs('DURATION', '10s');
+
+export const options = {
+  scenarios: {
+    smoke: {
+      executor: 'constant-arrival-rate',
+      rate: RATE,
+      timeUnit: '1s',
+      duration: asDuration(DURATION_MS),
+      preAllocatedVUs: virtualUsers(RATE),
+    },
+  },
+  thresholds: { ...ALWAYS, ...goalOf('scenario:smoke') },
+  summaryTrendStats: TREND_STATISTICS,
+};
+
+export const setup = () => prepare();
+
+export default function smoke(model) {
+  send(model, { rows: 1, kind: 'single' });
+}
+
+export const handleSummary = (data) => summaryOf(data, 'smoke', { rate: RATE, durationMs: DURATION_MS });
