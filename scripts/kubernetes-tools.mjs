@@ -55,12 +55,17 @@ const podSecurityIsThere = () => existsSync(path.join(FOLDER, 'pod-security')) &
 const prometheusIsThere = () =>
   ['promtool', 'prometheus'].every((name) => (findProgram(name) ?? findProgram(path.join(PROMETHEUS, name))) !== undefined);
 
-/** Why the suite cannot run, or undefined. */
+const withGo = (lacks) => `${lacks.join(', ')} (with Go 1.26: node scripts/kubernetes-tools.mjs)`;
+
+/** Why the suite of bench/k6 cannot run, or undefined. */
+export const k6TestsMissing = () => (isThere('k6') ? undefined : withGo(['k6']));
+
+/** Why the suite `kubernetes` cannot run, or undefined. */
 export function kubernetesTestsMissing() {
   const lacks = Object.keys(TOOLS).filter((name) => !isThere(name));
   if (!podSecurityIsThere()) lacks.push(`the program of ${POD_SECURITY}`);
   if (!schemasAreThere()) lacks.push('the schemas');
-  const byGo = lacks.length === 0 ? [] : [`${lacks.join(', ')} (with Go 1.26: node scripts/kubernetes-tools.mjs)`];
+  const byGo = lacks.length === 0 ? [] : [withGo(lacks)];
   const byDebian = [
     ...(prometheusIsThere() ? [] : ['promtool and prometheus (Debian package prometheus)']),
     ...Object.keys(PACKAGES)

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { checkMetrics, metricsCheckMissing } from './check-metrics.mjs';
-import { kubernetesTestsMissing } from './kubernetes-tools.mjs';
+import { k6TestsMissing, kubernetesTestsMissing } from './kubernetes-tools.mjs';
 import { kernelTestsMissing, runKernelTests } from './kernel-tests.mjs';
 import { nativeTestsMissing, runNativeTests } from './native-tests.mjs';
 import { root, run } from './processes.mjs';
@@ -63,6 +63,7 @@ const allSuites = [
   vitestSuite('integration', true),
   vitestSuite('process', true),
   vitestSuite('kubernetes', true, kubernetesTestsMissing),
+  vitestSuite('k6', true, k6TestsMissing),
   {
     name: 'native',
     exists: hasNativeTests,

@@ -4,11 +4,10 @@
  * CPU time by the byte: with large tensors watch that the generator is not what is measured (`penstock bench` is the tool for those).
  */
 import grpc from 'k6/net/grpc';
-import { BASE_URL, MODEL, PROTOCOL } from './settings.js';
+import { BASE_URL, MODEL, PROTOCOL, REQUEST_TIMEOUT } from './settings.js';
 import { modelOf, sampleInputs } from './sample-request.js';
 
 const SERVICE = 'inference.GRPCInferenceService';
-const TIMEOUT = '10s';
 const CONNECT_TIMEOUT = '5s';
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Where google.rpc.RetryInfo is found. */
@@ -40,7 +39,7 @@ function connect() {
 export function describe() {
   const problem = connect();
   if (problem !== '') return { problem };
-  const { status, error, message } = client.invoke(`${SERVICE}/ModelMetadata`, { name: MODEL }, { timeout: TIMEOUT });
+  const { status, error, message } = client.invoke(`${SERVICE}/ModelMetadata`, { name: MODEL }, { timeout: REQUEST_TIMEOUT });
   if (status !== grpc.StatusOK) return { problem: `${BASE_URL} answers ${status} when asked for model ${MODEL}: ${error.message}` };
   return { model: modelOf(message) };
 }
@@ -49,7 +48,7 @@ export function describe() {
 export function infer(model, { rows, kind }) {
   const problem = connect();
   if (problem !== '') return { problem, isUnreachable: true };
-  const reply = client.invoke(`${SERVICE}/ModelInfer`, requestOf(model, rows, kind), { tags: { kind }, timeout: TIMEOUT });
+  const reply = client.invoke(`${SERVICE}/ModelInfer`, requestOf(model, rows, kind), { tags: { kind }, timeout: REQUEST_TIMEOUT });
   if (reply.status === grpc.StatusOK) return { answer: answerOf(reply.message) };
   const saysWhen = reply.trailers[DETAILS] !== undefined;
   return {

@@ -3,19 +3,18 @@
  * says where they begin. Outputs come in the same form, or as JSON where that is asked for.
  */
 import http from 'k6/http';
-import { BASE_URL, MODEL } from './settings.js';
+import { BASE_URL, MODEL, REQUEST_TIMEOUT } from './settings.js';
 import { modelOf, sampleInputs } from './sample-request.js';
 
 const MODEL_URL = `${BASE_URL}/v2/models/${encodeURIComponent(MODEL)}`;
 const HEADER_LENGTH = 'Inference-Header-Content-Length';
-const TIMEOUT = '10s';
 
 /** k6's metric of the time from the first byte sent to the last received, connecting left out. */
 export const LATENCY = 'http_req_duration';
 
 /** `{model}`, or `{problem}`: why it is not to be had. */
 export function describe() {
-  const reply = http.get(MODEL_URL, { responseType: 'text', timeout: TIMEOUT });
+  const reply = http.get(MODEL_URL, { responseType: 'text', timeout: REQUEST_TIMEOUT });
   if (reply.status === 0) return { problem: `${MODEL_URL} cannot be reached: ${reply.error}` };
   if (reply.status !== 200) return { problem: `${MODEL_URL} answers ${reply.status}: ${reply.body}` };
   return { model: modelOf(reply.json()) };
@@ -50,7 +49,7 @@ function post(model, rows, kind) {
     headers: { 'Content-Type': 'application/octet-stream', [HEADER_LENGTH]: String(header.length) },
     responseType: kind === 'json' ? 'text' : 'binary',
     tags: { kind },
-    timeout: TIMEOUT,
+    timeout: REQUEST_TIMEOUT,
   });
 }
 

@@ -24,7 +24,8 @@ export function prepare(requests = [{ rows: 1, kind: 'single' }]) {
   const { model, problem } = protocol.describe();
   if (problem !== undefined) exec.test.abort(problem);
   for (const request of requests) {
-    if (request.rows > 1 && !model.takesBatches) exec.test.abort(`model ${model.name} takes no batches: its metadata has a fixed first dimension`);
+    if (request.rows > 1 && !model.takesBatches)
+      exec.test.abort(`model ${model.name} takes no batches: its metadata has a fixed first dimension`);
     const outcome = outcomeOf(model, request);
     if (outcome.kind !== 'right') exec.test.abort(`the first request of ${request.rows} rows is ${outcome.kind}: ${outcome.problem}`);
   }

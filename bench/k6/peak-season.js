@@ -4,7 +4,7 @@
  */
 import exec from 'k6/execution';
 import { prepare, send } from './model-under-load.js';
-import { asDuration, count, durationMs, virtualUsers } from './settings.js';
+import { asDuration, count, durationMs, GRACEFUL_STOP, virtualUsers } from './settings.js';
 import { summaryOf } from './summary.js';
 import { ALWAYS, goalOf, TREND_STATISTICS } from './thresholds.js';
 
@@ -24,6 +24,7 @@ export const options = {
       rate: RATE,
       timeUnit: '1s',
       duration: asDuration(DURATION_MS),
+      gracefulStop: GRACEFUL_STOP,
       preAllocatedVUs: virtualUsers(RATE),
     },
   },

@@ -3,7 +3,7 @@
  * every step held, so the knee lies above.
  */
 import { LATENCY, prepare, send } from './model-under-load.js';
-import { asDuration, count, durationMs, virtualUsers } from './settings.js';
+import { asDuration, count, durationMs, GRACEFUL_STOP, virtualUsers } from './settings.js';
 import { summaryOf } from './summary.js';
 import { ALWAYS, goalOf, TREND_STATISTICS } from './thresholds.js';
 
@@ -37,7 +37,8 @@ export const options = {
         timeUnit: '1s',
         startTime: asDuration(step.index * DURATION_MS),
         duration: asDuration(DURATION_MS),
-        preAllocatedVUs: virtualUsers(highest),
+        gracefulStop: GRACEFUL_STOP,
+        preAllocatedVUs: virtualUsers(step.rate),
       },
     ]),
   ),

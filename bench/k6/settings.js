@@ -28,7 +28,8 @@ const numberWhere = (name, fallback, takes, isFit) =>
   });
 
 /** Whole, from 1. */
-export const count = (name, fallback) => numberWhere(name, fallback, 'a whole number from 1', (value) => value >= 1 && Number.isInteger(value));
+export const count = (name, fallback) =>
+  numberWhere(name, fallback, 'a whole number from 1', (value) => value >= 1 && Number.isInteger(value));
 
 export const positive = (name, fallback) => numberWhere(name, fallback, 'a number above 0', (value) => value > 0);
 
@@ -57,6 +58,10 @@ export const BASE_URL =
     : setting('BASE_URL', 'localhost:8001', 'HOST:PORT when PROTOCOL is grpc', (given) => (/^[^/]+:\d+$/.test(given) ? given : undefined));
 
 export const MODEL = text('MODEL', 'digits');
+
+/** How long a request may take at most, and how long k6 waits for those that are under way when their scenario is over. */
+export const REQUEST_TIMEOUT = '10s';
+export const GRACEFUL_STOP = '11s';
 
 /** The latency goal in milliseconds, and the share of answers that may fail. */
 export const P95_MS = positive('P95_MS', 100);

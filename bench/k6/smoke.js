@@ -1,6 +1,6 @@
 /** Does the server answer this model at all, and rightly? A few single rows, one after the other. */
 import { prepare, send } from './model-under-load.js';
-import { asDuration, count, durationMs, virtualUsers } from './settings.js';
+import { asDuration, count, durationMs, GRACEFUL_STOP, virtualUsers } from './settings.js';
 import { summaryOf } from './summary.js';
 import { ALWAYS, goalOf, TREND_STATISTICS } from './thresholds.js';
 
@@ -14,6 +14,7 @@ export const options = {
       rate: RATE,
       timeUnit: '1s',
       duration: asDuration(DURATION_MS),
+      gracefulStop: GRACEFUL_STOP,
       preAllocatedVUs: virtualUsers(RATE),
     },
   },

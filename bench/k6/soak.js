@@ -6,7 +6,7 @@ import exec from 'k6/execution';
 import { Counter, Gauge } from 'k6/metrics';
 import { prepare, send } from './model-under-load.js';
 import { residentMemory } from './resident-memory.js';
-import { asDuration, count, durationMs, share, virtualUsers } from './settings.js';
+import { asDuration, count, durationMs, GRACEFUL_STOP, share, virtualUsers } from './settings.js';
 import { summaryOf } from './summary.js';
 import { ALWAYS, goalOf, TREND_STATISTICS } from './thresholds.js';
 
@@ -16,9 +16,12 @@ const WARM_UP_MS = durationMs('WARM_UP', asDuration(Math.max(1000, DURATION_MS /
 const MEMORY_GROWTH = share('MEMORY_GROWTH', 0.1);
 if (WARM_UP_MS >= DURATION_MS) exec.test.abort(`WARM_UP is not shorter than DURATION: ${WARM_UP_MS} and ${DURATION_MS} ms`);
 
-/** Besides the one after warm-up. */
+/** Besides the one after warm-up; fewer where they would come more often than once a second. */
 const READINGS = 20;
-const INTERVAL_MS = Math.ceil((DURATION_MS - WARM_UP_MS) / READINGS);
+const INTERVAL_MS = Math.max(1000, Math.ceil((DURATION_MS - WARM_UP_MS) / READINGS));
+
+/** A reading that takes long makes the next one drop out, which says nothing about the load. */
+const { dropped_iterations: droppedIterations, ...always } = ALWAYS;
 
 /** In the summary: the last value, the least and the most. */
 const residentBytes = new Gauge('resident_bytes');
@@ -33,6 +36,7 @@ export const options = {
       rate: RATE,
       timeUnit: '1s',
       duration: asDuration(DURATION_MS),
+      gracefulStop: GRACEFUL_STOP,
       preAllocatedVUs: virtualUsers(RATE),
     },
     // One virtual user, which remembers the first reading. The last one comes when the load has ended.
@@ -42,12 +46,14 @@ export const options = {
       timeUnit: asDuration(INTERVAL_MS),
       startTime: asDuration(WARM_UP_MS),
       duration: asDuration(DURATION_MS - WARM_UP_MS + INTERVAL_MS),
+      gracefulStop: GRACEFUL_STOP,
       preAllocatedVUs: 1,
       exec: 'watch',
     },
   },
   thresholds: {
-    ...ALWAYS,
+    ...always,
+    'dropped_iterations{scenario:soak}': droppedIterations,
     ...goalOf('scenario:soak'),
     resident_growth: [`value<=${MEMORY_GROWTH}`],
     resident_readings: ['count>1'],

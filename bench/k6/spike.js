@@ -1,10 +1,10 @@
 /**
- * Does the server live through a sudden crowd? The rate goes up SPIKE_FACTOR times within two seconds, stays there, and comes back. Until
+ * Does the server live through a sudden crowd? The rate goes up SPIKE_FACTOR times within a second, stays there, and comes back. Until
  * the server has had RECOVERY to calm down it may refuse with 503 or UNAVAILABLE and say when to come back; wrong answers and broken
  * connections are never allowed, and before and after the goal holds without a refusal.
  */
 import { prepare, send } from './model-under-load.js';
-import { asDuration, count, durationMs, ERROR_RATE, virtualUsers } from './settings.js';
+import { asDuration, count, durationMs, ERROR_RATE, GRACEFUL_STOP, virtualUsers } from './settings.js';
 import { summaryOf } from './summary.js';
 import { ALWAYS, goalOf, TREND_STATISTICS } from './thresholds.js';
 
@@ -13,10 +13,10 @@ const SPIKE_FACTOR = count('SPIKE_FACTOR', 5);
 /** Of each of the three phases: before, spike, after. */
 const DURATION_MS = durationMs('DURATION', '1m');
 const RECOVERY_MS = durationMs('RECOVERY', '10s');
-const EDGE_MS = 2000;
+/** Up, and down again. */
+const EDGE_MS = 1000;
 
 const PEAK_RATE = RATE * SPIKE_FACTOR;
-const VUS = virtualUsers(PEAK_RATE);
 
 const steady = (startMs, lengthMs, exec) => ({
   executor: 'constant-arrival-rate',
@@ -24,7 +24,8 @@ const steady = (startMs, lengthMs, exec) => ({
   timeUnit: '1s',
   startTime: asDuration(startMs),
   duration: asDuration(lengthMs),
-  preAllocatedVUs: VUS,
+  gracefulStop: GRACEFUL_STOP,
+  preAllocatedVUs: virtualUsers(RATE),
   exec,
 });
 const spikeMs = EDGE_MS + DURATION_MS + EDGE_MS;
@@ -42,7 +43,8 @@ export const options = {
         { target: PEAK_RATE, duration: asDuration(DURATION_MS) },
         { target: RATE, duration: asDuration(EDGE_MS) },
       ],
-      preAllocatedVUs: VUS,
+      gracefulStop: GRACEFUL_STOP,
+      preAllocatedVUs: virtualUsers(PEAK_RATE),
       exec: 'crowd',
     },
     recovery: steady(DURATION_MS + spikeMs, RECOVERY_MS, 'crowd'),
