@@ -25,6 +25,10 @@ function thresholdsOfStep(step) {
   return Object.fromEntries(Object.entries(goalOf(`scenario:${nameOf(step)}`)).map(wholeStep));
 }
 
+/** What ends the run in any step, kept apart by step so that it can be told which one has not held. */
+const neverOf = (step) =>
+  ['answers_wrong', 'connection_errors', 'dropped_iterations'].map((metric) => `${metric}{scenario:${nameOf(step)}}`);
+
 const atOnce = ([metric, [threshold]]) => [metric, [{ threshold, abortOnFail: true }]];
 
 export const options = {
@@ -43,7 +47,7 @@ export const options = {
     ]),
   ),
   thresholds: Object.assign({}, Object.fromEntries(Object.entries(ALWAYS).map(atOnce)), ...steps.map(thresholdsOfStep), {
-    ...Object.fromEntries(steps.map((step) => [`dropped_iterations{scenario:${nameOf(step)}}`, ['count==0']])),
+    ...Object.fromEntries(steps.flatMap((step) => neverOf(step).map((metric) => [metric, ALWAYS[metric.replace(/{.*/, '')]]))),
   }),
   summaryTrendStats: TREND_STATISTICS,
 };
@@ -60,7 +64,7 @@ function hasHeld(step, metrics) {
   const { passes = 0, fails = 0 } = metrics[`answers_failed{${tag}}`].values;
   // k6 may begin one fewer than rate times time.
   if (passes + fails < (step.rate * DURATION_MS) / 1000 - 1) return false;
-  const own = [`${LATENCY}{${tag}}`, `answers_failed{${tag}}`, `dropped_iterations{${tag}}`];
+  const own = [`${LATENCY}{${tag}}`, `answers_failed{${tag}}`, ...neverOf(step)];
   return own.flatMap((metric) => Object.values(metrics[metric].thresholds)).every(({ ok }) => ok);
 }
 

@@ -92,6 +92,15 @@ describe.each(PROTOCOLS)('over %s', { concurrent: true }, (protocol) => {
     expect(summary).toMatchObject({ lastRateHeld: 20 });
   });
 
+  it('a step with a wrong answer has not held, be it the last of the step', async () => {
+    const { code, output, summary } = await run('ramp', protocol, (number) => (number === 39 ? 'too many rows' : 'right'), {
+      STEPS: '4',
+      DURATION: '2s',
+    });
+    expect(code, output).toBe(EXIT.thresholdMissed);
+    expect(summary).toMatchObject({ lastRateHeld: 0 });
+  });
+
   it('a soak fails when the memory of the server grows', async () => {
     const { code, output, missed, summary } = await run('soak', protocol, () => 'right', { DURATION: '3s', WARM_UP: '1s' });
     expect(code, output).toBe(EXIT.thresholdMissed);
