@@ -35,12 +35,15 @@ function connect() {
   }
 }
 
+/** k6 shows nothing of an error that has details of a type which is in none of the loaded proto files, as google.rpc.RetryInfo is not. */
+const messageOf = ({ error }) => error.message ?? 'with details that k6 cannot read';
+
 /** `{model}`, or `{problem}`: why it is not to be had. */
 export function describe() {
   const problem = connect();
   if (problem !== '') return { problem };
   const { status, error, message } = client.invoke(`${SERVICE}/ModelMetadata`, { name: MODEL }, { timeout: REQUEST_TIMEOUT });
-  if (status !== grpc.StatusOK) return { problem: `${BASE_URL} answers ${status} when asked for model ${MODEL}: ${error.message}` };
+  if (status !== grpc.StatusOK) return { problem: `${BASE_URL} answers ${status} when asked for model ${MODEL}: ${messageOf({ error })}` };
   return { model: modelOf(message) };
 }
 
@@ -52,7 +55,7 @@ export function infer(model, { rows, kind }) {
   if (reply.status === grpc.StatusOK) return { answer: answerOf(reply.message) };
   const saysWhen = reply.trailers[DETAILS] !== undefined;
   return {
-    problem: `${reply.status}: ${reply.error.message}`,
+    problem: `${reply.status}: ${messageOf(reply)}`,
     isRefusal: reply.status === grpc.StatusUnavailable && saysWhen,
     // The client itself says UNAVAILABLE of a connection that broke; what a server sends has trailers.
     isUnreachable: [grpc.StatusUnavailable, grpc.StatusDeadlineExceeded].includes(reply.status) && Object.keys(reply.trailers).length === 0,

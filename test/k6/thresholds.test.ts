@@ -51,6 +51,7 @@ describe.each(PROTOCOLS)('over %s', { concurrent: true }, (protocol) => {
     );
     expect(code, output).toBe(EXIT.thresholdMissed);
     expect(missed).toEqual(['answers_failed{scenario:smoke}']);
+    expect(output).toMatch(protocol === 'http' ? /refused: 503: .*busy/ : /refused: Unavailable: with details/);
   });
 
   it('a spike may be refused by a server that says when to come back', async () => {
