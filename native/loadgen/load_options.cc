@@ -16,18 +16,22 @@ namespace {
 constexpr double kMostSeconds = 1e6;
 constexpr double kMostPerSecond = 1e7;
 constexpr double kMostConnections = 60'000;
+constexpr double kMostStreams = 10'000;
+constexpr const char* kModelInfer = "/inference.GRPCInferenceService/ModelInfer";
 
 Status Wrong(const std::string& what) { return {StatusCode::kConfigOption, what}; }
 
 struct Given {
-  std::string path = "/";
-  std::string method = "POST";
-  std::string headers;
+  std::string protocol = "http";
+  std::string path;
+  std::string method;
+  std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::string arrivals = "poisson";
   double duration_s = 0;  // 0: not given
   double warm_up_s = 0;
   double grace_s = 10;
+  size_t streams = 0;      // 0: not given
   bool has_rate = false;
 };
 
@@ -75,12 +79,50 @@ Status TakeArrivals(const std::string& text, ScheduleOptions* schedule) {
 
 int64_t Nanoseconds(double seconds) { return std::llround(seconds * static_cast<double>(kNsPerSecond)); }
 
+std::string Authority(const LoadOptions& options) {
+  const bool is_ipv6 = options.host.find(':') != std::string::npos;
+  return (is_ipv6 ? "[" + options.host + "]" : options.host) + ":" + std::to_string(options.port);
+}
+
+Status SettleHttpRequest(const Given& given, LoadOptions* options) {
+  if (given.streams != 0) return Wrong("--streams: a connection of HTTP/1.1 carries one request at a time");
+  options->request = (given.method.empty() ? "POST" : given.method) + " " + (given.path.empty() ? "/" : given.path) + " HTTP/1.1\r\n" +
+                     "Host: " + Authority(*options) + "\r\n";
+  for (const auto& [name, value] : given.headers) options->request += name + ": " + value + "\r\n";
+  options->request += "Content-Length: " + std::to_string(given.body.size()) + "\r\n\r\n" + given.body;
+  return Status::Ok();
+}
+
+Status SettleGrpcRequest(const Given& given, LoadOptions* options) {
+  options->protocol = Protocol::kGrpc;
+  options->streams = given.streams == 0 ? kDefaultStreams : given.streams;
+  if (!given.method.empty()) return Wrong("--method: gRPC has one");
+  if (given.body.size() > UINT32_MAX) return Wrong("--body: a message of gRPC is smaller than 4 GiB");
+  GrpcRequest& request = options->grpc_request;
+  request.fields = {{":method", "POST"}, {":scheme", "http"}, {":path", given.path.empty() ? kModelInfer : given.path},
+                    {":authority", Authority(*options)}, {"te", "trailers"}, {"content-type", "application/grpc"}};
+  for (const auto& [name, value] : given.headers) {
+    std::string& small = request.fields.emplace_back(name, value).first;  // HTTP/2 knows no other names
+    for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  request.body = '\0';  // not compressed
+  for (int shift = 24; shift >= 0; shift -= 8) request.body += static_cast<char>(given.body.size() >> shift & 0xff);
+  request.body += given.body;
+  return Status::Ok();
+}
+
+Status SettleRequest(const Given& given, LoadOptions* options) {
+  if (given.protocol == "http") return SettleHttpRequest(given, options);
+  if (given.protocol == "grpc") return SettleGrpcRequest(given, options);
+  return Wrong("--protocol: \"" + given.protocol + "\" is not http or grpc");
+}
+
 // What depends on several flags.
 Status Settle(const Given& given, LoadOptions* options) {
   ScheduleOptions& schedule = options->sender.schedule;
   PENSTOCK_RETURN_IF_ERROR(TakeArrivals(given.arrivals, &schedule));
   const bool is_trace = schedule.arrivals == Arrivals::kTrace;
-  options->sender.closed = options->closed_connections > 0;
+  options->sender.closed = options->in_flight > 0;
   if (options->port == 0) return Wrong("--port is missing");
   if (options->sender.closed && given.has_rate) return Wrong("--rate and --closed-loop exclude each other");
   if (options->sender.closed && given.arrivals != "poisson") return Wrong("--arrivals and --closed-loop exclude each other");
@@ -90,11 +132,7 @@ Status Settle(const Given& given, LoadOptions* options) {
   options->sender.warm_up_ns = Nanoseconds(given.warm_up_s);
   schedule.length_ns = given.duration_s > 0 ? Nanoseconds(given.warm_up_s + given.duration_s) : schedule.trace_ns.back() + 1;
   options->grace_ns = Nanoseconds(given.grace_s);
-  const bool is_ipv6 = options->host.find(':') != std::string::npos;
-  const std::string host = is_ipv6 ? "[" + options->host + "]" : options->host;
-  options->request = given.method + " " + given.path + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(options->port) + "\r\n" +
-                     given.headers + "Content-Length: " + std::to_string(given.body.size()) + "\r\n\r\n" + given.body;
-  return Status::Ok();
+  return SettleRequest(given, options);
 }
 
 bool HasControl(const std::string& text) {
@@ -146,10 +184,12 @@ Result<LoadOptions> ParseOptions(const std::vector<std::string>& args) {
   const auto header = [&given](const std::string& flag, const std::string& value) {
     const size_t colon = value.find(':');
     if (colon == std::string::npos || colon == 0 || HasControl(value)) return Wrong(flag + ": \"" + value + "\" is not NAME: VALUE");
-    given.headers += value + "\r\n";
+    const size_t begin = value.find_first_not_of(' ', colon + 1);
+    given.headers.emplace_back(value.substr(0, colon), begin == std::string::npos ? "" : value.substr(begin));
     return Status::Ok();
   };
   const std::map<std::string, Take> flags = {
+      {"--protocol", text(&given.protocol)},
       {"--host", text(&options.host)},
       {"--port", count(1, 65'535, [&](double v) { options.port = static_cast<uint16_t>(v); })},
       {"--method", text(&given.method)},
@@ -160,12 +200,13 @@ Result<LoadOptions> ParseOptions(const std::vector<std::string>& args) {
       {"--expect-prefix", expect(false)},
       {"--arrivals", text(&given.arrivals)},
       {"--rate", number(1e-3, kMostPerSecond, [&](double v) { options.sender.schedule.rate = v, given.has_rate = true; })},
-      {"--closed-loop", count(1, kMostConnections, [&](double v) { options.closed_connections = static_cast<size_t>(v); })},
+      {"--closed-loop", count(1, kMostConnections, [&](double v) { options.in_flight = static_cast<size_t>(v); })},
       {"--duration", number(1e-3, kMostSeconds, [&](double v) { given.duration_s = v; })},
       {"--warm-up", number(0, kMostSeconds, [&](double v) { given.warm_up_s = v; })},
       {"--grace", number(0, kMostSeconds, [&](double v) { given.grace_s = v; })},
       {"--threads", count(1, 256, [&](double v) { options.threads = static_cast<size_t>(v); })},
       {"--connections", count(1, kMostConnections, [&](double v) { options.max_connections = static_cast<size_t>(v); })},
+      {"--streams", count(1, kMostStreams, [&](double v) { given.streams = static_cast<size_t>(v); })},
       {"--seed", count(0, 9007199254740991, [&](double v) { options.sender.schedule.seed = static_cast<uint64_t>(v); })},
   };
   for (size_t i = 0; i < args.size(); ++i) {
@@ -185,18 +226,20 @@ Result<LoadOptions> ParseOptions(const std::vector<std::string>& args) {
 
 const char* UsageText() {
   return "usage: penstock-loadgen --port PORT --duration S (--rate R | --closed-loop N) [flags]\n"
-         "  --host NAME --path PATH --method NAME   of the server and the request [127.0.0.1, /, POST]\n"
+         "  --protocol http|grpc                    HTTP/1.1, or unary calls of gRPC; neither with TLS [http]\n"
+         "  --host NAME --path PATH --method NAME   of the server and the request [127.0.0.1, /, POST]; of gRPC, ModelInfer\n"
          "  --header 'NAME: VALUE'                  may be given several times\n"
-         "  --body FILE                             what each request carries\n"
-         "  --expect FILE, --expect-prefix FILE     what each answer with status 200 must be, or begin with\n"
+         "  --body FILE                             what each request carries; of gRPC the message without its prefix\n"
+         "  --expect FILE, --expect-prefix FILE     what each answer with status 200 (of gRPC 0) must be, or begin with\n"
          "  --arrivals poisson|constant|gamma:SHAPE|trace:FILE\n"
          "  --warm-up S                             before the duration; sent but not counted [0]\n"
          "  --grace S                               after it; what has no answer then has none [10]\n"
          "  --threads N --connections N             of the generator, all connections together [1, 1024]\n"
+         "  --streams N                             calls of gRPC at a time on a connection [16]\n"
          "  --seed N                                of the arrivals [1]\n"
          "  --end-with-parent                       stop when the process that started this one is gone\n"
-         "The result is one JSON document on stdout. Exit codes: 0 measured, 64 bad usage, 69 no connection to the server,\n"
-         "75 refused: the generator was late itself.\n";
+         "The result is one JSON document on stdout. Exit codes: 0 measured, 64 bad usage, 69 no connection to the server, or no\n"
+         "libnghttp2 for gRPC, 75 refused: the generator was late itself.\n";
 }
 
 }  // namespace penstock::loadgen

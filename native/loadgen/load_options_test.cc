@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "loadgen/load_options.h"
@@ -37,6 +38,22 @@ TEST(LoadOptions, MakeTheRequestAsItGoesOverTheWire) {
   std::remove(body.c_str());
 }
 
+TEST(LoadOptions, MakeACallOfGrpc) {
+  const std::string body = FileOf("message", std::string(258, 'x'));
+  const Result<LoadOptions> options = ParseOptions({"--protocol", "grpc", "--host", "::1", "--port", "8001", "--header", "X-Who: Me",
+                                                    "--body", body, "--closed-loop", "4", "--duration", "1"});
+  ASSERT_TRUE(options.ok()) << options.status().message();
+  const GrpcRequest& request = options.value().grpc_request;
+  EXPECT_EQ(request.body, std::string("\0\0\0\1\2", 5) + std::string(258, 'x'));
+  const std::pair<std::string, std::string> authority(":authority", "[::1]:8001");
+  EXPECT_EQ(request.fields[3], authority);
+  const std::pair<std::string, std::string> own("x-who", "Me");
+  EXPECT_EQ(request.fields.back(), own);
+  EXPECT_EQ(options.value().in_flight, 4u);
+  EXPECT_EQ(options.value().streams, kDefaultStreams);
+  std::remove(body.c_str());
+}
+
 TEST(LoadOptions, TakeATraceForAsLongAsItIs) {
   const std::string trace = FileOf("trace", "0\n1.5\n");
   const Result<LoadOptions> options = ParseOptions({"--port", "80", "--arrivals", "trace:" + trace});
@@ -56,6 +73,10 @@ TEST(LoadOptions, SayWhatIsWrong) {
   EXPECT_EQ(FaultOf({"--rate", "nan"}), "--rate: \"nan\" is not a number from 0.001 to 10000000");
   EXPECT_EQ(FaultOf({"--threads", "1.5"}), "--threads: \"1.5\" is not a whole number");
   EXPECT_EQ(FaultOf({"--header", "A: b\r\nC: d"}), "--header: \"A: b\r\nC: d\" is not NAME: VALUE");
+  EXPECT_EQ(FaultOf({"--rate", "1", "--duration", "1", "--protocol", "h2"}), "--protocol: \"h2\" is not http or grpc");
+  EXPECT_EQ(FaultOf({"--rate", "1", "--duration", "1", "--streams", "2"}),
+            "--streams: a connection of HTTP/1.1 carries one request at a time");
+  EXPECT_EQ(FaultOf({"--rate", "1", "--duration", "1", "--protocol", "grpc", "--method", "GET"}), "--method: gRPC has one");
   EXPECT_EQ(FaultOf({"--body", "/nope"}), "--body: cannot read /nope");
   EXPECT_EQ(FaultOf({"--rate", "1", "--duration", "1", "--closed-loop", "1"}), "--rate and --closed-loop exclude each other");
   EXPECT_EQ(FaultOf({"--rate", "1", "--duration", "1", "--arrivals", "gamma"}),

@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "loadgen/http1_connection.h"
 #include "loadgen/worker.h"
+#include "transport/nghttp2_library.h"
 
 namespace penstock::loadgen {
 namespace {
@@ -23,7 +25,7 @@ using Workers = std::vector<std::unique_ptr<Worker>>;
 
 constexpr int64_t kLeadNs = 50'000'000;  // in which all threads get going
 constexpr double kExpectedLatency = 0.05;
-constexpr size_t kFewestConnections = 8;  // of a thread
+constexpr size_t kFewestInFlight = 8;  // of a thread
 
 // In the order in which they should be tried.
 Result<std::vector<ServerAddress>> Resolve(const std::string& host, uint16_t port) {
@@ -54,18 +56,31 @@ size_t ShareOf(size_t total, size_t share, size_t shares) { return total / share
 
 // Enough for an answer in kExpectedLatency; more are opened when they are needed.
 size_t FirstConnections(const LoadOptions& options, size_t most) {
-  if (options.sender.closed) return most;
   const double rate = options.sender.schedule.rate / static_cast<double>(options.threads);
-  return std::min(most, std::max(kFewestConnections, static_cast<size_t>(std::ceil(rate * kExpectedLatency))));
+  const size_t expected = std::max(kFewestInFlight, static_cast<size_t>(std::ceil(rate * kExpectedLatency)));
+  const size_t in_flight = options.sender.closed ? most : expected;
+  return std::min(most, (in_flight - 1) / options.streams + 1);
+}
+
+// `options` outlives what it makes.
+Result<ConnectionFactory> FactoryFor(const LoadOptions& options) {
+  if (options.protocol == Protocol::kHttp) {
+    return ConnectionFactory([&] { return std::make_unique<Http1Connection>(&options.request, &options.expected); });
+  }
+  const Result<const transport::Nghttp2*> http2 = transport::FindNghttp2();
+  PENSTOCK_RETURN_IF_ERROR(http2.status());
+  return ConnectionFactory([&options, found = http2.value(), server = std::make_shared<GrpcServer>()] {
+    return std::make_unique<GrpcConnection>(found, &options.grpc_request, &options.expected, server.get(), options.streams);
+  });
 }
 
 // One for each thread, with its first connections.
-Result<Workers> ConnectWorkers(const LoadOptions& options, const ServerAddress& address, size_t connections,
-                               const std::atomic<bool>& stop) {
+Result<Workers> ConnectWorkers(const LoadOptions& options, const ConnectionFactory& make_connection, const ServerAddress& address,
+                               size_t most, const std::atomic<bool>& stop) {
   Workers workers;
   for (size_t share = 0; share < options.threads; ++share) {
-    workers.push_back(std::make_unique<Worker>(options, address, share, stop));
-    PENSTOCK_RETURN_IF_ERROR(workers.back()->Connect(FirstConnections(options, ShareOf(connections, share, options.threads))));
+    workers.push_back(std::make_unique<Worker>(options, make_connection, address, share, stop));
+    PENSTOCK_RETURN_IF_ERROR(workers.back()->Connect(FirstConnections(options, ShareOf(most, share, options.threads))));
   }
   return workers;
 }
@@ -85,14 +100,17 @@ ProgressCounts Sum(const Workers& workers, int64_t start_ns) {
 
 Result<LoadResult> RunLoad(const LoadOptions& options, const std::atomic<bool>& stop,
                            const std::function<void(const ProgressCounts&)>& each_second) {
+  const Result<ConnectionFactory> make_connection = FactoryFor(options);
+  PENSTOCK_RETURN_IF_ERROR(make_connection.status());
   RaiseDescriptorLimit();
   const Result<std::vector<ServerAddress>> addresses = Resolve(options.host, options.port);
   PENSTOCK_RETURN_IF_ERROR(addresses.status());
-  const size_t total = std::max(options.sender.closed ? options.closed_connections : options.max_connections, options.threads);
+  // In a closed loop each request may have a connection of its own, where the server lets no two share one.
+  const size_t total = std::max(options.sender.closed ? options.in_flight : options.max_connections, options.threads);
   Workers workers;
   Status connected(StatusCode::kClosed, "no address");
   for (const ServerAddress& address : addresses.value()) {
-    Result<Workers> result = ConnectWorkers(options, address, total, stop);
+    Result<Workers> result = ConnectWorkers(options, make_connection.value(), address, total, stop);
     connected = result.status();
     if (!connected.ok()) continue;
     workers = std::move(result).value();
@@ -107,7 +125,8 @@ Result<LoadResult> RunLoad(const LoadOptions& options, const std::atomic<bool>& 
   std::vector<std::thread> threads;
   for (size_t share = 0; share < options.threads; ++share) {
     threads.emplace_back([&, share] {
-      workers[share]->Run(start_ns, ShareOf(total, share, options.threads));
+      const size_t most = ShareOf(total, share, options.threads);
+      workers[share]->Run(start_ns, {most, options.sender.closed ? most : SIZE_MAX});
       running.fetch_sub(1);
     });
   }

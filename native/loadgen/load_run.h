@@ -29,6 +29,7 @@ struct ProgressCounts {
 };
 
 // Blocks until the run is over. `stop` ends it early. `each_second` is called by this thread. kClosed: the server cannot be reached.
+// kNotSupported: there is no library for its protocol.
 Result<LoadResult> RunLoad(const LoadOptions& options, const std::atomic<bool>& stop,
                            const std::function<void(const ProgressCounts&)>& each_second);
 

@@ -109,7 +109,7 @@ TEST(LoadRun, KeepsAsManyInFlightAsAClosedLoopHas) {
   TestServer server([](int64_t now_ns) { return TestServer::Answer{now_ns + 10'000'000, TestServer::Ok("")}; });
   LoadOptions options = Options(server.port(), 1, kSeconds);
   options.sender.closed = true;
-  options.closed_connections = 5;
+  options.in_flight = 5;
   options.threads = 2;
   const LoadResult result = Measure(options);
   EXPECT_EQ(result.connections, 5u);

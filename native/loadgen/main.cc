@@ -1,4 +1,4 @@
-// penstock-loadgen: sends HTTP/1.1 requests at their moments and prints what came of them. `penstock bench` runs it.
+// penstock-loadgen: sends requests over HTTP/1.1 or gRPC at their moments and prints what came of them. `penstock bench` runs it.
 #include <signal.h>
 #include <sys/prctl.h>
 

@@ -33,8 +33,8 @@ void ReplyReader::Reset() {
   status_ = 0;
   keeps_open_ = true;
   has_length_ = is_chunked_ = false;
-  agrees_ = true;
-  rest_ = body_bytes_ = 0;
+  body_.Reset();
+  rest_ = 0;
 }
 
 ReplyReader::State ReplyReader::Read(std::string_view bytes) {
@@ -89,10 +89,6 @@ void ReplyReader::ReadHead(std::string_view* bytes) {
     part_ = has_length_ ? Part::kSized : Part::kUntilEnd;
     if (!has_length_) keeps_open_ = false;
   }
-}
-
-bool ReplyReader::body_is_expected() const {
-  return agrees_ && (expected_.whole ? body_bytes_ == expected_.bytes.size() : body_bytes_ >= expected_.bytes.size());
 }
 
 // `head`: lines, each with its end.
@@ -162,11 +158,7 @@ void ReplyReader::ReadChunkLine(std::string_view* bytes) {
 void ReplyReader::TakeBody(std::string_view* bytes) {
   const bool has_end = part_ != Part::kUntilEnd;
   const std::string_view taken = has_end ? bytes->substr(0, rest_) : *bytes;
-  if (body_bytes_ < expected_.bytes.size()) {
-    const std::string_view wanted = std::string_view(expected_.bytes).substr(body_bytes_, taken.size());
-    if (taken.substr(0, wanted.size()) != wanted) agrees_ = false;
-  }
-  body_bytes_ += taken.size();
+  body_.Take(taken);
   bytes->remove_prefix(taken.size());
   if (!has_end) return;
   rest_ -= taken.size();

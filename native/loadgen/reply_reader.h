@@ -6,13 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace penstock::loadgen {
+#include "loadgen/expected_body.h"
 
-// What a body of status 200 must be. Empty and not whole: anything.
-struct ExpectedBody {
-  std::string bytes;
-  bool whole = false;  // else the body must begin with `bytes`
-};
+namespace penstock::loadgen {
 
 class ReplyReader {
  public:
@@ -23,7 +19,7 @@ class ReplyReader {
   };
 
   // `expected` outlives it.
-  explicit ReplyReader(const ExpectedBody* expected) : expected_(*expected) {}
+  explicit ReplyReader(const ExpectedBody* expected) : body_(expected) {}
 
   // For the next answer of the same connection.
   void Reset();
@@ -34,7 +30,7 @@ class ReplyReader {
   // These three hold once an answer is done.
   int status() const { return status_; }
   bool keeps_open() const { return keeps_open_; }
-  bool body_is_expected() const;
+  bool body_is_expected() const { return body_.is_expected(); }
 
   static constexpr size_t kMaxHeadBytes = 64 * 1024;
 
@@ -47,16 +43,14 @@ class ReplyReader {
   void ReadChunkLine(std::string_view* bytes);
   void TakeBody(std::string_view* bytes);
 
-  const ExpectedBody& expected_;
+  BodyCheck body_;
   Part part_ = Part::kHead;
   std::string line_;         // of a head or a chunk's line, as far as it has come
   int status_ = 0;
   bool keeps_open_ = true;
   bool has_length_ = false;
   bool is_chunked_ = false;
-  bool agrees_ = true;       // so far
   uint64_t rest_ = 0;        // bytes to come, of the body or chunk
-  uint64_t body_bytes_ = 0;  // that have come
 };
 
 }  // namespace penstock::loadgen

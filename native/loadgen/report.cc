@@ -43,9 +43,12 @@ std::string Quantiles(const Histogram& histogram, uint64_t total) {
 std::string Settings(const LoadOptions& options) {
   const ScheduleOptions& schedule = options.sender.schedule;
   constexpr const char* kNames[] = {"constant", "poisson", "gamma", "trace"};
-  std::string json = "{\"loop\": ";
+  const bool is_grpc = options.protocol == Protocol::kGrpc;
+  const size_t request_bytes = is_grpc ? options.grpc_request.body.size() : options.request.size();
+  std::string json = is_grpc ? Text("{\"protocol\": \"grpc\", \"streams\": %zu, ", options.streams) : "{\"protocol\": \"http\", ";
+  json += "\"loop\": ";
   if (options.sender.closed) {
-    json += Text("\"closed\", \"concurrency\": %zu", options.closed_connections);
+    json += Text("\"closed\", \"concurrency\": %zu", options.in_flight);
   } else {
     json += Text("\"open\", \"arrivals\": \"%s\"", kNames[static_cast<size_t>(schedule.arrivals)]);
     if (schedule.arrivals == Arrivals::kGamma) json += Text(", \"shape\": %.17g", schedule.shape);
@@ -55,7 +58,7 @@ std::string Settings(const LoadOptions& options) {
                      "\"checks_body\": %s}",
                      static_cast<double>(options.sender.warm_up_ns) / 1e9,
                      static_cast<double>(schedule.length_ns - options.sender.warm_up_ns) / 1e9, static_cast<double>(options.grace_ns) / 1e9,
-                     options.threads, options.request.size(), options.expected.bytes.empty() && !options.expected.whole ? "false" : "true");
+                     options.threads, request_bytes, options.expected.bytes.empty() && !options.expected.whole ? "false" : "true");
 }
 
 // What was asked for: null in a closed loop, and for a trace what it has in the time that counts.

@@ -12,11 +12,11 @@ namespace penstock::loadgen {
 
 // All but the first are misses.
 enum class Outcome : uint8_t {
-  kAnswered,    // status 200, and the body that was expected
-  kWrong,       // status 200 and another body
-  kShed,        // 503 or 429
+  kAnswered,    // status 200 (of gRPC 0, OK), and the body that was expected
+  kWrong,       // that status and another body
+  kShed,        // 503 or 429 (UNAVAILABLE or RESOURCE_EXHAUSTED)
   kFailed,      // any other status
-  kBroken,      // the connection ended, could not be opened, or carried no HTTP
+  kBroken,      // the connection ended, could not be opened, or did not carry the protocol
   kUnanswered,  // not until the end of the run
 };
 inline constexpr size_t kOutcomes = 6;

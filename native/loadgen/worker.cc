@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -24,15 +25,12 @@ constexpr int64_t kAwakeNs = 50'000;
 constexpr int kConnectMs = 10'000;
 constexpr int kStopCheckMs = 50;  // how soon a worker that has nothing to do notices that it is to stop
 
-Outcome OutcomeOf(const ReplyReader& reply) {
-  if (reply.status() == 200) return reply.body_is_expected() ? Outcome::kAnswered : Outcome::kWrong;
-  return reply.status() == 503 || reply.status() == 429 ? Outcome::kShed : Outcome::kFailed;
-}
-
 }  // namespace
 
-Worker::Worker(const LoadOptions& options, const ServerAddress& address, size_t share, const std::atomic<bool>& stop)
+Worker::Worker(const LoadOptions& options, ConnectionFactory make_connection, const ServerAddress& address, size_t share,
+               const std::atomic<bool>& stop)
     : options_(options),
+      make_connection_(std::move(make_connection)),
       address_(address),
       share_(share),
       stop_(stop),
@@ -46,22 +44,22 @@ Worker::Worker(const LoadOptions& options, const ServerAddress& address, size_t 
 
 Status Worker::Connect(size_t connections) {
   for (size_t i = 0; i < connections; ++i) {
-    if (!Open(AddConnection())) return {StatusCode::kClosed, std::strerror(errno)};
+    if (!Open(AddLine())) return {StatusCode::kClosed, std::strerror(errno)};
   }
-  for (const auto& connection : connections_) {
+  for (const auto& line : lines_) {
     // Once it is writable it is connected, or has failed.
-    pollfd waits{connection->socket.get(), POLLOUT, 0};
+    pollfd waits{line->socket.get(), POLLOUT, 0};
     int error = ETIMEDOUT;
     socklen_t size = sizeof error;
-    if (poll(&waits, 1, kConnectMs) == 1) getsockopt(connection->socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    if (poll(&waits, 1, kConnectMs) == 1) getsockopt(line->socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return {StatusCode::kClosed, std::strerror(error)};
-    Await(connection.get(), false);
+    Flush(line.get());
   }
   return Status::Ok();
 }
 
-void Worker::Run(int64_t start_ns, size_t max_connections) {
-  max_connections_ = max_connections;
+void Worker::Run(int64_t start_ns, const WorkerLimits& limits) {
+  limits_ = limits;
   sender_ = std::make_unique<Sender>(options_.sender, start_ns, share_, options_.threads);
   int64_t end_ns = start_ns + options_.sender.schedule.length_ns + options_.grace_ns;
   for (int64_t now_ns = MonotonicNs(); now_ns < end_ns; now_ns = MonotonicNs()) {
@@ -74,115 +72,148 @@ void Worker::Run(int64_t start_ns, size_t max_connections) {
     SendDue();
     Poll();
   }
-  GiveUp();
+  sender_->Abandon(MonotonicNs());
+  for (const auto& line : lines_) Close(line.get(), Outcome::kUnanswered);
 }
 
-Worker::Connection* Worker::AddConnection() {
-  connections_.push_back(std::make_unique<Connection>(&options_.expected));
-  idle_.push_back(connections_.back().get());
-  return connections_.back().get();
+Worker::Line* Worker::AddLine() {
+  lines_.push_back(std::make_unique<Line>(make_connection_()));
+  return lines_.back().get();
 }
 
 // False with errno when it fails at once.
-bool Worker::Open(Connection* connection) {
-  connection->socket.Reset(socket(address_.bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int fd = connection->socket.get();
+bool Worker::Open(Line* line) {
+  line->socket.Reset(socket(address_.bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int fd = line->socket.get();
   if (fd < 0) return false;
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address_.bytes), address_.size) != 0 && errno != EINPROGRESS) {
-    const int error = errno;
-    connection->socket.Reset();
-    errno = error;
-    return false;
-  }
+  int error = 0;
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address_.bytes), address_.size) != 0 && errno != EINPROGRESS) error = errno;
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT;
-  event.data.ptr = connection;
-  connection->awaits_room = true;
-  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+  event.data.ptr = line;
+  if (error == 0 && epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) error = errno;
+  if (error == 0 && !line->connection->Start()) error = ENOMEM;
+  line->awaits_room = true;
+  if (error == 0) return true;
+  line->socket.Reset();
+  errno = error;
+  return false;
 }
 
 void Worker::SendDue() {
-  for (int turn = 0; turn < kSendsPerTurn && sender_->IsDue(MonotonicNs()); ++turn) {
-    Connection* connection = FreeConnection();
-    if (connection == nullptr) return;
-    Send(connection);
+  for (int turn = 0; turn < kSendsPerTurn && in_flight_ < limits_.in_flight && sender_->IsDue(MonotonicNs()); ++turn) {
+    Line* line = FreeLine();
+    if (line == nullptr) break;
+    Send(line);
   }
+  for (Line* line : unflushed_) {
+    line->is_unflushed = false;
+    Flush(line);
+  }
+  unflushed_.clear();
 }
 
-Worker::Connection* Worker::FreeConnection() {
-  if (idle_.empty() && connections_.size() < max_connections_) AddConnection();
-  if (idle_.empty()) {
-    starved_ = !options_.sender.closed;
-    return nullptr;
-  }
-  Connection* connection = idle_.front();
-  idle_.pop_front();
-  return connection;
+// Unless what is listed turns out to have no room any more.
+bool Worker::CanSend() const {
+  return in_flight_ < limits_.in_flight && (!free_.empty() || lines_.size() < limits_.connections);
 }
 
-void Worker::Send(Connection* connection) {
-  connection->is_busy = true;
-  connection->unsent_from = 0;
-  connection->reply.Reset();
-  connection->ticket = sender_->Begin(MonotonicNs(), starved_);
+Worker::Line* Worker::FreeLine() {
+  while (!free_.empty()) {
+    Line* line = free_.front();
+    free_.pop_front();
+    line->is_listed = false;
+    if (line->connection->room() > 0) return line;
+  }
+  if (lines_.size() < limits_.connections) return AddLine();
+  starved_ = !options_.sender.closed;
+  return nullptr;
+}
+
+void Worker::List(Line* line) {
+  if (line->is_listed || line->connection->room() == 0) return;
+  line->is_listed = true;
+  free_.push_back(line);
+}
+
+void Worker::Send(Line* line) {
+  const Sender::Ticket ticket = sender_->Begin(MonotonicNs(), starved_);
   starved_ = false;
   ++in_flight_;
   progress_.sent.fetch_add(1, std::memory_order_relaxed);
-  if (!connection->socket.ok() && !Open(connection)) return Finish(connection, Outcome::kBroken);
-  Flush(connection);
+  const bool is_open = line->socket.ok() || Open(line);
+  if (!is_open || !line->connection->Send(ticket)) {
+    End(ticket, Outcome::kBroken);
+    return Settle(line);
+  }
+  if (line->connection->room() == 0) return Flush(line);
+  List(line);
+  // What else it takes in this turn leaves with it.
+  if (!line->is_unflushed) unflushed_.push_back(line);
+  line->is_unflushed = true;
 }
 
 // Hands the socket what it takes; asks to be told when it takes more. One that is not connected yet takes nothing.
-void Worker::Flush(Connection* connection) {
-  const std::string& bytes = options_.request;
-  while (connection->unsent_from < bytes.size()) {
-    const ssize_t taken = send(connection->socket.get(), bytes.data() + connection->unsent_from, bytes.size() - connection->unsent_from,
-                               MSG_NOSIGNAL | MSG_DONTWAIT);
+void Worker::Flush(Line* line) {
+  std::string_view bytes;
+  while (!(bytes = line->connection->Unsent()).empty()) {
+    const ssize_t taken = send(line->socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (taken < 0 && errno == EINTR) continue;
-    if (taken < 0 && errno != EAGAIN && errno != ENOTCONN) return;  // its end is about to be read, too
+    if (taken < 0 && errno != EAGAIN && errno != ENOTCONN) return Settle(line);  // its end is about to be read, too
     if (taken < 0) break;
-    connection->unsent_from += static_cast<size_t>(taken);
+    line->connection->TookUnsent(static_cast<size_t>(taken));
   }
-  Await(connection, connection->unsent_from < bytes.size());
+  Await(line, !bytes.empty());
+  Settle(line);
 }
 
-void Worker::Await(Connection* connection, bool room) {
-  if (connection->awaits_room == room) return;
-  connection->awaits_room = room;
+void Worker::Await(Line* line, bool room) {
+  if (line->awaits_room == room) return;
+  line->awaits_room = room;
   epoll_event event{};
   event.events = room ? EPOLLIN | EPOLLOUT : EPOLLIN;
-  event.data.ptr = connection;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connection->socket.get(), &event);
+  event.data.ptr = line;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, line->socket.get(), &event);
 }
 
-void Worker::Receive(Connection* connection) {
-  const ssize_t size = recv(connection->socket.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+void Worker::Receive(Line* line) {
+  const ssize_t size = recv(line->socket.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (!connection->is_busy) return connection->socket.Reset();  // the server has closed it, or says what nobody has asked
-  ReplyReader::State state = ReplyReader::State::kBroken;
-  if (size > 0) state = connection->reply.Read(std::string_view(buffer_.data(), static_cast<size_t>(size)));
-  if (size == 0) state = connection->reply.End();
-  if (state == ReplyReader::State::kMore) return;
-  // An answer before all of the request has gone leaves a connection that means nothing any more.
-  const bool is_whole = state == ReplyReader::State::kDone;
-  if (!is_whole || !connection->reply.keeps_open() || connection->unsent_from < options_.request.size()) connection->socket.Reset();
-  Finish(connection, is_whole ? OutcomeOf(connection->reply) : Outcome::kBroken);
+  if (size >= 0) line->connection->Receive(std::string_view(buffer_.data(), static_cast<size_t>(size)));
+  if (size <= 0) return Close(line, Outcome::kBroken);
+  Flush(line);
 }
 
-void Worker::Finish(Connection* connection, Outcome outcome) {
-  sender_->End(connection->ticket, outcome, MonotonicNs());
+void Worker::Settle(Line* line) {
+  if (line->connection->is_over()) return Close(line, Outcome::kBroken);
+  CountEnded(line);
+  List(line);
+}
+
+void Worker::Close(Line* line, Outcome outcome) {
+  line->socket.Reset();
+  line->connection->EndAll(outcome);
+  CountEnded(line);
+  List(line);
+}
+
+void Worker::CountEnded(Line* line) {
+  for (const Connection::Ended& ended : line->connection->ended()) End(ended.ticket, ended.outcome);
+  line->connection->ended().clear();
+}
+
+void Worker::End(const Sender::Ticket& ticket, Outcome outcome) {
+  sender_->End(ticket, outcome, MonotonicNs());
   (outcome == Outcome::kAnswered ? progress_.answered : progress_.misses).fetch_add(1, std::memory_order_relaxed);
-  connection->is_busy = false;
   --in_flight_;
-  idle_.push_back(connection);
 }
 
 void Worker::Poll() {
   const int64_t now_ns = MonotonicNs();
   const int64_t due_ns = sender_->next_due_ns();
-  const bool sends = sender_->IsDue(now_ns) && (!idle_.empty() || connections_.size() < max_connections_);
+  const bool sends = sender_->IsDue(now_ns) && CanSend();
   int timeout_ms = sends || (due_ns > now_ns && due_ns - now_ns < kAwakeNs) ? 0 : kStopCheckMs;
   if (timeout_ms != 0 && due_ns > now_ns && due_ns != kNever && armed_ns_ != due_ns) {
     const itimerspec wake = {{0, 0}, {due_ns / kNsPerSecond, due_ns % kNsPerSecond}};
@@ -192,24 +223,15 @@ void Worker::Poll() {
   epoll_event events[64];
   const int count = epoll_wait(epoll_.get(), events, 64, timeout_ms);
   for (int i = 0; i < count; ++i) {
-    auto* connection = static_cast<Connection*>(events[i].data.ptr);
-    if (connection == nullptr) {
+    auto* line = static_cast<Line*>(events[i].data.ptr);
+    if (line == nullptr) {
       uint64_t expirations = 0;
       [[maybe_unused]] const ssize_t size = read(timer_.get(), &expirations, sizeof expirations);
       continue;
     }
     const uint32_t what = events[i].events;
-    if ((what & EPOLLOUT) != 0 && connection->is_busy) Flush(connection);
-    if ((what & EPOLLOUT) != 0 && !connection->is_busy) Await(connection, false);
-    if ((what & ~static_cast<uint32_t>(EPOLLOUT)) != 0 && connection->socket.ok()) Receive(connection);
-  }
-}
-
-void Worker::GiveUp() {
-  const int64_t now_ns = MonotonicNs();
-  sender_->Abandon(now_ns);
-  for (const auto& connection : connections_) {
-    if (connection->is_busy) Finish(connection.get(), Outcome::kUnanswered);
+    if ((what & EPOLLOUT) != 0) Flush(line);
+    if ((what & ~static_cast<uint32_t>(EPOLLOUT)) != 0 && line->socket.ok()) Receive(line);
   }
 }
 

@@ -1,4 +1,4 @@
-// One thread of the generator: its share of the requests, over connections of its own, one request in flight on each.
+// One thread of the generator: its share of the requests, over connections of its own, whatever they speak.
 #pragma once
 
 #include <sys/socket.h>
@@ -8,10 +8,11 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
+#include "loadgen/connection.h"
 #include "loadgen/load_options.h"
 #include "loadgen/sender.h"
 #include "loadgen/totals.h"
@@ -31,60 +32,74 @@ struct Progress {
   std::atomic<uint64_t> misses{0};
 };
 
+// Of one thread.
+struct WorkerLimits {
+  size_t connections = 0;  // open at a time
+  size_t in_flight = 0;    // requests at a time
+};
+
 class Worker {
  public:
-  // All outlive it. `stop`: set by any thread, once; nothing is sent from then on.
-  Worker(const LoadOptions& options, const ServerAddress& address, size_t share, const std::atomic<bool>& stop);
+  // All outlive it, but for `make_connection`. `stop`: set by any thread, once; nothing is sent from then on.
+  Worker(const LoadOptions& options, ConnectionFactory make_connection, const ServerAddress& address, size_t share,
+         const std::atomic<bool>& stop);
 
   // Opens `connections` and waits for them. kClosed with the system's reason when one fails.
   Status Connect(size_t connections);
-  // From start_ns (monotonic) until every request has ended, or the grace after the last. `max_connections` may be open at a time.
-  void Run(int64_t start_ns, size_t max_connections);
+  // From start_ns (monotonic) until every request has ended, or the grace after the last.
+  void Run(int64_t start_ns, const WorkerLimits& limits);
 
   const Progress& progress() const { return progress_; }
   // After Run.
   const Totals& totals() const { return sender_->totals(); }
-  size_t connections() const { return connections_.size(); }
+  size_t connections() const { return lines_.size(); }
   bool was_stopped() const { return was_stopped_; }
 
  private:
-  struct Connection {
-    explicit Connection(const ExpectedBody* expected) : reply(expected) {}
+  // A connection and its socket, which may be closed and opened again.
+  struct Line {
+    explicit Line(std::unique_ptr<Connection> made) : connection(std::move(made)) {}
+    std::unique_ptr<Connection> connection;
     transport::FileDescriptor socket;
-    bool is_busy = false;       // a request is in flight
-    bool awaits_room = false;   // epoll tells when the socket takes more, or has been connected
-    size_t unsent_from = 0;     // of the request's bytes
-    Sender::Ticket ticket;
-    ReplyReader reply;
+    bool awaits_room = false;  // epoll tells when the socket takes more, or has been connected
+    bool is_listed = false;    // in free_
+    bool is_unflushed = false; // in unflushed_
   };
 
-  Connection* AddConnection();
-  bool Open(Connection* connection);
+  Line* AddLine();
+  bool Open(Line* line);
   // As many of those that are due as fit into a turn, so that answers do not wait for long.
   void SendDue();
-  Connection* FreeConnection();
-  void Send(Connection* connection);
-  void Flush(Connection* connection);
-  void Receive(Connection* connection);
-  void Finish(Connection* connection, Outcome outcome);
-  void Await(Connection* connection, bool room);
+  bool CanSend() const;
+  Line* FreeLine();
+  void List(Line* line);
+  void Send(Line* line);
+  void Flush(Line* line);
+  void Receive(Line* line);
+  // Counts what has ended, and closes the socket where it is of no use any more.
+  void Settle(Line* line);
+  void Close(Line* line, Outcome outcome);
+  void CountEnded(Line* line);
+  void End(const Sender::Ticket& ticket, Outcome outcome);
+  void Await(Line* line, bool room);
   void Poll();
-  void GiveUp();
 
   const LoadOptions& options_;
+  const ConnectionFactory make_connection_;
   const ServerAddress& address_;
   const size_t share_;
   const std::atomic<bool>& stop_;
   transport::FileDescriptor epoll_;
   transport::FileDescriptor timer_;
   std::unique_ptr<Sender> sender_;
-  std::vector<std::unique_ptr<Connection>> connections_;
-  std::deque<Connection*> idle_;  // the longest idle one is used first, so that all of them are
+  std::vector<std::unique_ptr<Line>> lines_;
+  std::deque<Line*> free_;        // that take a request, or did when they were listed; the one that waits longest is used first
+  std::vector<Line*> unflushed_;  // that have taken requests in this turn, and have room for more
   std::vector<char> buffer_;
-  size_t max_connections_ = 0;
+  WorkerLimits limits_;
   size_t in_flight_ = 0;
   int64_t armed_ns_ = 0;          // when the timer ends a wait; 0 = it does not
-  bool starved_ = false;          // the next request is due, and no connection is free
+  bool starved_ = false;          // the next request is due, and no connection has room
   bool was_stopped_ = false;
   Progress progress_;
 };
