@@ -1,5 +1,5 @@
-// A connection to the server as the worker's loop sees it: what it takes, what should leave, and which requests have ended. It knows neither
-// its socket nor the time. One thread.
+// A connection to the server as the worker's loop sees it: what it takes, what should leave, and which requests have ended. It knows
+// neither its socket nor the time. One thread.
 #pragma once
 
 #include <cstddef>

@@ -16,8 +16,8 @@ std::string_view Text(const uint8_t* bytes, size_t size) { return {reinterpret_c
 
 }  // namespace
 
-GrpcConnection::GrpcConnection(const transport::Nghttp2* http2, const GrpcRequest* request, const ExpectedBody* expected, GrpcServer* server,
-                               size_t streams)
+GrpcConnection::GrpcConnection(const transport::Nghttp2* http2, const GrpcRequest* request, const ExpectedBody* expected,
+                               GrpcServer* server, size_t streams)
     : http2_(*http2), server_(*server), body_(request->body) {
   for (const auto& [name, value] : request->fields) fields_.push_back({Bytes(name), Bytes(value), name.size(), value.size(), 0});
   calls_.reserve(streams);

@@ -27,8 +27,8 @@ struct GrpcServer {
 class GrpcConnection : public Connection {
  public:
   // At most `streams` calls at a time, or as many as the server allows. All outlive it.
-  GrpcConnection(const transport::Nghttp2* http2, const GrpcRequest* request, const ExpectedBody* expected, GrpcServer* server,
-                 size_t streams);
+  GrpcConnection(const transport::Nghttp2* http2, const GrpcRequest* request, const ExpectedBody* expected,
+                 GrpcServer* server, size_t streams);
   ~GrpcConnection() override { CloseSession(); }
   GrpcConnection(const GrpcConnection&) = delete;  // nghttp2 keeps its address
   GrpcConnection& operator=(const GrpcConnection&) = delete;

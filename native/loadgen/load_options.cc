@@ -204,6 +204,7 @@ Result<LoadOptions> ParseOptions(const std::vector<std::string>& args) {
       {"--duration", number(1e-3, kMostSeconds, [&](double v) { given.duration_s = v; })},
       {"--warm-up", number(0, kMostSeconds, [&](double v) { given.warm_up_s = v; })},
       {"--grace", number(0, kMostSeconds, [&](double v) { given.grace_s = v; })},
+      {"--goal", number(1e-6, kMostSeconds * 1e3, [&](double v) { options.sender.goal_ns = Nanoseconds(v / 1e3); })},
       {"--threads", count(1, 256, [&](double v) { options.threads = static_cast<size_t>(v); })},
       {"--connections", count(1, kMostConnections, [&](double v) { options.max_connections = static_cast<size_t>(v); })},
       {"--streams", count(1, kMostStreams, [&](double v) { given.streams = static_cast<size_t>(v); })},
@@ -234,6 +235,7 @@ const char* UsageText() {
          "  --arrivals poisson|constant|gamma:SHAPE|trace:FILE\n"
          "  --warm-up S                             before the duration; sent but not counted [0]\n"
          "  --grace S                               after it; what has no answer then has none [10]\n"
+         "  --goal MS                               counts answers that take longer, and those in time per second\n"
          "  --threads N --connections N             of the generator, all connections together [1, 1024]\n"
          "  --streams N                             calls of gRPC at a time on a connection [16]\n"
          "  --seed N                                of the arrivals [1]\n"

@@ -15,8 +15,8 @@ namespace penstock::loadgen {
 
 enum class Protocol : uint8_t { kHttp, kGrpc };
 
-// Calls that share a connection of gRPC. Clients do share one (those of Triton up to six), and enough of them that a high rate does not need
-// a thousand connections, few enough that a server which spreads its work by connection gets some.
+// Calls that share a connection of gRPC, as those of clients do. Enough of them that a high rate does not need a thousand connections, few
+// enough that a server which spreads its work by connection gets some.
 inline constexpr size_t kDefaultStreams = 16;
 
 struct LoadOptions {

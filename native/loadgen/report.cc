@@ -90,11 +90,15 @@ std::string ReportJson(const LoadOptions& options, const LoadResult& result) {
   json += "  \"rate_wanted\": " + WantedRate(options, result) + ",\n";
   json += Text("  \"rate_sent\": %.9g,\n", static_cast<double>(requests) / measured_s);
   json += Text("  \"rate_answered\": %.9g,\n", static_cast<double>(totals.answered()) / answered_s);
-  json += Text("  \"counts\": {\"requests\": %" PRIu64 ", \"answered\": %" PRIu64 ", \"misses\": %" PRIu64 ", \"wrong\": %" PRIu64
-               ", \"shed\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"broken\": %" PRIu64 ", \"unanswered\": %" PRIu64
-               ", \"warm_up\": %" PRIu64 "},\n",
-               requests, totals.answered(), totals.misses(), count(Outcome::kWrong), count(Outcome::kShed), count(Outcome::kFailed),
-               count(Outcome::kBroken), count(Outcome::kUnanswered), totals.warm_up);
+  const bool has_goal = options.sender.goal_ns > 0;
+  json += "  \"goal_ms\": " + (has_goal ? Milliseconds(options.sender.goal_ns) : "null") + ",\n";
+  const double in_time = static_cast<double>(totals.answered() - totals.late_answers);
+  json += "  \"goodput\": " + (has_goal ? Text("%.9g", in_time / answered_s) : "null") + ",\n";
+  json += Text("  \"counts\": {\"requests\": %" PRIu64 ", \"answered\": %" PRIu64 ", \"late_answers\": %" PRIu64
+               ", \"misses\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"shed\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"broken\": %" PRIu64
+               ", \"unanswered\": %" PRIu64 ", \"warm_up\": %" PRIu64 "},\n",
+               requests, totals.answered(), totals.late_answers, totals.misses(), count(Outcome::kWrong),
+               count(Outcome::kShed), count(Outcome::kFailed), count(Outcome::kBroken), count(Outcome::kUnanswered), totals.warm_up);
   json += Text("  \"confidence\": %.9g,\n", kConfidence);
   json += "  \"latency_ms\": " + Quantiles(totals.latency, requests) + ",\n";
   json += "  \"from_send_ms\": " + Quantiles(totals.from_send, requests) + ",\n";

@@ -43,7 +43,9 @@ void Sender::End(const Ticket& ticket, Outcome outcome, int64_t now_ns) {
   ++totals_.outcomes[static_cast<size_t>(outcome)];
   totals_.last_end_ns = std::max(totals_.last_end_ns, now_ns);
   if (outcome != Outcome::kAnswered) return;
-  totals_.latency.Record(now_ns - ticket.intended_ns);
+  const int64_t latency_ns = now_ns - ticket.intended_ns;
+  totals_.latency.Record(latency_ns);
+  if (options_.goal_ns > 0 && latency_ns > options_.goal_ns) ++totals_.late_answers;
   totals_.from_send.Record(now_ns - ticket.sent_ns);
 }
 

@@ -12,6 +12,7 @@ namespace penstock::loadgen {
 struct SenderOptions {
   ScheduleOptions schedule;   // its length includes the warm-up
   bool closed = false;        // requests are due whenever there is somebody to send them, until the end of the schedule
+  int64_t goal_ns = 0;        // an answer that takes longer, from its intended moment, is late; 0 = there is no goal
   int64_t warm_up_ns = 0;     // requests meant to leave earlier, counted from the start, are sent but not counted
 };
 

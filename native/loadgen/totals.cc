@@ -11,6 +11,7 @@ uint64_t Totals::requests() const { return std::accumulate(outcomes.begin(), out
 void Totals::Merge(const Totals& other) {
   for (size_t i = 0; i < kOutcomes; ++i) outcomes[i] += other.outcomes[i];
   warm_up += other.warm_up;
+  late_answers += other.late_answers;
   late += other.late;
   starved += other.starved;
   latency.Merge(other.latency);

@@ -24,6 +24,7 @@ inline constexpr size_t kOutcomes = 6;
 struct Totals {
   std::array<uint64_t, kOutcomes> outcomes{};
   uint64_t warm_up = 0;    // requests that were left out of everything else
+  uint64_t late_answers = 0; // of those answered: after the goal
   uint64_t late = 0;       // sent more than kLateNs after their moment
   uint64_t starved = 0;    // had to wait because all connections were taken
   Histogram latency;       // of answers, from the intended moment
