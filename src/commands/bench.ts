@@ -4,7 +4,7 @@ import type { ShutdownSignals } from '../lifecycle/shutdown-signals.js';
 import { loadBenchOptions } from '../planning/bench/bench-options.js';
 import { benchRecord, benchTable } from '../planning/bench/bench-report.js';
 import { runLoad } from '../planning/load/load-generator.js';
-import { findTarget } from '../planning/load/load-target.js';
+import { findTarget } from '../planning/load/find-target.js';
 import { writeWholeFile } from '../planning/whole-file.js';
 
 /**

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -13,12 +13,15 @@ import { repositoryRoot, ServerProcess } from '../support/server-process.js';
 
 interface BenchRecord {
   readonly machine: { readonly cores: number };
-  readonly server: { readonly name: string };
+  readonly server: { readonly name: string; readonly url: string };
   readonly model: { readonly input_shapes: Readonly<Record<string, readonly number[]>> };
   readonly result: {
     readonly complete: boolean;
     readonly refused: string | null;
     readonly rate_wanted: number | null;
+    readonly goal_ms: number | null;
+    readonly goodput: number | null;
+    readonly connections: number;
     readonly counts: Readonly<Record<string, number>>;
     readonly latency_ms: Readonly<Record<string, { readonly value: number | null }>>;
     readonly schedule_delay_ms: { readonly p99: number; readonly late_share: number } | null;
@@ -28,6 +31,19 @@ interface BenchRecord {
 
 /** Another program may have taken the cores: then the generator refuses its own measurement, which is right as well. */
 const MEASURED_OR_REFUSED = [0, 75];
+
+/** Without the library the generator says so before it connects. .ci/run installs it, so there nothing is skipped. */
+const noHttp2 = /HTTP\/2 needs .*/.exec(
+  spawnSync(
+    join(repositoryRoot, 'build/native/penstock-loadgen'),
+    ['--protocol', 'grpc', '--port', '9', '--closed-loop', '1', '--duration', '1'],
+    {
+      encoding: 'utf8',
+    },
+  ).stderr,
+)?.[0];
+if (noHttp2 !== undefined) console.warn(`not measured over gRPC: ${noHttp2}`);
+const itWithHttp2 = it.skipIf(noHttp2 !== undefined && process.env['CI'] !== 'true');
 
 let folder: string;
 let server: ServerProcess;
@@ -88,6 +104,41 @@ describe('bench', () => {
     expect(result).toMatchObject({ rate_wanted: null, schedule_delay_ms: null, settings: { loop: 'closed', concurrency: 2 } });
     expect(result.counts['answered']).toBeGreaterThan(10);
     expect(result.counts['misses']).toBe(0);
+  });
+
+  itWithHttp2('measures over gRPC, with a goal that every answer meets', async () => {
+    const json = join(folder, 'grpc.json');
+    const flags = ['--rate', '200', '--arrivals', 'constant', '--duration', '1', '--warm-up', '0.5', '--batch-size', '3', '--json', json];
+    const { code, stdout } = await penstock([
+      ...['bench', '--url', `grpc://${server.grpcAddress}`, '--model', 'digits', '--goal', '30000'],
+      ...flags,
+    ]);
+    expect(MEASURED_OR_REFUSED).toContain(code);
+    const { result, ...rest } = resultOf(json);
+    expect(rest).toMatchObject({
+      server: { name: 'penstock', url: `grpc://${server.grpcAddress}` },
+      model: { name: 'digits', input_shapes: { image: [3, 1, 8, 8] } },
+    });
+    expect(result.counts).toMatchObject({ requests: 200, answered: 200, late_answers: 0, misses: 0, warm_up: 100 });
+    expect(result.settings).toMatchObject({ protocol: 'grpc', streams: 16, loop: 'open', checks_body: true });
+    expect(result.goal_ms).toBe(30_000);
+    expect(result.goodput).toBeGreaterThan(100);
+    expect(stdout).toContain(`digits at grpc://${server.grpcAddress} (penstock `);
+    expect(stdout).toContain('in time      200 within 30000 ms (100.000 % of the requests)');
+  });
+
+  itWithHttp2('keeps a closed loop of gRPC going on one connection, and counts what is too late', async () => {
+    const json = join(folder, 'grpc-closed.json');
+    const flags = ['--closed-loop', '6', '--duration', '0.5', '--warm-up', '0', '--goal', '0.001', '--json', json];
+    const address = ['--protocol', 'grpc', '--url', `http://${server.grpcAddress}`];
+    const { code, stdout } = await penstock(['bench', ...address, '--model', 'echo_text', ...flags]);
+    expect(code).toBe(0);
+    const { result } = resultOf(json);
+    expect(result).toMatchObject({ settings: { protocol: 'grpc', loop: 'closed', concurrency: 6 }, connections: 1, goodput: 0 });
+    expect(result.counts['answered']).toBeGreaterThan(10);
+    expect(result.counts['late_answers']).toBe(result.counts['answered']);
+    expect(result.counts['misses']).toBe(0);
+    expect(stdout).toContain('in time      0 within 0.001 ms (0.000 % of the requests), 0.00 per second');
   });
 
   it('replays a trace', async () => {
@@ -182,6 +233,35 @@ describe('bench', () => {
     expect(code).toBe(64);
     expect(stdout).toBe('');
     expect(stderr).toContain(`penstock: `);
+    expect(stderr).toContain(message);
+  });
+
+  it.each([
+    [
+      'a model that is not there over gRPC',
+      () => ['--url', `grpc://${server.grpcAddress}`, '--model', 'nope'],
+      'no metadata of the model "nope": NOT_FOUND: Request for unknown model: \'nope\' is not found',
+    ],
+    [
+      'a batch that the model refuses over gRPC',
+      () => ['--url', `grpc://${server.grpcAddress}`, '--model', 'digits', '--batch-size', '9999'],
+      'the model does not answer: INVALID_ARGUMENT: ',
+    ],
+    [
+      'the port of HTTP given for gRPC',
+      () => ['--url', server.httpUrl, '--protocol', 'grpc', '--model', 'digits'],
+      'no metadata of the server: UNAVAILABLE: ',
+    ],
+    [
+      'the port of gRPC given for HTTP',
+      () => ['--url', `http://${server.grpcAddress}`, '--model', 'digits'],
+      `no server answers at http://`,
+    ],
+    ['an address without a server for gRPC', () => ['--url', 'grpc://127.0.0.1:9', '--model', 'digits'], 'UNAVAILABLE: '],
+  ])('refuses %s', async (_, flags, message) => {
+    const { code, stdout, stderr } = await penstock(['bench', ...flags(), '--rate', '10', '--duration', '1']);
+    expect(code).toBe(64);
+    expect(stdout).toBe('');
     expect(stderr).toContain(message);
   });
 

@@ -13,7 +13,8 @@ export interface BenchOptions extends LoadSettings {
 
 const text = (value: string) => ({ type: 'string', default: value }) as const;
 const FLAGS = {
-  url: text('http://127.0.0.1:8000'),
+  protocol: text(''),
+  url: text(''),
   model: text(''),
   'model-version': text(''),
   rate: text(''),
@@ -28,16 +29,22 @@ const FLAGS = {
   seed: text('1'),
   threads: text('1'),
   connections: text('1024'),
+  streams: text(''),
+  goal: text(''),
   json: text(''),
 } as const;
+/** Where a server of ours listens. */
+const DEFAULT_URLS = { http: 'http://127.0.0.1:8000', grpc: 'grpc://127.0.0.1:8001' } as const;
 
 export function benchHelp(): string {
   return `usage: penstock bench --model NAME --rate R --duration S [flags]
 
-Sends inference requests with binary tensors to a KServe V2 server over HTTP/1.1 and says how long answers took, from the moment at which
-each request was meant to leave. Requests without a right answer count as endless.
+Sends inference requests with binary tensors to a KServe V2 server over HTTP/1.1 or gRPC and says how long answers took, from the moment at
+which each request was meant to leave. Requests without a right answer count as endless.
 
-  --url URL               of the server [default: ${FLAGS.url.default}]
+  --protocol NAME         http or grpc [default: as the URL says, else http]
+  --url URL               of the server: http://HOST:PORT or grpc://HOST:PORT; with --protocol grpc either of them
+                          [default: ${DEFAULT_URLS.http}, for gRPC ${DEFAULT_URLS.grpc}]
   --model NAME            --model-version V
   --rate R                requests per second
   --duration S            seconds; of a trace not needed
@@ -52,9 +59,12 @@ each request was meant to leave. Requests without a right answer count as endles
   --seed N                of arrivals and data [default: ${FLAGS.seed.default}]
   --threads N             of the generator [default: ${FLAGS.threads.default}]
   --connections N         at most [default: ${FLAGS.connections.default}]
+  --streams N             of gRPC: calls at a time on a connection [default: 16]
+  --goal MS               answers that take longer are counted as late, those in time per second as goodput
   --json FILE             the whole result, with machine, versions and settings
 
-Ctrl-C ends a run early and prints what there is. HTTP/1.1 only, no gRPC and no TLS.
+Ctrl-C ends a run early and prints what there is. No TLS.
+gRPC needs libnghttp2 on this machine (package libnghttp2-14 of Debian).
 exit codes: 0 measured, 64 bad usage, no such server or model, 73 FILE cannot be written, 75 refused because the generator was late itself`;
 }
 
@@ -82,8 +92,10 @@ export function loadBenchOptions(args: readonly string[]): BenchOptions {
     faults.push(`--arrivals: "${values.arrivals}" is not poisson, constant, gamma:SHAPE or trace:FILE`);
   }
   if (values.data !== 'random' && values.data !== 'zeros') faults.push(`--data: "${values.data}" is not random or zeros`);
+  const url = readUrl(values.url, values.protocol, faults);
+  if (values.streams !== '' && url.protocol !== 'grpc:') faults.push('--streams: only calls of gRPC share a connection');
   const options = {
-    url: readUrl(values.url, faults),
+    url,
     model: values.model,
     modelVersion: values['model-version'],
     rate: values.rate === '' ? null : number('rate', 0.001, 10_000_000, false),
@@ -98,6 +110,8 @@ export function loadBenchOptions(args: readonly string[]): BenchOptions {
     seed: number('seed', 0, Number.MAX_SAFE_INTEGER, true),
     threads: number('threads', 1, 256, true),
     connections: number('connections', 1, 60_000, true),
+    streams: values.streams === '' ? null : number('streams', 1, 10_000, true),
+    goalMs: values.goal === '' ? null : number('goal', 0.001, 1_000_000, false),
     json: values.json === '' ? '' : resolve(values.json),
   } as const;
   // Better now than after the run.
@@ -120,10 +134,21 @@ function readFlags(args: readonly string[]): ReturnType<typeof parseArgs<{ optio
   }
 }
 
-function readUrl(given: string, faults: string[]): URL {
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url?.protocol === 'http:' && url.username === '' && url.search === '') return url;
-  faults.push(`--url: "${given}" is not an address such as http://127.0.0.1:8000 (https: is not supported)`);
+/** Whose scheme is the protocol. */
+function readUrl(given: string, protocol: string, faults: string[]): URL {
+  if (protocol !== '' && protocol !== 'http' && protocol !== 'grpc') faults.push(`--protocol: "${protocol}" is not http or grpc`);
+  const text = given === '' ? DEFAULT_URLS[protocol === 'grpc' ? 'grpc' : 'http'] : given;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isGrpc = url?.protocol === 'grpc:' || protocol === 'grpc';
+  if ((url?.protocol !== 'http:' && url?.protocol !== 'grpc:') || url.hostname === '' || url.username !== '' || url.search !== '') {
+    faults.push(`--url: "${given}" is not an address such as ${DEFAULT_URLS.http} or ${DEFAULT_URLS.grpc} (https: is not supported)`);
+  } else if (url.protocol === 'grpc:' && protocol === 'http') {
+    faults.push(`--protocol http: "${given}" is an address for gRPC`);
+  } else if (isGrpc && !['', '/'].includes(url.pathname)) {
+    faults.push(`--url: "${given}" has a path; gRPC has none`);
+  } else {
+    return isGrpc ? new URL(`grpc://${url.host}`) : url;
+  }
   return new URL('http://invalid');
 }
 

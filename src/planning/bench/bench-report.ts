@@ -34,10 +34,11 @@ export function benchTable(options: BenchOptions, target: LoadTarget, result: Lo
   const loop = options.closedLoop === null ? `${options.arrivals} arrivals, seed ${options.seed}` : `closed loop of ${options.closedLoop}`;
   const shapes = Object.entries(target.request.shapes).map(([name, shape]) => `${name}[${shape.join(',')}]`);
   const lines = [
-    `${options.model} at ${options.url.origin} (${target.server.name} ${target.server.version}): ${shapes.join(' ')}, ${loop}`,
+    `${options.model} at ${options.url.protocol}//${options.url.host} (${target.server.name} ${target.server.version}): ${shapes.join(' ')}, ${loop}`,
     '',
     `requests     ${counts.requests}, ${counts.misses} without a right answer${kinds.length > 0 ? ` (${kinds.map((kind) => `${kind} ${counts[kind]}`).join(', ')})` : ''}`,
     `per second   ${result.rate_wanted === null ? '' : `wanted ${rounded(result.rate_wanted)}, `}sent ${rounded(result.rate_sent)}, answered ${rounded(result.rate_answered)}`,
+    ...inTime(result),
     ...QUANTILES.map((name, i) => `${i === 0 ? 'latency' : '       '}  ${name.padEnd(4)} ${shown(result.latency_ms[name])}`),
     `         max  ${milliseconds(result.latency_ms.max_answered)} of those answered`,
   ];
@@ -52,6 +53,13 @@ export function benchTable(options: BenchOptions, target: LoadTarget, result: Lo
   if (!result.complete) lines.push('INCOMPLETE: the run was stopped before its end');
   if (result.refused !== null) lines.push(`REFUSED: ${result.refused}`);
   return lines.join('\n');
+}
+
+function inTime({ counts, goal_ms: goal, goodput }: LoadResult): string[] {
+  if (goal === null || goodput === null) return [];
+  const answers = counts.answered - counts.late_answers;
+  const share = counts.requests === 0 ? 0 : (100 * answers) / counts.requests;
+  return [`in time      ${answers} within ${goal} ms (${share.toFixed(3)} % of the requests), ${rounded(goodput)} per second`];
 }
 
 function rounded(value: number): string {

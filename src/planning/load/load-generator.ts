@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { OptionsError } from '../../config/load.js';
 import { ServerError } from '../../errors.js';
 import type { LoadSettings } from './load-settings.js';
-import { inferenceHeaders, type LoadTarget } from './load-target.js';
+import type { LoadTarget } from './load-target.js';
 
 /** Milliseconds; null = the requests do not say. */
 export interface Quantile {
@@ -34,8 +34,12 @@ export interface LoadResult {
   readonly rate_wanted: number | null;
   readonly rate_sent: number;
   readonly rate_answered: number;
+  readonly goal_ms: number | null;
+  /** Requests per second that were answered right and within the goal; null without one. */
+  readonly goodput: number | null;
+  /** `late_answers` are among those answered. */
   readonly counts: Readonly<
-    Record<'requests' | 'answered' | 'misses' | 'wrong' | 'shed' | 'failed' | 'broken' | 'unanswered' | 'warm_up', number>
+    Record<'requests' | 'answered' | 'late_answers' | 'misses' | 'wrong' | 'shed' | 'failed' | 'broken' | 'unanswered' | 'warm_up', number>
   >;
   readonly confidence: number;
   readonly latency_ms: Quantiles;
@@ -80,10 +84,14 @@ async function runIn(
   writeFileSync(body, target.request.body);
   writeFileSync(prefix, target.answerPrefix);
   // In a group of its own: Ctrl-C in a terminal reaches it only from here, once.
-  const child = spawn(PROGRAM, ['--end-with-parent', ...flagsOf(options, target), '--body', body, '--expect-prefix', prefix], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
+  const child = spawn(
+    PROGRAM,
+    ['--end-with-parent', ...flagsOf(options), ...target.request.flags, '--body', body, '--expect-prefix', prefix],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    },
+  );
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const kill = (): void => void child.kill('SIGINT');
   stop.addEventListener('abort', kill, { once: true });
@@ -104,16 +112,16 @@ async function runIn(
   }
 }
 
-function flagsOf(options: LoadSettings, { path, request }: LoadTarget): string[] {
-  const headers = Object.entries(inferenceHeaders(request)).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
+function flagsOf(options: LoadSettings): string[] {
   const loop = options.closedLoop === null ? ['--arrivals', options.arrivals] : ['--closed-loop', String(options.closedLoop)];
   return [
-    ...['--host', options.url.hostname.replace(/^\[(.*)\]$/, '$1'), '--port', options.url.port || '80', '--path', path],
-    ...headers,
+    ...['--host', options.url.hostname.replace(/^\[(.*)\]$/, '$1'), '--port', options.url.port || '80'],
     ...loop,
     ...(options.rate === null ? [] : ['--rate', String(options.rate)]),
     ...(options.duration === null ? [] : ['--duration', String(options.duration)]),
     ...['--warm-up', String(options.warmUp), '--grace', String(options.grace), '--seed', String(options.seed)],
     ...['--threads', String(options.threads), '--connections', String(options.connections)],
+    ...(options.streams === null ? [] : ['--streams', String(options.streams)]),
+    ...(options.goalMs === null ? [] : ['--goal', String(options.goalMs)]),
   ];
 }

@@ -1,7 +1,7 @@
 /** What one run of the load generator is asked for. */
 
 export interface LoadSettings {
-  /** `http:`; its path comes before those of the protocol. */
+  /** `http:`, whose path comes before those of the protocol, or `grpc:`. */
   readonly url: URL;
   readonly model: string;
   /** Empty = the server chooses. */
@@ -26,4 +26,8 @@ export interface LoadSettings {
   readonly seed: number;
   readonly threads: number;
   readonly connections: number;
+  /** Calls of gRPC at a time on a connection; null = the generator decides, or HTTP. */
+  readonly streams: number | null;
+  /** Milliseconds that an answer may take, counted exactly; null = no goal. */
+  readonly goalMs: number | null;
 }

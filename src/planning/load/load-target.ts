@@ -1,107 +1,22 @@
-/** The server and model that are measured: what they say of themselves, and one request as a trial. */
-import { OptionsError } from '../../config/load.js';
-import type { LoadSettings } from './load-settings.js';
-import { sampleRequest, type SampleRequest, type TensorMetadata } from './sample-tensors.js';
+/** What is measured: what the server and the model say of themselves, and the request that they get. */
 
 export interface LoadTarget {
   readonly server: { readonly name: string; readonly version: string };
   readonly model: { readonly name: string; readonly versions: readonly string[]; readonly platform: string };
-  /** Of inference requests, from the root of the server. */
-  readonly path: string;
-  readonly request: SampleRequest;
+  readonly request: LoadRequest;
   /** What each answer begins with; empty = answers to the same request differ, so nothing can be said. */
   readonly answerPrefix: Uint8Array;
 }
 
-const JSON_BYTES = 'Inference-Header-Content-Length';
-const TIMEOUT_MS = 10_000;
-/** A model may be warming up. */
-const TRIAL_TIMEOUT_MS = 60_000;
-
-export function inferenceHeaders(request: SampleRequest): Readonly<Record<string, string>> {
-  return { 'Content-Type': 'application/octet-stream', [JSON_BYTES]: String(request.jsonBytes) };
+export interface LoadRequest {
+  /** How the load generator is told of protocol, path and headers. */
+  readonly flags: readonly string[];
+  readonly body: Uint8Array;
+  /** Of the inputs, by name. */
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
 }
 
-/** Throws `OptionsError` when there is no such server or model, or it does not answer the request. */
-export async function findTarget(options: LoadSettings): Promise<LoadTarget> {
-  const prefix = options.url.pathname.replace(/\/$/, '');
-  const version = options.modelVersion === '' ? '' : `/versions/${encodeURIComponent(options.modelVersion)}`;
-  const modelPath = `${prefix}/v2/models/${encodeURIComponent(options.model)}${version}`;
-  const server = await readDocument(options.url, `${prefix}/v2`, 'metadata of the server');
-  const model = await readDocument(options.url, modelPath, `metadata of the model "${options.model}"`);
-  const inputs = model['inputs'];
-  if (!Array.isArray(inputs) || !inputs.every(isTensorMetadata)) {
-    throw new OptionsError([`${options.url.origin}: the metadata of the model "${options.model}" lists no inputs`]);
-  }
-  const request = sampleRequest(inputs, options);
-  if ('faults' in request) throw new OptionsError(request.faults);
-  const path = `${modelPath}/infer`;
-  const first = await tryRequest(options.url, path, request);
-  const second = await tryRequest(options.url, path, request);
-  return {
-    server: { name: textOf(server['name']), version: textOf(server['version']) },
-    model: {
-      name: options.model,
-      versions: Array.isArray(model['versions']) ? model['versions'].map(textOf) : [],
-      platform: textOf(model['platform']),
-    },
-    path,
-    request,
-    answerPrefix: Buffer.compare(first, second) === 0 ? first : new Uint8Array(),
-  };
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function isTensorMetadata(value: unknown): value is TensorMetadata {
-  if (typeof value !== 'object' || value === null) return false;
-  const { name, datatype, shape } = value as Partial<Record<keyof TensorMetadata, unknown>>;
-  return typeof name === 'string' && typeof datatype === 'string' && Array.isArray(shape) && shape.every(Number.isSafeInteger);
-}
-
-async function readDocument(url: URL, path: string, what: string): Promise<Readonly<Record<string, unknown>>> {
-  const { status, body } = await exchange(url, path, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-  const document = parse(body);
-  if (status === 200 && document !== undefined) return document;
-  throw new OptionsError([`${url.origin}: no ${what}: status ${status}${reasonOf(document)}`]);
-}
-
-/** The part of the answer that does not depend on how requests are batched: what JSON says of its tensors. */
-async function tryRequest(url: URL, path: string, request: SampleRequest): Promise<Uint8Array> {
-  const init = {
-    method: 'POST',
-    body: request.body as Uint8Array<ArrayBuffer>,
-    headers: inferenceHeaders(request),
-    signal: AbortSignal.timeout(TRIAL_TIMEOUT_MS),
-  };
-  const { status, body, headers } = await exchange(url, path, init);
-  if (status !== 200) throw new OptionsError([`${url.origin}: the model does not answer: status ${status}${reasonOf(parse(body))}`]);
-  return body.subarray(0, Number(headers.get(JSON_BYTES) ?? body.length));
-}
-
-async function exchange(url: URL, path: string, init: RequestInit): Promise<{ status: number; body: Uint8Array; headers: Headers }> {
-  try {
-    const response = await fetch(new URL(path, url), init);
-    return { status: response.status, body: new Uint8Array(await response.arrayBuffer()), headers: response.headers };
-  } catch (thrown) {
-    // Node says "fetch failed", and the reason in the cause.
-    const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
-    const reason = cause instanceof Error ? cause.message || ('code' in cause ? String(cause.code) : cause.name) : String(cause);
-    throw new OptionsError([`no server answers at ${url.origin}: ${reason}`]);
-  }
-}
-
-function parse(body: Uint8Array): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(body));
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function reasonOf(document: Readonly<Record<string, unknown>> | undefined): string {
-  return typeof document?.['error'] === 'string' ? `: ${document['error']}` : '';
+/** The beginning that answers to the same request have in common, if they agree in all of it. */
+export function commonPrefix(first: Uint8Array, second: Uint8Array): Uint8Array {
+  return Buffer.compare(first, second) === 0 ? first : new Uint8Array();
 }

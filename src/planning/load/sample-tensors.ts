@@ -1,4 +1,4 @@
-/** Input data for measurements: binary tensors of a model's inputs, and the request that carries them. */
+/** Input data for measurements: binary tensors of a model's inputs. */
 import { DATA_TYPE_NAMES, type DataTypeName } from '../../bridge/data-type.js';
 
 export interface TensorMetadata {
@@ -15,10 +15,17 @@ export interface SampleChoices {
   readonly seed: number;
 }
 
-/** An inference request with binary tensors: its JSON part and, behind it, the tensors. */
-export interface SampleRequest {
-  readonly body: Uint8Array;
-  readonly jsonBytes: number;
+export interface SampleTensor {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  /** Little-endian; texts each with their length before them. */
+  readonly data: Uint8Array;
+}
+
+export interface SampleTensors {
+  readonly tensors: readonly SampleTensor[];
+  /** By name. */
   readonly shapes: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -53,43 +60,30 @@ const ELEMENTS: Readonly<Partial<Record<DataTypeName, Element>>> = {
   FP64: { bytes: 8, write: (view, at, uniform) => view.setFloat64(at, 0.5 + uniform / 2, true) },
 };
 
-/** Either the request, or everything that keeps it from being made, one sentence each. */
-export function sampleRequest(inputs: readonly TensorMetadata[], choices: SampleChoices): SampleRequest | { readonly faults: string[] } {
+/** Either the tensors, or everything that keeps them from being made, one sentence each. */
+export function sampleTensors(inputs: readonly TensorMetadata[], choices: SampleChoices): SampleTensors | { readonly faults: string[] } {
   const faults: string[] = [];
   for (const name of choices.shapes.keys()) {
     if (!inputs.some((input) => input.name === name)) {
       faults.push(`--shape: the model has no input "${name}"; it has ${inputs.map((input) => input.name).join(', ')}`);
     }
   }
-  const tensors = inputs.map((input) => {
+  const sized = inputs.map((input) => {
     const shape = shapeOf(input, choices, faults);
     const bytes = shape.reduce((product, dimension) => product * dimension, elementBytes(input, faults));
     return { input, shape, bytes };
   });
-  const total = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = sized.reduce((sum, { bytes }) => sum + bytes, 0);
   if (!(total <= MAX_BODY_BYTES)) faults.push(`a request would have ${total} bytes; at most ${MAX_BODY_BYTES} are sent`);
   if (faults.length > 0) return { faults };
 
-  const json = new TextEncoder().encode(
-    JSON.stringify({
-      inputs: tensors.map(({ input, shape, bytes }) => ({
-        name: input.name,
-        shape,
-        datatype: input.datatype,
-        parameters: { binary_data_size: bytes },
-      })),
-      parameters: { binary_data_output: true },
-    }),
-  );
-  const body = new Uint8Array(json.length + total);
-  body.set(json);
   const uniform = uniformNumbers(choices.seed);
-  let at = json.length;
-  for (const { input, bytes } of tensors) {
-    fill(body.subarray(at, at + bytes), input.datatype, choices.data === 'zeros' ? undefined : uniform);
-    at += bytes;
-  }
-  return { body, jsonBytes: json.length, shapes: Object.fromEntries(tensors.map(({ input, shape }) => [input.name, shape])) };
+  const tensors = sized.map(({ input: { name, datatype }, shape, bytes }) => {
+    const data = new Uint8Array(bytes);
+    fill(data, datatype, choices.data === 'zeros' ? undefined : uniform);
+    return { name, datatype, shape, data };
+  });
+  return { tensors, shapes: Object.fromEntries(tensors.map(({ name, shape }) => [name, shape])) };
 }
 
 function shapeOf(input: TensorMetadata, { batchSize, shapes }: SampleChoices, faults: string[]): readonly number[] {

@@ -41,6 +41,25 @@ describe('the flags of bench', () => {
     expect(loadBenchOptions(['--model', 'm', '--arrivals', 'trace:t.txt'])).toMatchObject({ rate: null, duration: null });
   });
 
+  it.each([
+    [[], 'http://127.0.0.1:8000/', 'http:'],
+    [['--protocol', 'grpc'], 'grpc://127.0.0.1:8001', 'grpc:'],
+    [['--url', 'grpc://gpu-1:9001'], 'grpc://gpu-1:9001', 'grpc:'],
+    [['--url', 'http://gpu-1:9001', '--protocol', 'grpc'], 'grpc://gpu-1:9001', 'grpc:'],
+    [['--url', 'http://[::1]:9000/prefix', '--protocol', 'http'], 'http://[::1]:9000/prefix', 'http:'],
+  ])('%j take %s', (args, href, protocol) => {
+    const { url } = loadBenchOptions([...OPEN, ...args]);
+    expect([url.href, url.protocol]).toEqual([href, protocol]);
+  });
+
+  it('take a goal, and the calls that share a connection of gRPC', () => {
+    expect(loadBenchOptions([...OPEN, '--protocol', 'grpc', '--goal', '12.5', '--streams', '4'])).toMatchObject({
+      goalMs: 12.5,
+      streams: 4,
+    });
+    expect(loadBenchOptions(OPEN)).toMatchObject({ goalMs: null, streams: null });
+  });
+
   it('take shapes of inputs, whose names may have colons', () => {
     const { shapes } = loadBenchOptions([...OPEN, '--shape', 'image:1,3,224,224', '--shape', 'serving:ids:1,128']);
     expect([...shapes]).toEqual([
@@ -64,6 +83,12 @@ describe('the flags of bench', () => {
     [['--closed-loop', '2'], '--rate and --closed-loop exclude each other'],
     [['--arrivals', 'trace:f'], '--rate: a trace has its own'],
     [['--url', 'https://localhost'], 'https: is not supported'],
+    [['--url', 'grpc://'], 'is not an address such as'],
+    [['--url', 'grpc://h:1/path'], '--url: "grpc://h:1/path" has a path; gRPC has none'],
+    [['--url', 'grpc://h:1', '--protocol', 'http'], '--protocol http: "grpc://h:1" is an address for gRPC'],
+    [['--protocol', 'h2'], '--protocol: "h2" is not http or grpc'],
+    [['--streams', '2'], '--streams: only calls of gRPC share a connection'],
+    [['--goal', '0'], '--goal: "0" is not a number from 0.001 to 1000000'],
     [['--url', 'localhost:8000'], 'is not an address'],
     [['--shape', 'image'], '--shape: "image" is not NAME:D,D,...'],
     [['--shape', 'image:0'], 'with dimensions above 0'],
