@@ -9,6 +9,8 @@
 #include <map>
 #include <utility>
 
+#include "loadgen/request_bytes.h"
+
 namespace penstock::loadgen {
 namespace {
 
@@ -17,16 +19,12 @@ constexpr double kMostSeconds = 1e6;
 constexpr double kMostPerSecond = 1e7;
 constexpr double kMostConnections = 60'000;
 constexpr double kMostStreams = 10'000;
-constexpr const char* kModelInfer = "/inference.GRPCInferenceService/ModelInfer";
 
 Status Wrong(const std::string& what) { return {StatusCode::kConfigOption, what}; }
 
 struct Given {
   std::string protocol = "http";
-  std::string path;
-  std::string method;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  RequestParts request;
   std::string arrivals = "poisson";
   double duration_s = 0;  // 0: not given
   double warm_up_s = 0;
@@ -79,42 +77,22 @@ Status TakeArrivals(const std::string& text, ScheduleOptions* schedule) {
 
 int64_t Nanoseconds(double seconds) { return std::llround(seconds * static_cast<double>(kNsPerSecond)); }
 
-std::string Authority(const LoadOptions& options) {
-  const bool is_ipv6 = options.host.find(':') != std::string::npos;
-  return (is_ipv6 ? "[" + options.host + "]" : options.host) + ":" + std::to_string(options.port);
-}
-
-Status SettleHttpRequest(const Given& given, LoadOptions* options) {
-  if (given.streams != 0) return Wrong("--streams: a connection of HTTP/1.1 carries one request at a time");
-  options->request = (given.method.empty() ? "POST" : given.method) + " " + (given.path.empty() ? "/" : given.path) + " HTTP/1.1\r\n" +
-                     "Host: " + Authority(*options) + "\r\n";
-  for (const auto& [name, value] : given.headers) options->request += name + ": " + value + "\r\n";
-  options->request += "Content-Length: " + std::to_string(given.body.size()) + "\r\n\r\n" + given.body;
-  return Status::Ok();
-}
-
-Status SettleGrpcRequest(const Given& given, LoadOptions* options) {
-  options->protocol = Protocol::kGrpc;
-  options->streams = given.streams == 0 ? kDefaultStreams : given.streams;
-  if (!given.method.empty()) return Wrong("--method: gRPC has one");
-  if (given.body.size() > UINT32_MAX) return Wrong("--body: a message of gRPC is smaller than 4 GiB");
-  GrpcRequest& request = options->grpc_request;
-  request.fields = {{":method", "POST"}, {":scheme", "http"}, {":path", given.path.empty() ? kModelInfer : given.path},
-                    {":authority", Authority(*options)}, {"te", "trailers"}, {"content-type", "application/grpc"}};
-  for (const auto& [name, value] : given.headers) {
-    std::string& small = request.fields.emplace_back(name, value).first;  // HTTP/2 knows no other names
-    for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  request.body = '\0';  // not compressed
-  for (int shift = 24; shift >= 0; shift -= 8) request.body += static_cast<char>(given.body.size() >> shift & 0xff);
-  request.body += given.body;
-  return Status::Ok();
-}
-
 Status SettleRequest(const Given& given, LoadOptions* options) {
-  if (given.protocol == "http") return SettleHttpRequest(given, options);
-  if (given.protocol == "grpc") return SettleGrpcRequest(given, options);
-  return Wrong("--protocol: \"" + given.protocol + "\" is not http or grpc");
+  const RequestParts& parts = given.request;
+  const std::string authority = Authority(options->host, options->port);
+  if (given.protocol == "http") {
+    if (given.streams != 0) return Wrong("--streams: a connection of HTTP/1.1 carries one request at a time");
+    options->request = HttpRequestOf(parts, authority);
+  } else if (given.protocol == "grpc") {
+    if (!parts.method.empty()) return Wrong("--method: gRPC has one");
+    if (parts.body.size() > UINT32_MAX) return Wrong("--body: a message of gRPC is smaller than 4 GiB");
+    options->protocol = Protocol::kGrpc;
+    options->streams = given.streams == 0 ? kDefaultStreams : given.streams;
+    options->grpc_request = GrpcRequestOf(parts, authority);
+  } else {
+    return Wrong("--protocol: \"" + given.protocol + "\" is not http or grpc");
+  }
+  return Status::Ok();
 }
 
 // What depends on several flags.
@@ -185,17 +163,17 @@ Result<LoadOptions> ParseOptions(const std::vector<std::string>& args) {
     const size_t colon = value.find(':');
     if (colon == std::string::npos || colon == 0 || HasControl(value)) return Wrong(flag + ": \"" + value + "\" is not NAME: VALUE");
     const size_t begin = value.find_first_not_of(' ', colon + 1);
-    given.headers.emplace_back(value.substr(0, colon), begin == std::string::npos ? "" : value.substr(begin));
+    given.request.headers.emplace_back(value.substr(0, colon), begin == std::string::npos ? "" : value.substr(begin));
     return Status::Ok();
   };
   const std::map<std::string, Take> flags = {
       {"--protocol", text(&given.protocol)},
       {"--host", text(&options.host)},
       {"--port", count(1, 65'535, [&](double v) { options.port = static_cast<uint16_t>(v); })},
-      {"--method", text(&given.method)},
-      {"--path", text(&given.path)},
+      {"--method", text(&given.request.method)},
+      {"--path", text(&given.request.path)},
       {"--header", header},
-      {"--body", file(&given.body)},
+      {"--body", file(&given.request.body)},
       {"--expect", expect(true)},
       {"--expect-prefix", expect(false)},
       {"--arrivals", text(&given.arrivals)},
