@@ -1,0 +1,53 @@
+/** Figures as a reader sees them. What is no finite number is a dash. */
+import type { Estimate } from '../estimate.js';
+import type { ServerSettings } from '../server-settings.js';
+
+const UNKNOWN = '–';
+
+const grouped = (digits: number): Intl.NumberFormat => new Intl.NumberFormat('en', { maximumSignificantDigits: digits });
+const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const THREE = grouped(3);
+const SHORT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+
+/** Three digits, or all before the point. */
+export function numberText(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return UNKNOWN;
+  return Math.abs(value) >= 100 ? WHOLE.format(value) : THREE.format(value);
+}
+
+/** For places that hold five characters: 950, 1.23K, 12.3K. */
+export function shortText(value: number): string {
+  return Number.isFinite(value) ? (Math.abs(value) < 100 ? THREE : SHORT).format(value) : UNKNOWN;
+}
+
+export const msText = (value: number | null): string => (isKnown(value) ? `${numberText(value)} ms` : UNKNOWN);
+/** Requests per second. */
+export const rateText = (value: number | null): string => (isKnown(value) ? `${numberText(value)}/s` : UNKNOWN);
+export const percentText = (share: number | null): string => (isKnown(share) ? `${numberText(100 * share)} %` : UNKNOWN);
+export const intervalText = ({ low, high }: Estimate): string => `${numberText(low)} to ${numberText(high)}`;
+/** Such as 12.34 EUR; more places where less than 0.1 is asked. */
+export function moneyText(value: number | null, currency: string): string {
+  if (!isKnown(value)) return UNKNOWN;
+  const amount = value !== 0 && Math.abs(value) < 0.1 ? THREE.format(value) : value.toLocaleString('en', TWO_PLACES);
+  return `${amount} ${currency}`;
+}
+const TWO_PLACES = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+
+export function countText(count: number, one: string, many = `${one}s`): string {
+  return `${numberText(count)} ${count === 1 ? one : many}`;
+}
+
+/** 16 rows, 2 lanes, 4 threads, delay 500 us. */
+export function settingsText({ maxBatchSize, lanes, maxQueueDelayUs, cpuThreads }: ServerSettings): string {
+  const batch = maxBatchSize === 0 ? 'no batching' : `batches of up to ${numberText(maxBatchSize)}`;
+  const delay = maxQueueDelayUs === null ? '' : `, delay ${delayText(maxQueueDelayUs)}`;
+  return `${batch}, ${countText(lanes, 'lane')}, ${countText(cpuThreads, 'thread')}${delay}`;
+}
+
+export function delayText(us: number | null): string {
+  return us === null ? 'adaptive' : `${numberText(us)} µs`;
+}
+
+export function isKnown(value: number | null | undefined): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}

@@ -1,0 +1,179 @@
+/** How latency, replicas and cost follow the load. */
+import type { CurvePoint, Plan } from '../plan/plan.js';
+import { drawAbsence, drawFigure, missingKey, referenceKey, seriesKey } from './figure.js';
+import { countText, isKnown, moneyText, msText, numberText, rateText } from './figure-text.js';
+import { linePlot, type LinePoint, type LineSeries, type ReferenceLine } from './line-plot.js';
+import type { Markup } from './markup.js';
+
+const PERCENTILES = [
+  { name: 'p50', of: ({ p50Ms }: CurvePoint): number | null => p50Ms, style: 0 },
+  { name: 'p90', of: ({ p90Ms }: CurvePoint): number | null => p90Ms, style: 1 },
+  { name: 'p99', of: ({ p99Ms }: CurvePoint): number | null => p99Ms, style: 2 },
+] as const;
+
+/** A straight axis shows these many times the least as well as the least. */
+const MAX_LINEAR_SPREAD = 12;
+
+export function latencyFigure(plan: Plan): Markup {
+  const title = 'Latency as the load of one replica rises';
+  if (plan.chosen === null) return drawAbsence(title, 'No settings meet the goal, so that no curve was measured.');
+  const points = plan.curve.filter(({ rateWanted }) => isKnown(rateWanted)).toSorted((a, b) => a.rateWanted - b.rateWanted);
+  const latencies = PERCENTILES.flatMap(({ of }) => points.map(of)).filter(isKnown);
+  if (latencies.length === 0)
+    return drawAbsence(title, 'The curve was not measured, or no load had enough right answers to give a latency.');
+  const goalText = `goal: p${plan.goal.percentile} ≤ ${msText(plan.goal.latencyMs)}`;
+  const best = plan.chosen.rate.value;
+  const references: ReferenceLine[] = [{ axis: 'y', at: plan.goal.latencyMs, text: goalText, kind: 'goal' }];
+  if (isKnown(plan.knee)) references.push({ axis: 'x', at: plan.knee, text: `knee ${rateText(plan.knee)}`, kind: 'knee' });
+  if (isKnown(best) && best > 0) references.push({ axis: 'x', at: best, text: `sustains ${rateText(best)}`, kind: 'best' });
+  const isLost = points.some((point) => PERCENTILES.some(({ of }) => !isKnown(of(point))));
+  const says =
+    (isKnown(plan.knee)
+      ? `Beyond ${rateText(plan.knee)} latency rises steeply.`
+      : 'Up to the highest load that was measured, latency does not begin to rise steeply.') +
+    (isKnown(best) && best > 0 ? ` The goal is met up to ${rateText(best)}.` : '');
+  const spread = Math.max(...latencies, plan.goal.latencyMs) / Math.min(...latencies, plan.goal.latencyMs);
+  return drawFigure({
+    title,
+    says,
+    key: [
+      ...PERCENTILES.map(({ name, style }) => ({ swatch: seriesKey(style), text: name })),
+      { swatch: referenceKey('goal'), text: 'goal' },
+      ...(isKnown(plan.knee) ? [{ swatch: referenceKey('knee'), text: 'knee' }] : []),
+      { swatch: referenceKey('best'), text: 'highest sustained rate' },
+      ...(isLost ? [{ swatch: missingKey(), text: 'too many requests without a right answer' }] : []),
+    ],
+    draw: (size) =>
+      linePlot(
+        {
+          id: 'latency',
+          name: title,
+          description: says,
+          xTitle: 'requests per second, asked of one replica',
+          yTitle: spread > MAX_LINEAR_SPREAD ? 'latency in ms (log scale)' : 'latency in ms',
+          yScale: spread > MAX_LINEAR_SPREAD ? 'log' : 'linear',
+          yIsWhole: false,
+          series: PERCENTILES.map(({ style, of, name }) => ({
+            style,
+            shape: 'line',
+            points: points.map((point) => linePoint(point, of, name)),
+          })),
+          references,
+        },
+        size,
+      ),
+    table: {
+      head: ['asked for', 'answered', 'p50', 'p90', 'p99', 'misses'],
+      rows: points.map((point) => [
+        rateText(point.rateWanted),
+        rateText(point.rateAnswered),
+        ...PERCENTILES.map(({ of }) => msText(of(point))),
+        numberText(point.misses),
+      ]),
+    },
+  });
+}
+
+function linePoint(point: CurvePoint, of: (point: CurvePoint) => number | null, name: string): LinePoint {
+  const latency = of(point);
+  const says = isKnown(latency) ? msText(latency) : 'none, too many requests have no right answer';
+  return { x: point.rateWanted, y: isKnown(latency) ? latency : null, says: `at ${rateText(point.rateWanted)}: ${name} ${says}` };
+}
+
+export function replicasFigure(plan: Plan): Markup {
+  const title = 'Replicas as the load rises';
+  const loads = loadsOf(plan, ({ replicas }) => replicas);
+  if (loads.length === 0) return drawAbsence(title, noLoads(plan));
+  const total = plan.replicas?.total;
+  const says =
+    total === undefined
+      ? 'How many replicas each load needs, spare ones included.'
+      : `The planned load of ${rateText(plan.load.rate)} needs ${countText(total, 'replica')}, spare ones included.`;
+  return stepFigure(plan, {
+    id: 'replicas',
+    title,
+    says,
+    yTitle: 'replicas, spare ones included',
+    yIsWhole: true,
+    loads,
+    shown: (value) => countText(value, 'replica'),
+    head: 'replicas',
+  });
+}
+
+export function costFigure(plan: Plan): Markup {
+  const title = 'Cost as the load rises';
+  if (plan.cost === null)
+    return drawAbsence(title, 'No price is known for this machine, so that nothing is said of cost. Prices are an input of the plan.');
+  const { currency, kind, allPerHour, perMillionRequests } = plan.cost;
+  const loads = loadsOf(plan, ({ costPerHour }) => costPerHour);
+  if (loads.length === 0) return drawAbsence(title, noLoads(plan));
+  const each = `${moneyText(perMillionRequests, currency)} for a million requests`;
+  return stepFigure(plan, {
+    id: 'cost',
+    title,
+    says: `The planned load costs ${moneyText(allPerHour, currency)} an hour, ${each} (${kind}).`,
+    yTitle: `${currency} an hour`,
+    yIsWhole: false,
+    loads,
+    shown: (value) => `${moneyText(value, currency)} an hour`,
+    head: 'cost of an hour',
+  });
+}
+
+interface LoadValue {
+  readonly rate: number;
+  readonly value: number;
+}
+
+function loadsOf(plan: Plan, of: (load: Plan['replicasByLoad'][number]) => number | null): LoadValue[] {
+  const found = plan.replicasByLoad.map((load) => ({ rate: load.rate, value: of(load) }));
+  const known = found.filter((load): load is LoadValue => isKnown(load.rate) && isKnown(load.value));
+  return known.toSorted((a, b) => a.rate - b.rate);
+}
+
+function noLoads({ chosen }: Plan): string {
+  return chosen === null ? 'No settings meet the goal: no number of replicas would.' : 'It was not worked out for other loads.';
+}
+
+interface StepFigure {
+  readonly id: string;
+  readonly title: string;
+  readonly says: string;
+  readonly yTitle: string;
+  readonly yIsWhole: boolean;
+  readonly loads: readonly LoadValue[];
+  readonly shown: (value: number) => string;
+  /** Of the table's column. */
+  readonly head: string;
+}
+
+function stepFigure({ load }: Plan, { id, title, says, yTitle, yIsWhole, loads, shown, head }: StepFigure): Markup {
+  const points = loads.map(({ rate, value }) => ({ x: rate, y: value, says: `up to ${rateText(rate)}: ${shown(value)}` }));
+  const series: readonly LineSeries[] = [{ style: 0, shape: 'step', points }];
+  const references: readonly ReferenceLine[] = [{ axis: 'x', at: load.rate, text: `planned: ${rateText(load.rate)}`, kind: 'today' }];
+  return drawFigure({
+    title,
+    says,
+    key: [
+      { swatch: seriesKey(0), text: yTitle },
+      { swatch: referenceKey('today'), text: 'planned load' },
+    ],
+    draw: (size) =>
+      linePlot(
+        {
+          id,
+          name: title,
+          description: says,
+          xTitle: 'requests per second, all together',
+          yTitle,
+          yScale: 'linear',
+          yIsWhole,
+          series,
+          references,
+        },
+        size,
+      ),
+    table: { head: ['up to', head], rows: loads.map(({ rate, value }) => [rateText(rate), shown(value)]) },
+  });
+}
