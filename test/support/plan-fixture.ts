@@ -170,11 +170,11 @@ export const LARGE_PLAN: Plan = {
     measured: { value: measured.value * 23, low: measured.low * 22, high: measured.high * 24 },
     predicted: predicted * 23,
   })),
-  replicas: { needed: 1532, spare: 20, total: 1552, headroom: 0.2, rateOfEach: 805.4, p99Ms: 181, p99WithoutSpareMs: 190 },
+  replicas: { needed: 60, spare: 3, total: 63, headroom: 0.2, rateOfEach: 19_841, p99Ms: 181, p99WithoutSpareMs: 190 },
   replicasByLoad: Array.from({ length: 20 }, (_, i) => ({
     rate: (i + 1) * 125_000,
-    replicas: (i + 1) * 155,
-    costPerHour: (i + 1) * 155 * 4.1,
+    replicas: (i + 1) * 6 + 3,
+    costPerHour: ((i + 1) * 6 + 3) * 41,
   })),
-  cost: { kind: 'NVIDIA H100 80GB HBM3 SXM', currency: 'USD', perHour: 4.1, allPerHour: 6363.2, perMillionRequests: 1.414 },
+  cost: { kind: 'NVIDIA H100 80GB HBM3 SXM', currency: 'USD', perHour: 41, allPerHour: 2583, perMillionRequests: 0.574 },
 };

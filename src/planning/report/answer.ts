@@ -23,8 +23,8 @@ export function drawAnswer(plan: Plan): Markup {
 <p class="over">Capacity plan for <b>${model.name}</b>${version}</p>
 <h1>${answerText(plan)}</h1>
 ${reason === null ? null : markup`<p class="reason">${reason}</p>`}
-${drawNotes(plan.notes)}
 ${drawTiles(plan)}
+${drawNotes(plan.notes)}
 <section class="assumptions"><h2>What this rests on</h2>
 <ul>${assumptions(plan).map((text) => markup`<li>${text}</li>`)}</ul></section>
 </header>
@@ -79,11 +79,7 @@ function costTiles({ cost }: Plan): Tile[] {
   if (cost === null) return [{ name: 'Cost', value: 'not known', more: 'no price was given for this machine' }];
   const { currency, kind } = cost;
   return [
-    {
-      name: 'Cost',
-      value: `${moneyText(cost.allPerHour, currency)} an hour`,
-      more: `${kind}, ${moneyText(cost.perHour, currency)} an hour each`,
-    },
+    { name: 'An hour costs', value: moneyText(cost.allPerHour, currency), more: `${moneyText(cost.perHour, currency)} for each ${kind}` },
     { name: 'A million requests cost', value: moneyText(cost.perMillionRequests, currency), more: 'at this load' },
   ];
 }

@@ -1,6 +1,6 @@
 /** The frame of a plot: scales from values to pixels, axes with ticks and units. */
 import { scaleLinear, scaleLog } from 'd3-scale';
-import { numberText, shortText } from './figure-text.js';
+import { shortText } from './figure-text.js';
 import { markup, type Content, type Markup } from './markup.js';
 
 /** Pixels of the view box. A page shows it at about this size, so that text keeps its own. */
@@ -18,7 +18,7 @@ export const SIZES: readonly PlotSize[] = [
 /** Pixels; the style sheet sets the same (styles.ts). */
 export const FONT_PX = 13;
 /** Of one character of a wide font (DejaVu Sans), where the page cannot measure: the widest that a text may become. */
-const CHARACTER_PX = 0.64 * FONT_PX;
+const CHARACTER_PX = 0.62 * FONT_PX;
 
 export const textWidth = (text: string): number => text.length * CHARACTER_PX;
 
@@ -66,7 +66,7 @@ export function makeAxis({ from, to, scale, ticks, isWhole = false }: AxisRange,
   return Object.assign((value: number) => linear(value), { ticks: values.map(tick), domain: [low, high] as const });
 }
 
-const tick = (at: number): Tick => ({ at, text: Math.abs(at) >= 10_000 ? shortText(at) : numberText(at) });
+const tick = (at: number): Tick => ({ at, text: shortText(at) });
 
 /** 1, 2 and 5 times the powers of ten; only the powers where that is too many. */
 function logTicks(from: number, to: number, most: number): number[] {
@@ -104,8 +104,10 @@ export function drawXAxis(area: Area, axis: Axis, title: string): Markup {
   return markup`<g class="axis"><line class="base" x1="${area.left}" x2="${area.right}" y1="${area.bottom}" y2="${area.bottom}"/>${ticks}${xTitle(area, title)}</g>`;
 }
 
+/** Below the middle of the area, or as near to it as the left edge allows. */
 export function xTitle(area: Area, title: string): Markup {
-  return markup`<text class="title" x="${(area.left + area.right) / 2}" y="${area.bottom + TICK_PX + AXIS_TITLE_PX - 6}" text-anchor="middle">${title}</text>`;
+  const x = Math.max((area.left + area.right) / 2, textWidth(title) / 2);
+  return markup`<text class="title" x="${x}" y="${area.bottom + TICK_PX + AXIS_TITLE_PX - 6}" text-anchor="middle">${title}</text>`;
 }
 
 /** With grid lines. Its title stands above it, where it reads without turning the head. */

@@ -6,7 +6,9 @@ const UNKNOWN = '–';
 
 const grouped = (digits: number): Intl.NumberFormat => new Intl.NumberFormat('en', { maximumSignificantDigits: digits });
 const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const TWO = grouped(2);
 const THREE = grouped(3);
+const PLACES = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const SHORT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 
 /** Three digits, or all before the point. */
@@ -15,26 +17,27 @@ export function numberText(value: number | null): string {
   return Math.abs(value) >= 100 ? WHOLE.format(value) : THREE.format(value);
 }
 
-/** For places that hold five characters: 950, 1.23K, 12.3K. */
+/** For places that hold five characters: 1,230, 12.3K. */
 export function shortText(value: number): string {
-  return Number.isFinite(value) ? (Math.abs(value) < 100 ? THREE : SHORT).format(value) : UNKNOWN;
+  return Number.isFinite(value) && Math.abs(value) >= 10_000 ? SHORT.format(value) : numberText(value);
 }
 
 export const msText = (value: number | null): string => (isKnown(value) ? `${numberText(value)} ms` : UNKNOWN);
 /** Requests per second. */
 export const rateText = (value: number | null): string => (isKnown(value) ? `${numberText(value)}/s` : UNKNOWN);
-export const percentText = (share: number | null): string => (isKnown(share) ? `${numberText(100 * share)} %` : UNKNOWN);
+export const percentText = (share: number | null): string => (isKnown(share) ? `${TWO.format(100 * share)} %` : UNKNOWN);
 export const intervalText = ({ low, high }: Estimate): string => `${numberText(low)} to ${numberText(high)}`;
-/** Such as 12.34 EUR; more places where less than 0.1 is asked. */
+/** Such as 12.34 EUR; more places below 0.1, none from 1,000 on. */
 export function moneyText(value: number | null, currency: string): string {
   if (!isKnown(value)) return UNKNOWN;
-  const amount = value !== 0 && Math.abs(value) < 0.1 ? THREE.format(value) : value.toLocaleString('en', TWO_PLACES);
-  return `${amount} ${currency}`;
+  const size = Math.abs(value);
+  const amount = size >= 1000 ? WHOLE : size !== 0 && size < 0.1 ? THREE : PLACES;
+  return `${amount.format(value)} ${currency}`;
 }
-const TWO_PLACES = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 
 export function countText(count: number, one: string, many = `${one}s`): string {
-  return `${numberText(count)} ${count === 1 ? one : many}`;
+  const text = numberText(count);
+  return `${text} ${text === '1' ? one : many}`;
 }
 
 /** 16 rows, 2 lanes, 4 threads, delay 500 us. */

@@ -31,7 +31,7 @@ export interface HeatMap {
 /** The classes `heat-0` to `heat-4` of the style sheet. */
 export const HEAT_STEPS = 5;
 const ROW_PX = 38;
-const MAX_COLUMN_PX = 120;
+const MAX_COLUMN_PX = 170;
 const HATCH_PX = 8;
 /** Of the texts of cells: four or five characters. */
 const MIN_COLUMN_PX = 3.4 * FONT_PX;
@@ -53,7 +53,7 @@ export function heatMap(map: HeatMap, { name, width }: PlotSize): Markup {
   const frame = plotArea({ name, width, height: 0 }, widest, '');
   const columnPx = Math.min(MAX_COLUMN_PX, Math.max(MIN_COLUMN_PX, (frame.right - frame.left) / map.columns.length));
   const area = { ...frame, right: frame.left + columnPx * map.columns.length, bottom: frame.top + ROW_PX * map.rows.length };
-  const size = { name, width: Math.max(width, area.right + 4), height: area.bottom + 44 };
+  const size = { name, width: Math.max(width, area.right + 2), height: area.bottom + 44 };
   const x = scaleBand(map.columns, [area.left, area.right]).padding(0.04);
   const y = scaleBand(map.rows, [area.top, area.bottom]).padding(0.06);
   const { stepOf } = heatScale(map.cells);

@@ -27,9 +27,9 @@ export class Labels {
     this.#area = area;
   }
 
-  /** A mark that texts should not cover. */
-  avoid(x: number, y: number, radius: number): void {
-    this.#taken.push({ left: x - radius, right: x + radius, top: y - radius, bottom: y + radius });
+  /** A mark that texts should not cover; `x` and `y` are those of its middle. */
+  avoid(x: number, y: number, width: number, height = width): void {
+    this.#taken.push({ left: x - width / 2, right: x + width / 2, top: y - height / 2, bottom: y + height / 2 });
   }
 
   /** The first place that is free, or else the one that covers least; within the area in any case where the text is not wider than that. */

@@ -16,7 +16,7 @@ export interface LinePoint {
 export interface LineSeries {
   /** Colour, dashes and marker: the class `series-N` of the style sheet. */
   readonly style: 0 | 1 | 2;
-  /** A step holds the value of the point at its right end. */
+  /** A step holds the value of the point at its right end; only a lone one has a marker. */
   readonly shape: 'line' | 'step';
   /** By rising x. */
   readonly points: readonly LinePoint[];
@@ -47,9 +47,11 @@ export interface LinePlot {
 
 const MARKERS = [symbolCircle, symbolSquare, symbolTriangle];
 const MARKER_AREA = 42;
-const MARKER_PX = 6;
+const MARKER_PX = 12;
 const LABEL_GAP_PX = 6;
 const ROW_PX = 17;
+/** A side of an upright line that is narrower has no place for a text. */
+const MIN_LABEL_PX = 80;
 
 /** Points whose x is no finite number are left out; there must be one with an x and a y. */
 export function linePlot(plot: LinePlot, size: PlotSize): Markup {
@@ -59,6 +61,9 @@ export function linePlot(plot: LinePlot, size: PlotSize): Markup {
   const labels = new Labels(area);
   for (const point of series.flatMap(({ points }) => points)) {
     if (isKnown(point.y)) labels.avoid(x(point.x), y(point.y), MARKER_PX);
+  }
+  for (const { axis, at } of references) {
+    if (axis === 'x') labels.avoid(x(at), (area.top + area.bottom) / 2, 2, area.bottom - area.top);
   }
   const marks = [
     drawYAxis(area, y, plot.yTitle),
@@ -111,7 +116,7 @@ function drawSeries({ style, shape, points }: LineSeries, area: Area, x: Axis, y
     .curve(shape === 'step' ? curveStepBefore : curveLinear)
     .digits(2);
   const marker = symbol(MARKERS[style], MARKER_AREA).digits(2);
-  const markers = points.map((point) =>
+  const markers = (shape === 'step' && points.length > 1 ? [] : points).map((point) =>
     isKnown(point.y)
       ? markup`<path class="marker" d="${marker() ?? ''}" transform="translate(${x(point.x)} ${y(point.y)})"><title>${point.says}</title></path>`
       : markup`<path class="missing" d="M-4 -4L4 4M-4 4L4 -4" transform="translate(${x(point.x)} ${area.top + 2})"><title>${point.says}</title></path>`,
@@ -131,15 +136,13 @@ function placesBeside({ axis, at }: ReferenceLine, area: Area, x: Axis, y: Axis)
       { x: area.left + LABEL_GAP_PX, anchor: 'start' },
       { x: area.right - LABEL_GAP_PX, anchor: 'end' },
     ] as const;
-    return sides.flatMap((side) => [-ROW_PX, ROW_PX].map((by) => ({ ...side, y: y(at) + by / 2 + Math.sign(by) })));
+    return sides.flatMap((side) => [-ROW_PX, ROW_PX].map((by) => ({ ...side, y: y(at) + by / 2 + 2 * Math.sign(by) })));
   }
   const sides = [
     { x: x(at) - LABEL_GAP_PX, anchor: 'end' },
     { x: x(at) + LABEL_GAP_PX, anchor: 'start' },
   ] as const;
-  const fits = sides.filter(
-    ({ x: edge, anchor }) => (anchor === 'end' ? edge - area.left : area.right - edge) > (area.right - area.left) * 0.4,
-  );
+  const fits = sides.filter(({ x: edge, anchor }) => (anchor === 'end' ? edge - area.left : area.right - edge) > MIN_LABEL_PX);
   const rows = Array.from({ length: 10 }, (_, row) => area.top + ROW_PX * (row + 0.5));
   return rows.flatMap((row) => fits.map((side) => ({ ...side, y: row })));
 }

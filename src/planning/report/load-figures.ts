@@ -1,5 +1,6 @@
 /** How latency, replicas and cost follow the load. */
 import type { CurvePoint, Plan } from '../plan/plan.js';
+import { goalText } from './answer.js';
 import { drawAbsence, drawFigure, missingKey, referenceKey, seriesKey } from './figure.js';
 import { countText, isKnown, moneyText, msText, numberText, rateText } from './figure-text.js';
 import { linePlot, type LinePoint, type LineSeries, type ReferenceLine } from './line-plot.js';
@@ -21,11 +22,10 @@ export function latencyFigure(plan: Plan): Markup {
   const latencies = PERCENTILES.flatMap(({ of }) => points.map(of)).filter(isKnown);
   if (latencies.length === 0)
     return drawAbsence(title, 'The curve was not measured, or no load had enough right answers to give a latency.');
-  const goalText = `goal: p${plan.goal.percentile} ≤ ${msText(plan.goal.latencyMs)}`;
   const best = plan.chosen.rate.value;
-  const references: ReferenceLine[] = [{ axis: 'y', at: plan.goal.latencyMs, text: goalText, kind: 'goal' }];
-  if (isKnown(plan.knee)) references.push({ axis: 'x', at: plan.knee, text: `knee ${rateText(plan.knee)}`, kind: 'knee' });
-  if (isKnown(best) && best > 0) references.push({ axis: 'x', at: best, text: `sustains ${rateText(best)}`, kind: 'best' });
+  const references: ReferenceLine[] = [{ axis: 'y', at: plan.goal.latencyMs, text: 'goal', kind: 'goal' }];
+  if (isKnown(plan.knee)) references.push({ axis: 'x', at: plan.knee, text: 'knee', kind: 'knee' });
+  if (isKnown(best) && best > 0) references.push({ axis: 'x', at: best, text: 'sustained', kind: 'best' });
   const isLost = points.some((point) => PERCENTILES.some(({ of }) => !isKnown(of(point))));
   const says =
     (isKnown(plan.knee)
@@ -38,9 +38,9 @@ export function latencyFigure(plan: Plan): Markup {
     says,
     key: [
       ...PERCENTILES.map(({ name, style }) => ({ swatch: seriesKey(style), text: name })),
-      { swatch: referenceKey('goal'), text: 'goal' },
-      ...(isKnown(plan.knee) ? [{ swatch: referenceKey('knee'), text: 'knee' }] : []),
-      { swatch: referenceKey('best'), text: 'highest sustained rate' },
+      { swatch: referenceKey('goal'), text: `goal: ${goalText(plan)}` },
+      ...(isKnown(plan.knee) ? [{ swatch: referenceKey('knee'), text: `knee: ${rateText(plan.knee)}` }] : []),
+      { swatch: referenceKey('best'), text: `highest sustained rate: ${rateText(best)}` },
       ...(isLost ? [{ swatch: missingKey(), text: 'too many requests without a right answer' }] : []),
     ],
     draw: (size) =>
@@ -150,14 +150,21 @@ interface StepFigure {
 
 function stepFigure({ load }: Plan, { id, title, says, yTitle, yIsWhole, loads, shown, head }: StepFigure): Markup {
   const points = loads.map(({ rate, value }) => ({ x: rate, y: value, says: `up to ${rateText(rate)}: ${shown(value)}` }));
-  const series: readonly LineSeries[] = [{ style: 0, shape: 'step', points }];
-  const references: readonly ReferenceLine[] = [{ axis: 'x', at: load.rate, text: `planned: ${rateText(load.rate)}`, kind: 'today' }];
+  const planned = loads.find(({ rate }) => rate >= load.rate);
+  const dot = planned === undefined ? [] : [{ x: load.rate, y: planned.value, says: `${rateText(load.rate)}: ${shown(planned.value)}` }];
+  const series: readonly LineSeries[] = [
+    { style: 0, shape: 'step', points },
+    { style: 1, shape: 'line', points: dot },
+  ];
+  const references: readonly ReferenceLine[] = [
+    { axis: 'x', at: load.rate, text: planned === undefined ? 'planned load' : shown(planned.value), kind: 'today' },
+  ];
   return drawFigure({
     title,
     says,
     key: [
       { swatch: seriesKey(0), text: yTitle },
-      { swatch: referenceKey('today'), text: 'planned load' },
+      { swatch: referenceKey('today'), text: `planned load: ${rateText(load.rate)}` },
     ],
     draw: (size) =>
       linePlot(

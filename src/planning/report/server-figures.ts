@@ -120,7 +120,7 @@ export function batchFigure(plan: Plan): Markup {
     const text = width === 1 ? numberText(from) : `${from}–${to}`;
     return { text, value: (100 * inside) / runs, says: `${text} rows: ${percentText(inside / runs)} of the runs` };
   });
-  const says = `At its highest sustained rate a run carries ${numberText(rows / runs)} rows on average.`;
+  const says = `At its highest sustained rate a run carries ${countText(rows / runs, 'row')} on average.`;
   return drawFigure({
     title,
     says,

@@ -26,10 +26,10 @@ h3 { font-size: 17px; line-height: 1.35; }
 .over { color: var(--muted); }
 .over b { color: var(--text); }
 .reason { max-width: 46em; margin-bottom: 20px; font-size: 19px; }
-.notes { margin-bottom: 24px; padding: 14px 20px; border-left: 5px solid var(--warn-rule); border-radius: 6px; background: var(--warn); }
+.notes { margin-bottom: 20px; padding: 14px 20px; border-left: 5px solid var(--warn-rule); border-radius: 6px; background: var(--warn); }
 .notes h2 { font-size: 16px; }
 .notes ul, .assumptions ul { padding-left: 1.2em; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 16px; margin-bottom: 24px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 16px; margin-bottom: 20px; }
 .tiles div, .assumptions, figure, .background { border: 1px solid var(--rule); border-radius: 10px; background: var(--card); }
 .tiles div { padding: 14px 18px; }
 .tiles dt, .tiles span { color: var(--muted); font-size: 14px; line-height: 1.4; }
