@@ -1,9 +1,20 @@
 /** The head of the page: the answer, what it rests on, and what a reader must know before using it. */
 import type { Plan, Replicas } from '../plan/plan.js';
-import { countText, intervalText, isKnown, moneyText, msText, numberText, percentText, rateText, settingsText } from './figure-text.js';
+import {
+  countText,
+  intervalText,
+  isKnown,
+  moneyText,
+  msText,
+  numberText,
+  percentText,
+  plainText,
+  rateText,
+  settingsText,
+} from './figure-text.js';
 import { markup, type Markup } from './markup.js';
 
-export const goalText = ({ goal }: Plan): string => `p${goal.percentile} ≤ ${msText(goal.latencyMs)}`;
+export const goalText = ({ goal }: Plan): string => `p${plainText(goal.percentile)} ≤ ${msText(goal.latencyMs)}`;
 
 /** Such as "6 replicas (5 + 1 spare) sustain 2,000/s with p99 ≤ 20 ms". */
 export function answerText(plan: Plan): string {
@@ -71,7 +82,11 @@ function latencyTiles({ replicas, goal, loneRequestMs }: Plan): Tile[] {
   const lost = isKnown(replicas.p99WithoutSpareMs) && replicas.spare > 0;
   const more = lost ? `simulated; ${msText(replicas.p99WithoutSpareMs)} with ${countText(replicas.spare, 'replica')} down` : 'simulated';
   return [
-    { name: 'p99 at this load', value: msText(replicas.p99Ms), more: `${more}; goal ${msText(goal.latencyMs)} at p${goal.percentile}` },
+    {
+      name: 'p99 at this load',
+      value: msText(replicas.p99Ms),
+      more: `${more}; goal ${msText(goal.latencyMs)} at p${plainText(goal.percentile)}`,
+    },
   ];
 }
 
@@ -86,9 +101,9 @@ function costTiles({ cost }: Plan): Tile[] {
 
 function assumptions(plan: Plan): string[] {
   const { load, model, chosen, replicas, autoscaling, seed } = plan;
-  const shapes = Object.entries(model.inputShapes).map(([name, shape]) => `${name}[${shape.join(', ')}]`);
+  const shapes = Object.entries(model.inputShapes).map(([name, shape]) => `${name}[${shape.map(plainText).join(', ')}]`);
   const found = [
-    `Load: ${rateText(load.rate)} all together, ${load.arrivals} arrivals (seed ${seed}), spread evenly over replicas.`,
+    `Load: ${rateText(load.rate)} all together, ${load.arrivals} arrivals (seed ${plainText(seed)}), spread evenly over replicas.`,
     `A request: ${countText(model.rowsPerRequest, 'row')}${shapes.length > 0 ? `, inputs ${shapes.join(', ')}` : ''}.`,
     `Goal: ${goalText(plan)}, from when a request is due until the client has its answer. One without a right answer misses it.`,
   ];
@@ -104,7 +119,8 @@ function assumptions(plan: Plan): string[] {
 }
 
 function replicaAssumptions({ headroom, spare }: Replicas): string[] {
-  const counted = `A replica counts with the lower end of its interval, and ${percentText(headroom)} of that stays free.`;
+  const free = headroom > 0 ? percentText(headroom) : 'nothing';
+  const counted = `A replica counts with the lower end of its interval, and ${free} of that stays free.`;
   const failures =
     spare > 0
       ? `${countText(spare, 'replica')} may fail at one time without the goal being missed.`

@@ -23,6 +23,8 @@ export function shortText(value: number): string {
 }
 
 export const msText = (value: number | null): string => (isKnown(value) ? `${numberText(value)} ms` : UNKNOWN);
+/** Without marks between thousands: what is no amount. */
+export const plainText = (value: number): string => (Number.isFinite(value) ? String(value) : UNKNOWN);
 /** Requests per second. */
 export const rateText = (value: number | null): string => (isKnown(value) ? `${numberText(value)}/s` : UNKNOWN);
 export const percentText = (share: number | null): string => (isKnown(share) ? `${TWO.format(100 * share)} %` : UNKNOWN);

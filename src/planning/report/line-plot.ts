@@ -47,6 +47,8 @@ export interface LinePlot {
 
 const MARKERS = [symbolCircle, symbolSquare, symbolTriangle];
 const MARKER_AREA = 42;
+/** No line leads to it. */
+const LONE_MARKER_AREA = 100;
 const MARKER_PX = 12;
 const LABEL_GAP_PX = 6;
 const ROW_PX = 17;
@@ -115,7 +117,7 @@ function drawSeries({ style, shape, points }: LineSeries, area: Area, x: Axis, y
     .y((point) => y(point.y ?? 0))
     .curve(shape === 'step' ? curveStepBefore : curveLinear)
     .digits(2);
-  const marker = symbol(MARKERS[style], MARKER_AREA).digits(2);
+  const marker = symbol(MARKERS[style], points.length === 1 ? LONE_MARKER_AREA : MARKER_AREA).digits(2);
   const markers = (shape === 'step' && points.length > 1 ? [] : points).map((point) =>
     isKnown(point.y)
       ? markup`<path class="marker" d="${marker() ?? ''}" transform="translate(${x(point.x)} ${y(point.y)})"><title>${point.says}</title></path>`

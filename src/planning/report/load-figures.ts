@@ -27,11 +27,7 @@ export function latencyFigure(plan: Plan): Markup {
   if (isKnown(plan.knee)) references.push({ axis: 'x', at: plan.knee, text: 'knee', kind: 'knee' });
   if (isKnown(best) && best > 0) references.push({ axis: 'x', at: best, text: 'sustained', kind: 'best' });
   const isLost = points.some((point) => PERCENTILES.some(({ of }) => !isKnown(of(point))));
-  const says =
-    (isKnown(plan.knee)
-      ? `Beyond ${rateText(plan.knee)} latency rises steeply.`
-      : 'Up to the highest load that was measured, latency does not begin to rise steeply.') +
-    (isKnown(best) && best > 0 ? ` The goal is met up to ${rateText(best)}.` : '');
+  const says = `${kneeText(plan.knee, points.length)}${isKnown(best) && best > 0 ? ` The goal is met up to ${rateText(best)}.` : ''}`;
   const spread = Math.max(...latencies, plan.goal.latencyMs) / Math.min(...latencies, plan.goal.latencyMs);
   return drawFigure({
     title,
@@ -72,6 +68,16 @@ export function latencyFigure(plan: Plan): Markup {
       ]),
     },
   });
+}
+
+/** Fewer points show no course. */
+const MIN_CURVE_POINTS = 4;
+
+function kneeText(knee: number | null, points: number): string {
+  if (isKnown(knee)) return `Beyond ${rateText(knee)} latency rises steeply.`;
+  return points < MIN_CURVE_POINTS
+    ? 'Too few loads were measured to tell where latency begins to rise steeply.'
+    : 'Up to the highest load that was measured, latency does not begin to rise steeply.';
 }
 
 function linePoint(point: CurvePoint, of: (point: CurvePoint) => number | null, name: string): LinePoint {
