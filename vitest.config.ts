@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** One project a folder of test/, from cheap to dear. The later ones start servers, which would take the cores from each other. */
 const PARALLEL = ['unit', 'architecture', 'contract'];
-const SEQUENTIAL = ['integration', 'process', 'kubernetes', 'k6'];
+const SEQUENTIAL = ['integration', 'process', 'kubernetes', 'k6', 'report'];
 /** Needs a GPU: run by `npm run verify:gpu`, never by `npm test`. */
 const ON_A_GPU = ['gpu'];
 

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { browserTestsMissing } from './browser.mjs';
 import { checkMetrics, metricsCheckMissing } from './check-metrics.mjs';
 import { k6TestsMissing, kubernetesTestsMissing } from './kubernetes-tools.mjs';
 import { kernelTestsMissing, runKernelTests } from './kernel-tests.mjs';
@@ -64,6 +65,7 @@ const allSuites = [
   vitestSuite('process', true),
   vitestSuite('kubernetes', true, kubernetesTestsMissing),
   vitestSuite('k6', true, k6TestsMissing),
+  vitestSuite('report', false, browserTestsMissing),
   {
     name: 'native',
     exists: hasNativeTests,

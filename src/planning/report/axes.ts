@@ -12,7 +12,7 @@ export interface PlotSize {
 
 export const SIZES: readonly PlotSize[] = [
   { name: 'wide', width: 560, height: 340 },
-  { name: 'narrow', width: 340, height: 300 },
+  { name: 'narrow', width: 316, height: 290 },
 ];
 
 /** Pixels; the style sheet sets the same (styles.ts). */
@@ -82,7 +82,7 @@ function logTicks(from: number, to: number, most: number): number[] {
 }
 
 const AXIS_TITLE_PX = 22;
-const TICK_PX = 20;
+const TICK_PX = 22;
 const GAP_PX = 6;
 
 /** Leaves room for the texts of both axes, and for half a text of the last tick. */

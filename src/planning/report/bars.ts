@@ -36,7 +36,7 @@ export function barPlot(plot: BarPlot, size: PlotSize): Markup {
     // A value above zero is seen, however small.
     const height = value > 0 ? Math.max(1, area.bottom - y(value)) : 0;
     const label =
-      i % every === 0 ? markup`<text x="${left + width / 2}" y="${area.bottom + 18}" text-anchor="middle">${text}</text>` : null;
+      i % every === 0 ? markup`<text x="${left + width / 2}" y="${area.bottom + 20}" text-anchor="middle">${text}</text>` : null;
     return markup`<rect class="bar" x="${left}" y="${area.bottom - height}" width="${width}" height="${height}"><title>${says}</title></rect>${label}`;
   });
   const marks = markup`${drawYAxis(area, y, plot.yTitle)}<g class="axis">${bars}<line class="base" x1="${area.left}" x2="${area.right}" y1="${area.bottom}" y2="${area.bottom}"/>${xTitle(area, plot.xTitle)}</g>`;

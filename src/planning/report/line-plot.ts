@@ -111,19 +111,20 @@ function axes(
 }
 
 function drawSeries({ style, shape, points }: LineSeries, area: Area, x: Axis, y: Axis): Markup {
+  const drawn = points.filter((point) => isKnown(point.y)).length;
   const path = line<LinePoint>()
     .defined((point) => isKnown(point.y))
     .x((point) => x(point.x))
     .y((point) => y(point.y ?? 0))
     .curve(shape === 'step' ? curveStepBefore : curveLinear)
     .digits(2);
-  const marker = symbol(MARKERS[style], points.length === 1 ? LONE_MARKER_AREA : MARKER_AREA).digits(2);
-  const markers = (shape === 'step' && points.length > 1 ? [] : points).map((point) =>
+  const marker = symbol(MARKERS[style], drawn === 1 ? LONE_MARKER_AREA : MARKER_AREA).digits(2);
+  const markers = (shape === 'step' && drawn > 1 ? [] : points).map((point) =>
     isKnown(point.y)
       ? markup`<path class="marker" d="${marker() ?? ''}" transform="translate(${x(point.x)} ${y(point.y)})"><title>${point.says}</title></path>`
       : markup`<path class="missing" d="M-4 -4L4 4M-4 4L4 -4" transform="translate(${x(point.x)} ${area.top + 2})"><title>${point.says}</title></path>`,
   );
-  return markup`<g class="series-${style}"><path class="line" d="${path(points) ?? ''}"/>${markers}</g>`;
+  return markup`<g class="series-${style}">${drawn > 1 ? markup`<path class="line" d="${path(points) ?? ''}"/>` : null}${markers}</g>`;
 }
 
 function drawReference({ axis, at, kind }: ReferenceLine, area: Area, x: Axis, y: Axis): Markup {

@@ -89,7 +89,7 @@ svg text { fill: var(--text); font: 13px system-ui, sans-serif; font-variant-num
   figure, .assumptions, .background { padding: 14px 12px; }
   .tiles { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 10px; }
   .tiles div { padding: 10px 12px; } .tiles b { font-size: 20px; }
-  .plot.wide { display: none; } .plot.narrow { display: block; max-width: 460px; } }
+  .plot.wide { display: none; } .plot.narrow { display: block; max-width: 430px; } }
 @media print {
   body { padding: 0; background: none; font-size: 11pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   h1 { font-size: 22pt; }
