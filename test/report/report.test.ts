@@ -74,7 +74,7 @@ describe('the report of a plan in a browser', () => {
   });
 
   const others = { large: LARGE_PLAN, short: SHORT_PLAN, hopeless: HOPELESS_PLAN };
-  const looks = Object.entries(others).flatMap(([name, plan]) => [320, 400, 700, 1119, 1120, 1280].map((width) => ({ name, plan, width })));
+  const looks = Object.entries(others).flatMap(([name, plan]) => [360, 400, 700, 1119, 1120, 1280].map((width) => ({ name, plan, width })));
   it.each(looks)('keeps texts apart, in place and large enough at $width px (plan: $name)', async ({ plan, width }) => {
     const events = await opened(plan, { width, scheme: width === 400 ? 'dark' : 'light' }, async (page) => {
       expect(await measure(page)).toMatchObject({ overflowPx: 0, ...NOTHING_WRONG });

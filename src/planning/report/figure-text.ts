@@ -9,6 +9,7 @@ const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const TWO = grouped(2);
 const THREE = grouped(3);
 const PLACES = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const SHORTEST = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 2 });
 const SHORT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 
 /** Three digits, or all before the point. */
@@ -23,6 +24,11 @@ export function shortText(value: number): string {
 }
 
 export const msText = (value: number | null): string => (isKnown(value) ? `${numberText(value)} ms` : UNKNOWN);
+/** For places that hold four: 950, 1.2K, 12K. */
+export function shortestText(value: number): string {
+  return Number.isFinite(value) && Math.abs(value) >= 1000 ? SHORTEST.format(value) : shortText(value);
+}
+
 /** Without marks between thousands: what is no amount. */
 export const plainText = (value: number): string => (Number.isFinite(value) ? String(value) : UNKNOWN);
 /** Requests per second. */

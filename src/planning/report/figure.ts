@@ -62,6 +62,7 @@ const MARKERS = [
 
 export const seriesKey = (style: 0 | 1 | 2): Markup =>
   key(markup`<g class="series-${style}"><path class="line" d="M0 7H28"/>${MARKERS[style] ?? null}</g>`);
+export const stepKey = (): Markup => key(markup`<g class="series-0"><path class="line" d="M0 11H14V3H28"/></g>`);
 export const missingKey = (): Markup => key(markup`<path class="missing" d="M10 3L18 11M10 11L18 3"/>`);
 export const referenceKey = (kind: 'goal' | 'knee' | 'today' | 'best'): Markup =>
   key(markup`<path class="reference ${kind}" d="M0 7H28"/>`);

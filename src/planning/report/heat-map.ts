@@ -1,7 +1,7 @@
 /** A table whose cells are coloured by their figures. */
 import { scaleBand, scaleQuantize } from 'd3-scale';
-import { FONT_PX, plotArea, svg, xTitle, yTitle, type PlotSize } from './axes.js';
-import { shortText } from './figure-text.js';
+import { FONT_PX, plotArea, svg, textWidth, xTitle, yTitle, type PlotSize } from './axes.js';
+import { shortText, shortestText } from './figure-text.js';
 import { markup, type Markup } from './markup.js';
 
 export interface HeatCell {
@@ -33,8 +33,10 @@ export const HEAT_STEPS = 5;
 const ROW_PX = 38;
 const MAX_COLUMN_PX = 170;
 const HATCH_PX = 8;
-/** Of the texts of cells: four or five characters. */
-const MIN_COLUMN_PX = 3.4 * FONT_PX;
+/** Of the frame of the chosen cell, with its distance from the text. */
+const FRAME_PX = 5;
+/** Of the shortest texts of cells: 1.2K. */
+const MIN_COLUMN_PX = 2.8 * FONT_PX;
 
 /** The step of colour of a figure: equal parts of what was found. */
 export function heatScale(cells: readonly HeatCell[]): { readonly stepOf: (value: number) => number; readonly bounds: readonly number[] } {
@@ -57,9 +59,11 @@ export function heatMap(map: HeatMap, { name, width }: PlotSize): Markup {
   const x = scaleBand(map.columns, [area.left, area.right]).padding(0.04);
   const y = scaleBand(map.rows, [area.top, area.bottom]).padding(0.06);
   const { stepOf } = heatScale(map.cells);
+  const widestCell = Math.max(...map.cells.map(({ value }) => textWidth(shortText(value))));
+  const textOf = widestCell + 2 * FRAME_PX <= x.bandwidth() ? shortText : shortestText;
   const cells = map.cells.map((cell) => {
     const box = { x: x(cell.column) ?? area.left, y: y(cell.row) ?? area.top, width: x.bandwidth(), height: y.bandwidth() };
-    return drawCell(cell, box, stepOf(cell.value));
+    return drawCell(cell, box, stepOf(cell.value), textOf(cell.value));
   });
   const texts = [
     map.columns.map(
@@ -80,11 +84,11 @@ interface CellBox {
   readonly height: number;
 }
 
-function drawCell(cell: HeatCell, box: CellBox, step: number): Markup {
+function drawCell(cell: HeatCell, box: CellBox, step: number, text: string): Markup {
   const kind = cell.isGivenUp ? 'given-up' : `heat-${step}`;
   const rect = (name: string, by: number): Markup =>
     markup`<rect class="${name}" x="${box.x + by}" y="${box.y + by}" width="${box.width - 2 * by}" height="${box.height - 2 * by}" rx="3"/>`;
-  return markup`<g class="cell ${kind}">${rect('field', 0)}${cell.isGivenUp ? hatch(box) : null}${cell.isChosen ? rect('chosen', 1.5) : null}<text x="${box.x + box.width / 2}" y="${box.y + box.height / 2 + 4.5}" text-anchor="middle">${shortText(cell.value)}</text><title>${cell.says}</title></g>`;
+  return markup`<g class="cell ${kind}">${rect('field', 0)}${cell.isGivenUp ? hatch(box) : null}${cell.isChosen ? rect('chosen', 1.5) : null}<text x="${box.x + box.width / 2}" y="${box.y + box.height / 2 + 4.5}" text-anchor="middle">${text}</text><title>${cell.says}</title></g>`;
 }
 
 /** Lines from the lower left to the upper right, cut at the edges: a pattern would need a name that is the only one of the page. */

@@ -1,6 +1,6 @@
 /** Lines and steps over an axis of numbers, with reference lines across. */
 import { curveLinear, curveStepBefore, line, symbol, symbolCircle, symbolSquare, symbolTriangle } from 'd3-shape';
-import { drawXAxis, drawYAxis, makeAxis, plotArea, svg, type Area, type Axis, type PlotSize } from './axes.js';
+import { drawXAxis, drawYAxis, makeAxis, plotArea, svg, textWidth, type Area, type Axis, type PlotSize } from './axes.js';
 import { isKnown } from './figure-text.js';
 import { Labels, type Place } from './labels.js';
 import { markup, type Markup } from './markup.js';
@@ -52,8 +52,6 @@ const LONE_MARKER_AREA = 100;
 const MARKER_PX = 12;
 const LABEL_GAP_PX = 6;
 const ROW_PX = 17;
-/** A side of an upright line that is narrower has no place for a text. */
-const MIN_LABEL_PX = 80;
 
 /** Points whose x is no finite number are left out; there must be one with an x and a y. */
 export function linePlot(plot: LinePlot, size: PlotSize): Markup {
@@ -133,7 +131,7 @@ function drawReference({ axis, at, kind }: ReferenceLine, area: Area, x: Axis, y
     : markup`<line class="reference ${kind}" x1="${area.left}" x2="${area.right}" y1="${y(at)}" y2="${y(at)}"/>`;
 }
 
-function placesBeside({ axis, at }: ReferenceLine, area: Area, x: Axis, y: Axis): Place[] {
+function placesBeside({ axis, at, text }: ReferenceLine, area: Area, x: Axis, y: Axis): Place[] {
   if (axis === 'y') {
     const sides = [
       { x: area.left + LABEL_GAP_PX, anchor: 'start' },
@@ -145,7 +143,9 @@ function placesBeside({ axis, at }: ReferenceLine, area: Area, x: Axis, y: Axis)
     { x: x(at) - LABEL_GAP_PX, anchor: 'end' },
     { x: x(at) + LABEL_GAP_PX, anchor: 'start' },
   ] as const;
-  const fits = sides.filter(({ x: edge, anchor }) => (anchor === 'end' ? edge - area.left : area.right - edge) > MIN_LABEL_PX);
+  const fits = sides.filter(
+    ({ x: edge, anchor }) => (anchor === 'end' ? edge - area.left : area.right - edge) >= textWidth(text) + LABEL_GAP_PX,
+  );
   const rows = Array.from({ length: 10 }, (_, row) => area.top + ROW_PX * (row + 0.5));
   return rows.flatMap((row) => fits.map((side) => ({ ...side, y: row })));
 }

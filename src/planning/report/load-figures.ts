@@ -1,7 +1,7 @@
 /** How latency, replicas and cost follow the load. */
 import type { CurvePoint, Plan } from '../plan/plan.js';
 import { goalText } from './answer.js';
-import { drawAbsence, drawFigure, missingKey, referenceKey, seriesKey } from './figure.js';
+import { drawAbsence, drawFigure, missingKey, referenceKey, seriesKey, stepKey } from './figure.js';
 import { countText, isKnown, moneyText, msText, numberText, rateText } from './figure-text.js';
 import { linePlot, type LinePoint, type LineSeries, type ReferenceLine } from './line-plot.js';
 import type { Markup } from './markup.js';
@@ -25,7 +25,7 @@ export function latencyFigure(plan: Plan): Markup {
   const best = plan.chosen.rate.value;
   const references: ReferenceLine[] = [{ axis: 'y', at: plan.goal.latencyMs, text: 'goal', kind: 'goal' }];
   if (isKnown(plan.knee)) references.push({ axis: 'x', at: plan.knee, text: 'knee', kind: 'knee' });
-  if (isKnown(best) && best > 0) references.push({ axis: 'x', at: best, text: 'sustained', kind: 'best' });
+  if (isKnown(best) && best > 0) references.push({ axis: 'x', at: best, text: 'max', kind: 'best' });
   const isLost = points.some((point) => PERCENTILES.some(({ of }) => !isKnown(of(point))));
   const says = `${kneeText(plan.knee, points.length)}${isKnown(best) && best > 0 ? ` The goal is met up to ${rateText(best)}.` : ''}`;
   const spread = Math.max(...latencies, plan.goal.latencyMs) / Math.min(...latencies, plan.goal.latencyMs);
@@ -169,7 +169,7 @@ function stepFigure({ load }: Plan, { id, title, says, yTitle, yIsWhole, loads, 
     title,
     says,
     key: [
-      { swatch: seriesKey(0), text: yTitle },
+      { swatch: stepKey(), text: yTitle },
       { swatch: referenceKey('today'), text: `planned load: ${rateText(load.rate)}` },
     ],
     draw: (size) =>
