@@ -156,6 +156,8 @@ interface StepFigure {
 
 function stepFigure({ load }: Plan, { id, title, says, yTitle, yIsWhole, loads, shown, head }: StepFigure): Markup {
   const points = loads.map(({ rate, value }) => ({ x: rate, y: value, says: `up to ${rateText(rate)}: ${shown(value)}` }));
+  // The last load of each step: more say nothing.
+  const levels = loads.filter(({ value }, i) => value !== loads[i + 1]?.value);
   const planned = loads.find(({ rate }) => rate >= load.rate);
   const dot = planned === undefined ? [] : [{ x: load.rate, y: planned.value, says: `${rateText(load.rate)}: ${shown(planned.value)}` }];
   const series: readonly LineSeries[] = [
@@ -187,6 +189,6 @@ function stepFigure({ load }: Plan, { id, title, says, yTitle, yIsWhole, loads, 
         },
         size,
       ),
-    table: { head: ['up to', head], rows: loads.map(({ rate, value }) => [rateText(rate), shown(value)]) },
+    table: { head: ['up to', head], rows: levels.map(({ rate, value }) => [rateText(rate), shown(value)]) },
   });
 }

@@ -48,10 +48,12 @@ figcaption p, .absent p { margin-top: 2px; color: var(--muted); font-size: 15px;
 .plot.narrow { display: none; }
 details { margin-top: auto; font-size: 14px; }
 summary { color: var(--accent); cursor: pointer; }
-.table { margin-top: 8px; overflow-x: auto; overflow-wrap: normal; }
+.plots:has(details[open]) { align-items: start; }
+.table { max-height: 28em; margin-top: 8px; overflow: auto; overflow-wrap: normal; }
 table { width: 100%; border-collapse: collapse; }
 th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--grid); text-align: left; vertical-align: top; }
 th { font-weight: 500; }
+td { white-space: nowrap; }
 thead th { color: var(--muted); }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 16px 32px; margin-bottom: 16px; }
 .columns dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 14px; font-size: 14px; }
