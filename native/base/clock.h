@@ -6,6 +6,9 @@
 
 namespace penstock {
 
+inline constexpr int64_t kNever = INT64_MAX;  // a moment
+inline constexpr int64_t kNsPerSecond = 1'000'000'000;
+
 inline int64_t MonotonicNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/test_queues.h"
 #include "loadgen/load_run.h"
-#include "loadgen/test_queues.h"
 #include "loadgen/test_server.h"
 
 namespace penstock::loadgen {

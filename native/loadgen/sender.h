@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "loadgen/schedule.h"
+#include "base/schedule.h"
 #include "loadgen/totals.h"
 
 namespace penstock::loadgen {

@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "loadgen/histogram.h"
+#include "base/histogram.h"
 #include "transport/file_descriptor.h"
 
 namespace penstock::loadgen {

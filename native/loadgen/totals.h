@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "loadgen/histogram.h"
+#include "base/histogram.h"
 
 namespace penstock::loadgen {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "base/test_queues.h"
 #include "batching/batcher.h"
 #include "loadgen/sender.h"
-#include "loadgen/test_queues.h"
 #include "simulation/simulator.h"
 
 namespace penstock::loadgen {
@@ -32,9 +32,9 @@ Totals Serve(const SenderOptions& options, int most) {
   batching.max_batch_rows = most;
   batching::Batcher batcher(batching);
   simulation::Simulator::World world;
-  world.run_ns = [](int64_t) { return kServiceNs; };
+  world.run_ns = [](const simulation::RunStart&) { return kServiceNs; };
   world.learn = false;
-  const std::vector<simulation::Outcome> outcomes = simulation::Simulator(&batcher, requests, world).Run();
+  const std::vector<simulation::Outcome> outcomes = simulation::Simulate(&batcher, requests, world);
   for (size_t i = 0; i < outcomes.size(); ++i) sender.End(tickets[i], Outcome::kAnswered, outcomes[i].ended_ns);
   return sender.totals();
 }

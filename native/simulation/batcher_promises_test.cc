@@ -24,11 +24,11 @@ std::vector<Outcome> Play(const RandomSchedule& schedule, uint64_t seed, std::ve
   BatcherPromises promises(batcher);
   RunModel runs(schedule.curve, schedule.disturbance, seed);
   Simulator::World world;
-  world.run_ns = [&runs](int64_t rows) { return runs.NextRunNs(rows); };
+  world.run_ns = [&runs](const RunStart& run) { return runs.NextRunNs(run.rows); };
   world.close_ns = schedule.close_ns;
   world.timer_last = schedule.timer_last;
   world.observer = &promises;
-  std::vector<Outcome> outcomes = Simulator(&batcher, schedule.requests, world).Run();
+  std::vector<Outcome> outcomes = Simulate(&batcher, schedule.requests, world);
   promises.Ended();
   *broken = promises.broken();
   return outcomes;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
+
 namespace penstock::simulation {
 namespace {
-
-constexpr int64_t kNever = INT64_MAX;
 
 struct State {
   size_t served;    // rows

@@ -75,9 +75,9 @@ Served Serve(const Cell& cell, const std::vector<Arrival>& arrivals, Policy poli
   }
   RunModel runs(cell.curve, disturbance, cell.seed + 2);
   Simulator::World world;
-  world.run_ns = [&runs](int64_t rows) { return runs.NextRunNs(rows); };
+  world.run_ns = [&runs](const RunStart& run) { return runs.NextRunNs(run.rows); };
   world.learn = rule;
-  return Judge(cell, arrivals, Simulator(&batcher, requests, world).Run());
+  return Judge(cell, arrivals, Simulate(&batcher, requests, world));
 }
 
 int64_t BestOnTime(const Cell& cell, const std::vector<Arrival>& arrivals) {

@@ -83,8 +83,8 @@ TEST(RuleRecovery, AnIdleServerRefusesNothingHoweverLongItExpectsToTake) {
     requests[i].deadline_ns = requests[i].at_ns + kGpu.Ns(1);
   }
   Simulator::World world;
-  world.run_ns = [](int64_t rows) { return kGpu.Ns(rows); };
-  const std::vector<Outcome> outcomes = Simulator(&batcher, requests, world).Run();
+  world.run_ns = [](const RunStart& run) { return kGpu.Ns(run.rows); };
+  const std::vector<Outcome> outcomes = Simulate(&batcher, requests, world);
   for (size_t i = 0; i < requests.size(); ++i) {
     EXPECT_EQ(outcomes[i].ending, Ending::kAnswered);
     EXPECT_LE(outcomes[i].ended_ns, requests[i].deadline_ns);

@@ -1,7 +1,6 @@
 #include "simulation/simulator.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 namespace penstock::simulation {
@@ -9,34 +8,26 @@ namespace penstock::simulation {
 using batching::Batcher;
 using batching::QueueItem;
 
-Simulator::Simulator(Batcher* batcher, const std::vector<Request>& requests, World world)
-    : batcher_(*batcher),
-      requests_(requests),
-      world_(std::move(world)),
-      lanes_(static_cast<size_t>(batcher->options().lanes)),
-      cancellable_(requests.size()),
-      outcomes_(requests.size()) {
-  for (size_t i = 0; i < requests.size(); ++i) {
-    if (requests[i].cancelled_ns != kNever) cancellations_.push_back(i);
-  }
-  std::stable_sort(cancellations_.begin(), cancellations_.end(),
-                   [&](size_t a, size_t b) { return requests[a].cancelled_ns < requests[b].cancelled_ns; });
-}
+Simulator::Simulator(Batcher* batcher, World world)
+    : batcher_(*batcher), world_(std::move(world)), lanes_(static_cast<size_t>(batcher->options().lanes)) {}
 
-std::vector<Outcome> Simulator::Run() {
-  int64_t last_ns = -1;
-  for (int64_t now_ns = NextEvent(); now_ns != kNever && now_ns > last_ns; now_ns = NextEvent()) {
-    last_ns = now_ns;
+void Simulator::RunUntil(int64_t end_ns) {
+  if (next_request_ == nullptr && !closed_) next_request_ = world_.next_request();
+  for (int64_t now_ns = NextEvent(); now_ns < end_ns && now_ns > last_ns_; now_ns = NextEvent()) {
+    last_ns_ = now_ns;
     ask_ = now_ns >= wake_ns_;
     FinishLanes(now_ns);
     if (now_ns >= world_.close_ns && !closed_) Close(now_ns);
     if (!world_.timer_last) ExpireQueued(now_ns);
-    while (!closed_ && next_request_ != requests_.size() && requests_[next_request_].at_ns <= now_ns) {
-      Offer(next_request_++, now_ns);
+    while (!closed_ && next_request_ != nullptr && next_request_->at_ns <= now_ns) {
+      Offer(*next_request_, now_ns);
+      next_request_ = world_.next_request();
       AskLanes(now_ns);  // one at a time: a lane may be gone before the next comes
     }
-    while (next_cancellation_ != cancellations_.size() && requests_[cancellations_[next_cancellation_]].cancelled_ns <= now_ns) {
-      Cancel(cancellations_[next_cancellation_++], now_ns);
+    while (!cancellations_.empty() && cancellations_.begin()->first <= now_ns) {
+      const std::shared_ptr<SimulatedItem> item = std::move(cancellations_.begin()->second);
+      cancellations_.erase(cancellations_.begin());
+      Cancel(item.get(), now_ns);
       AskLanes(now_ns);
     }
     AskLanes(now_ns);
@@ -44,15 +35,14 @@ std::vector<Outcome> Simulator::Run() {
     AskLanes(now_ns);
     if (world_.observer != nullptr) world_.observer->Settled(now_ns);
   }
-  return std::move(outcomes_);
 }
 
 int64_t Simulator::NextEvent() const {
   int64_t next_ns = std::min(wake_ns_, batcher_.next_expiry_ns());
   for (const Lane& lane : lanes_) next_ns = std::min(next_ns, lane.ends_ns);
-  if (next_cancellation_ != cancellations_.size()) next_ns = std::min(next_ns, requests_[cancellations_[next_cancellation_]].cancelled_ns);
+  if (!cancellations_.empty()) next_ns = std::min(next_ns, cancellations_.begin()->first);
   if (closed_) return next_ns;
-  if (next_request_ != requests_.size()) next_ns = std::min(next_ns, requests_[next_request_].at_ns);
+  if (next_request_ != nullptr) next_ns = std::min(next_ns, next_request_->at_ns);
   return std::min(next_ns, world_.close_ns);
 }
 
@@ -65,8 +55,9 @@ void Simulator::FinishLanes(int64_t now_ns) {
 void Simulator::FinishLane(size_t lane, bool learn, int64_t now_ns) {
   batcher_.Finished(static_cast<int>(lane), now_ns, learn);
   if (world_.observer != nullptr) world_.observer->Finished(static_cast<int>(lane), now_ns);
-  for (const auto& item : lanes_[lane].batch) End(*item, Ending::kAnswered, now_ns);
+  for (const auto& item : lanes_[lane].batch) End(item.get(), Ending::kAnswered, now_ns);
   lanes_[lane] = Lane();
+  --busy_lanes_;
   ask_ = true;
 }
 
@@ -79,18 +70,17 @@ void Simulator::ExpireQueued(int64_t now_ns) {
   ask_ = true;
 }
 
-void Simulator::Cancel(size_t index, int64_t now_ns) {
-  const std::shared_ptr<SimulatedItem> item = std::move(cancellable_[index]);
-  if (item == nullptr || outcomes_[index].ending != Ending::kPending) return;
-  const bool was_queued = batcher_.Remove(item.get());
+void Simulator::Cancel(SimulatedItem* item, int64_t now_ns) {
+  if (item->ending != Ending::kPending) return;
+  const bool was_queued = batcher_.Remove(item);
   if (world_.observer != nullptr) world_.observer->Removed(*item, was_queued, now_ns);
-  End(*item, Ending::kCancelled, now_ns);
+  End(item, Ending::kCancelled, now_ns);
   if (was_queued) {
     ask_ = true;
     return;
   }
-  const auto unwanted = [this](const std::shared_ptr<QueueItem>& other) {
-    return outcomes_[static_cast<const SimulatedItem&>(*other).index].ending == Ending::kCancelled;
+  const auto unwanted = [](const std::shared_ptr<QueueItem>& other) {
+    return static_cast<const SimulatedItem&>(*other).ending == Ending::kCancelled;
   };
   for (size_t i = 0; i < lanes_.size(); ++i) {
     // A batch that nobody wants is stopped, which says nothing about how long one takes.
@@ -103,13 +93,13 @@ void Simulator::Close(int64_t now_ns) {
   wake_ns_ = kNever;
   const Observer::Items taken = batcher_.TakeAll();
   if (world_.observer != nullptr) world_.observer->Closed(taken, now_ns);
-  for (const auto& item : taken) End(*item, Ending::kTaken, now_ns);
+  for (const auto& item : taken) End(item.get(), Ending::kTaken, now_ns);
 }
 
-void Simulator::Offer(size_t index, int64_t now_ns) {
-  const Request& request = requests_[index];
+void Simulator::Offer(const Request& request, int64_t now_ns) {
   auto item = std::make_shared<SimulatedItem>();
-  item->index = index;
+  item->index = offered_++;
+  item->sent_ns = request.sent_ns;
   item->rows = request.rows;
   item->bytes = request.bytes;
   item->priority = request.priority;
@@ -120,10 +110,10 @@ void Simulator::Offer(size_t index, int64_t now_ns) {
   const Status status = batcher_.Offer(&offered, now_ns);
   if (world_.observer != nullptr) world_.observer->Offered(item, status, now_ns);
   if (!status.ok()) {
-    End(*item, Ending::kRefused, now_ns);
+    End(item.get(), Ending::kRefused, now_ns);
     return;
   }
-  if (request.cancelled_ns != kNever) cancellable_[index] = std::move(item);
+  if (request.cancelled_ns != kNever) cancellations_.emplace(request.cancelled_ns, std::move(item));
   ask_ = true;
 }
 
@@ -142,17 +132,29 @@ void Simulator::AskLanes(int64_t now_ns) {
     }
     int64_t rows = 0;
     for (const auto& item : step.batch) rows += item->rows;
-    lanes_[i] = {now_ns + world_.run_ns(rows), std::move(step.batch)};
+    ++busy_lanes_;
+    lanes_[i] = {now_ns + world_.run_ns({rows, busy_lanes_, now_ns}), std::move(step.batch)};
   }
 }
 
-void Simulator::End(const QueueItem& item, Ending ending, int64_t now_ns) {
-  Outcome& outcome = outcomes_[static_cast<const SimulatedItem&>(item).index];
-  if (outcome.ending == Ending::kPending) outcome = {ending, now_ns};  // a cancelled one has its end before its run has
+void Simulator::End(QueueItem* item, Ending ending, int64_t now_ns) {
+  auto* ended = static_cast<SimulatedItem*>(item);
+  if (ended->ending != Ending::kPending) return;  // a cancelled one has its end before its run has
+  ended->ending = ending;
+  world_.ended(*ended, now_ns);
 }
 
 void Simulator::EndDropped(const std::vector<Batcher::Dropped>& dropped, int64_t now_ns) {
-  for (const Batcher::Dropped& drop : dropped) End(*drop.item, Ending::kDropped, now_ns);
+  for (const Batcher::Dropped& drop : dropped) End(drop.item.get(), Ending::kDropped, now_ns);
+}
+
+std::vector<Outcome> Simulate(Batcher* batcher, const std::vector<Request>& requests, Simulator::World world) {
+  std::vector<Outcome> outcomes(requests.size());
+  size_t next = 0;
+  world.next_request = [&] { return next == requests.size() ? nullptr : &requests[next++]; };
+  world.ended = [&](const SimulatedItem& item, int64_t now_ns) { outcomes[item.index] = {item.ending, now_ns}; };
+  Simulator(batcher, std::move(world)).RunUntil(kNever);
+  return outcomes;
 }
 
 }  // namespace penstock::simulation

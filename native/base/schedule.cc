@@ -1,10 +1,10 @@
-#include "loadgen/schedule.h"
+#include "base/schedule.h"
 
 #include <charconv>
 #include <cmath>
 #include <string>
 
-namespace penstock::loadgen {
+namespace penstock {
 
 int64_t Schedule::Next() {
   for (;;) {
@@ -54,4 +54,4 @@ Result<std::vector<int64_t>> ParseTrace(std::string_view text) {
   return trace_ns;
 }
 
-}  // namespace penstock::loadgen
+}  // namespace penstock

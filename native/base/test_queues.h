@@ -1,4 +1,4 @@
-// Percentiles of queues by theory, to compare what the generator measures with.
+// Percentiles of queues by theory, to compare with what is measured or simulated.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace penstock::loadgen {
+namespace penstock {
 
 // Poisson arrivals at one server whose service always takes `service`; the answer takes waiting and service. First come, first served.
 // Erlang's and Crommelin's series for the waiting time (C. D. Crommelin, "Delay probability formulae when the holding times are constant",
@@ -97,4 +97,4 @@ double QuantileOf(const Queue& queue, double share, double longest) {
   return high;
 }
 
-}  // namespace penstock::loadgen
+}  // namespace penstock

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace penstock::loadgen {
+namespace penstock {
 
 class Histogram {
  public:
@@ -36,4 +36,4 @@ class Histogram {
 // The rank of a quantile among `total` > 0 values: 1..total.
 uint64_t RankOf(double share, uint64_t total);
 
-}  // namespace penstock::loadgen
+}  // namespace penstock

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "loadgen/schedule.h"
+#include "base/schedule.h"
 
-namespace penstock::loadgen {
+namespace penstock {
 namespace {
 
 std::vector<int64_t> Moments(const ScheduleOptions& options, uint64_t share = 0, uint64_t shares = 1) {
@@ -92,4 +92,4 @@ TEST(Schedule, NamesTheLineOfATraceThatIsWrong) {
 }
 
 }  // namespace
-}  // namespace penstock::loadgen
+}  // namespace penstock

@@ -1,9 +1,9 @@
-#include "loadgen/histogram.h"
+#include "base/histogram.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace penstock::loadgen {
+namespace penstock {
 namespace {
 
 constexpr int kSubBits = 8;
@@ -64,4 +64,4 @@ uint64_t RankOf(double share, uint64_t total) {
   return std::clamp<uint64_t>(rank, 1, total);
 }
 
-}  // namespace penstock::loadgen
+}  // namespace penstock

@@ -5,13 +5,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "base/status.h"
 
-namespace penstock::loadgen {
-
-inline constexpr int64_t kNever = INT64_MAX;
-inline constexpr int64_t kNsPerSecond = 1'000'000'000;
+namespace penstock {
 
 enum class Arrivals : uint8_t {
   kConstant,
@@ -54,4 +52,4 @@ class Schedule {
 Result<std::vector<int64_t>> ParseTrace(std::string_view text);
 inline constexpr double kLongestTraceSeconds = 1e6;
 
-}  // namespace penstock::loadgen
+}  // namespace penstock
