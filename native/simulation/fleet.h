@@ -1,0 +1,17 @@
+// Discrete-event simulation of a group of servers: the load generator's arrivals, routing, and on each server our own batcher, in virtual time
+// with run times that were measured. Deterministic: the same job gives the same totals everywhere.
+#pragma once
+
+#include <functional>
+
+#include "base/status.h"
+#include "simulation/fleet_job.h"
+#include "simulation/simulated_server.h"
+
+namespace penstock::simulation {
+
+// Takes a second for some millions of requests. Memory is that of the servers and of what waits in them, however many requests come.
+// kConfigOption names the field that is wrong (CheckFleetJob).
+Result<FleetTotals> SimulateFleet(const FleetJob& job);
+
+}  // namespace penstock::simulation
