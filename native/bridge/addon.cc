@@ -8,6 +8,7 @@
 #include "bridge/js_sink.h"
 #include "bridge/listener.h"
 #include "bridge/queries.h"
+#include "bridge/simulate.h"
 #include "bridge/sink_handle.h"
 
 namespace penstock::bridge {
@@ -45,6 +46,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("openListener", Napi::Function::New<ListenerHandle::Open>(env));
   exports.Set("takeConnections", Napi::Function::New<ConnectionsHandle::Take>(env));
   exports.Set("connectionCounts", Napi::Function::New<ConnectionCounts>(env));
+  exports.Set("simulate", Napi::Function::New<Simulate>(env));
   return exports;
 }
 

@@ -6,6 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import type { NativeGpuOptions, NativeGpuReport, NativeGpuState } from './addon-gpus.js';
+import type { SimulationJob, SimulationResult } from './simulation.js';
 import type { NativeVersionSpec } from './version-spec.js';
 
 export type * from './addon-gpus.js';
@@ -341,6 +342,8 @@ export interface NativeAddon {
   takeConnections(name: NativePortName, thread: number, onConnection: (fd: number) => void): NativeConnections;
   /** [sync] One for each thread and port. */
   connectionCounts(): readonly NativeConnectionCount[];
+  /** [blocks] Milliseconds to minutes, on any thread, several at a time; needs no engine. */
+  simulate(job: SimulationJob): SimulationResult;
 }
 
 const require = createRequire(import.meta.url);

@@ -2,6 +2,8 @@
  * Our own batcher in virtual time, fed by run times that were measured: what a group of servers does under a load. Blocks its thread, from
  * milliseconds to seconds: meant for worker threads of the planner. Needs no engine.
  */
+import { addon } from './addon.js';
+import { callNative } from './native-errors.js';
 
 export interface SimulatedArrivals {
   readonly kind: 'constant' | 'poisson' | 'gamma' | 'trace';
@@ -69,4 +71,9 @@ export interface SimulationResult {
   readonly batches: readonly { readonly rows: number; readonly runs: number }[];
   /** Share of the time in which lanes ran, of all servers that were up. */
   readonly laneBusy: number;
+}
+
+/** The same job gives the same result. Throws ERR_CONFIG_OPTION naming the field that makes no sense, ERR_MEMORY. */
+export function simulate(job: SimulationJob): SimulationResult {
+  return callNative(() => addon.simulate(job));
 }

@@ -1,0 +1,157 @@
+#include "bridge/simulate.h"
+
+#include <cmath>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "bridge/js_values.h"
+#include "simulation/fleet.h"
+
+namespace penstock::bridge {
+namespace {
+
+using simulation::FleetJob;
+using simulation::FleetTotals;
+
+// What is within these can be turned into nanoseconds; simulation/fleet_job.cc says what makes sense.
+constexpr double kMostSeconds = 1e6;
+constexpr double kMostMs = 1e9;
+constexpr double kMostFactor = 1e9;
+constexpr int64_t kMostWhole = 2147483647;
+
+constexpr double kShares[] = {0.5, 0.9, 0.95, 0.99, 0.999};
+constexpr const char* kShareNames[] = {"p50", "p90", "p95", "p99", "p999"};
+
+int64_t SecondsToNs(double seconds) { return std::llround(seconds * 1e9); }
+int64_t MsToNs(double ms) { return std::llround(ms * 1e6); }
+double NsToMs(int64_t ns) { return static_cast<double>(ns) / 1e6; }
+
+Arrivals ReadKind(ObjectReader& reader) {
+  const std::string kind = reader.Text("kind");
+  if (kind == "constant") return Arrivals::kConstant;
+  if (kind == "poisson") return Arrivals::kPoisson;
+  if (kind == "gamma") return Arrivals::kGamma;
+  if (kind != "trace") reader.Complain("kind", "\"constant\", \"poisson\", \"gamma\" or \"trace\"");
+  return Arrivals::kTrace;
+}
+
+void ReadArrivals(ObjectReader& job, ScheduleOptions* arrivals) {
+  ObjectReader reader = job.Nested("arrivals");
+  arrivals->arrivals = ReadKind(reader);
+  arrivals->rate = reader.Decimal("rate", 0, kMostFactor);
+  arrivals->shape = reader.Decimal("shape", 0, kMostFactor);
+  for (const double seconds : reader.DecimalList("momentsS", 0, kMostSeconds)) arrivals->trace_ns.push_back(SecondsToNs(seconds));
+  arrivals->length_ns = SecondsToNs(reader.Decimal("lengthS", 0, kMostSeconds));
+  job.Adopt(reader);
+}
+
+void ReadServers(ObjectReader& reader, FleetJob* job) {
+  const std::string routing = reader.Text("routing");
+  if (routing != "round-robin" && routing != "random") reader.Complain("routing", "\"round-robin\" or \"random\"");
+  job->routing = routing == "random" ? simulation::Routing::kChance : simulation::Routing::kTurns;
+  job->servers = reader.Whole("servers", 1, simulation::kMostServers);
+  for (ObjectReader& item : reader.List("events")) {
+    simulation::ServerEvent event;
+    event.at_ns = SecondsToNs(item.Decimal("atS", 0, kMostSeconds));
+    event.server = item.Whole("server", 0, simulation::kMostServers);
+    event.is_up = item.Flag("isUp");
+    reader.Adopt(item);
+    job->events.push_back(event);
+  }
+}
+
+void ReadBatching(ObjectReader& job, FleetJob* fleet) {
+  ObjectReader reader = job.Nested("batching");
+  fleet->max_batch_rows = reader.Whole("maxBatchRows", 1, kMostWhole);
+  fleet->lanes = reader.Whole("lanes", 1, kMostWhole);
+  fleet->max_queue_delay_ns = std::llround(reader.Decimal("maxQueueDelayUs", 0, kMostMs) * 1000);
+  fleet->latency_goal_ns = MsToNs(reader.Decimal("latencyGoalMs", 0, kMostMs));
+  fleet->max_queue_size = reader.Whole("maxQueueSize", 0, kMostWhole);
+  job.Adopt(reader);
+}
+
+void ReadFrontEnd(ObjectReader& job, FleetJob* fleet) {
+  ObjectReader reader = job.Nested("frontEnd");
+  fleet->front_end_threads = reader.Whole("threads", 1, kMostWhole);
+  fleet->front_end_ns = MsToNs(reader.Decimal("perRequestMs", 0, kMostMs));
+  fleet->fixed_ns = MsToNs(reader.Decimal("fixedMs", 0, kMostMs));
+  job.Adopt(reader);
+}
+
+FleetJob ReadJob(ObjectReader& reader) {
+  FleetJob job;
+  job.arrivals.seed = static_cast<uint64_t>(reader.Whole("seed", 0, kMaxWhole));
+  ReadArrivals(reader, &job.arrivals);
+  job.rows_per_request = reader.Whole("rowsPerRequest", 1, kMostWhole);
+  job.warm_up_ns = SecondsToNs(reader.Decimal("warmUpS", 0, kMostSeconds));
+  ReadServers(reader, &job);
+  ReadBatching(reader, &job);
+  ReadFrontEnd(reader, &job);
+  for (ObjectReader& item : reader.List("runTimes")) {
+    simulation::RunQuantiles table;
+    table.rows = item.Whole("rows", 1, kMostWhole);
+    for (const double ms : item.DecimalList("quantilesMs", 0, kMostMs)) table.quantiles_ns.push_back(MsToNs(ms));
+    reader.Adopt(item);
+    job.run_times.push_back(std::move(table));
+  }
+  job.lane_slowdown = reader.DecimalList("laneSlowdown", 0, kMostFactor);
+  job.goal_ns = MsToNs(reader.Decimal("goalMs", 0, kMostMs));
+  return job;
+}
+
+Napi::Object ResultObject(Napi::Env env, const FleetTotals& totals) {
+  const auto whole = [env](int64_t value) { return Napi::Number::New(env, static_cast<double>(value)); };
+  Napi::Object latency = Napi::Object::New(env);
+  for (size_t i = 0; i < std::size(kShares); ++i) {
+    const auto requests = static_cast<uint64_t>(totals.requests);
+    const int64_t ns = requests == 0 ? kNever : totals.latency.Quantile(kShares[i], requests);
+    latency.Set(kShareNames[i], ns == kNever ? env.Null() : Napi::Number::New(env, NsToMs(ns)));
+  }
+  Napi::Array batches = Napi::Array::New(env);
+  for (const auto& [rows, runs] : totals.runs) {
+    Napi::Object batch = Napi::Object::New(env);
+    batch.Set("rows", whole(rows));
+    batch.Set("runs", whole(runs));
+    batches.Set(batches.Length(), batch);
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("requests", whole(totals.requests));
+  object.Set("answered", whole(totals.answered));
+  object.Set("late", whole(totals.late));
+  object.Set("refused", whole(totals.refused));
+  object.Set("lost", whole(totals.lost));
+  object.Set("latencyMs", latency);
+  object.Set("maxAnsweredMs", Napi::Number::New(env, NsToMs(totals.latency.max_ns())));
+  object.Set("batches", batches);
+  object.Set("laneBusy", Napi::Number::New(env, totals.lane_up_ns > 0 ? totals.lane_busy_ns / totals.lane_up_ns : 0));
+  return object;
+}
+
+Result<FleetTotals> Run(const FleetJob& job) {
+  try {
+    return simulation::SimulateFleet(job);
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::kMemory, "the machine has no memory left for this simulation");
+  }
+}
+
+}  // namespace
+
+Napi::Value Simulate(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  ObjectReader reader(info[0], "simulate");
+  const FleetJob job = ReadJob(reader);
+  if (!reader.status().ok()) {
+    ThrowStatus(env, reader.status());
+    return env.Undefined();
+  }
+  const Result<FleetTotals> totals = Run(job);
+  if (!totals.ok()) {
+    ThrowStatus(env, Status(totals.status().code(), "simulate." + totals.status().message()));
+    return env.Undefined();
+  }
+  return ResultObject(env, totals.value());
+}
+
+}  // namespace penstock::bridge

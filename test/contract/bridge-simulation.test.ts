@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { addon } from '../../src/bridge/addon.js';
+import { simulate, type SimulationJob } from '../../src/bridge/simulation.js';
+import { declaredFields } from '../support/declarations.js';
+import { atMoments, simulationJob } from '../support/simulated-fleet.js';
+
+/* Types are left behind on purpose: this is what the addon meets when a caller of it has a bug. */
+const native = addon.simulate as unknown as (...values: unknown[]) => unknown;
+const changed = (change: object): (() => unknown) => {
+  const job = { ...simulationJob(), ...change };
+  return () => native(job);
+};
+const { arrivals, batching, frontEnd } = simulationJob();
+
+const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
+  ['nothing', () => native(), 'simulate: expected an object'],
+  ['no seed', changed({ seed: undefined }), 'simulate.seed: expected a whole number'],
+  ['no arrivals', changed({ arrivals: null }), 'simulate.arrivals: expected an object'],
+  [
+    'another kind of arrivals',
+    changed({ arrivals: { ...arrivals, kind: 'often' } }),
+    'simulate.arrivals.kind: expected "constant", "poisson", "gamma" or "trace"',
+  ],
+  [
+    'an endless simulation',
+    changed({ arrivals: { ...arrivals, lengthS: Infinity } }),
+    'simulate.arrivals.lengthS: expected a number from 0',
+  ],
+  ['a moment before the start', changed({ arrivals: atMoments(1, -1) }), 'simulate.arrivals.momentsS[1]: expected a number from 0'],
+  ['another routing', changed({ routing: 'nearest' }), 'simulate.routing: expected "round-robin" or "random"'],
+  ['no server', changed({ servers: 0 }), 'simulate.servers: expected a whole number from 1'],
+  ['an event that says nothing', changed({ events: [{ atS: 1, server: 0 }] }), 'simulate.events[0].isUp: expected true or false'],
+  ['no lane', changed({ batching: { ...batching, lanes: 0 } }), 'simulate.batching.lanes: expected a whole number from 1'],
+  ['NaN for a time', changed({ frontEnd: { ...frontEnd, fixedMs: NaN } }), 'simulate.frontEnd.fixedMs: expected a number from 0'],
+  ['times that are no numbers', changed({ runTimes: [{ rows: 1, quantilesMs: ['5'] }] }), 'simulate.runTimes[0].quantilesMs[0]: expected'],
+  ['no slowdown at all', changed({ laneSlowdown: 1 }), 'simulate.laneSlowdown: expected an array'],
+  ['a goal below 0', changed({ goalMs: -1 }), 'simulate.goalMs: expected a number from 0'],
+];
+
+const NONSENSE: readonly (readonly [string, Partial<SimulationJob>, string])[] = [
+  ['no load', { arrivals: { ...arrivals, rate: 0 } }, 'simulate.arrivals.rate: expected more than 0'],
+  ['moments that fall', { arrivals: atMoments(2, 1) }, 'simulate.arrivals.momentsS: expected moments that never fall'],
+  ['more than an hour of work', { arrivals: { ...arrivals, rate: 1e9 } }, 'simulate.arrivals.rate: expected at most 50000000 requests'],
+  ['a server that is none', { events: [{ atS: 0, server: 1, isUp: false }] }, 'simulate.events[0].server: expected a server'],
+  ['no run times', { runTimes: [] }, 'simulate.runTimes: expected at least one size of batch'],
+];
+
+describe('simulate', () => {
+  it('fills the record that the bridge declares', () => {
+    const result = simulate(simulationJob());
+    expect(Object.keys(result)).toEqual(declaredFields('SimulationResult'));
+    expect(Object.keys(result.latencyMs)).toEqual(['p50', 'p90', 'p95', 'p99', 'p999']);
+  });
+
+  it('counts in the units of the bridge', () => {
+    const result = simulate(
+      simulationJob({
+        arrivals: atMoments(0, 0, 1000, 1000, 1000, 2000),
+        servers: 2,
+        events: [{ atS: 2.004, server: 1, isUp: false }],
+        batching: { ...batching, maxQueueSize: 1 },
+        frontEnd: { threads: 4, perRequestMs: 1, fixedMs: 0.5 },
+        goalMs: 7,
+        warmUpS: 0.5,
+      }),
+    );
+    expect(result).toMatchObject({ requests: 4, answered: 3, late: 1, refused: 0, lost: 1, batches: [{ rows: 1, runs: 4 }] });
+    expect(result.latencyMs.p50).toBeCloseTo(6.5, 1);
+    expect(result.latencyMs.p99).toBeNull();
+    expect(result.maxAnsweredMs).toBeCloseTo(11.5, 6);
+    expect(result.laneBusy).toBeGreaterThan(0);
+  });
+
+  it('gives no latency where nothing came', () => {
+    const { requests, latencyMs, maxAnsweredMs } = simulate(simulationJob({ arrivals: atMoments() }));
+    expect({ requests, p50: latencyMs.p50, maxAnsweredMs }).toEqual({ requests: 0, p50: null, maxAnsweredMs: 0 });
+  });
+
+  it.each(COMPLAINTS)('refuses %s', (_what, call, complaint) => {
+    expect(call).toThrow(complaint);
+    expect(call).toThrow(expect.objectContaining({ status: 501 }));
+  });
+
+  it.each(NONSENSE)('names the option that makes no sense: %s', (_what, change, complaint) => {
+    const call = (): unknown => simulate(simulationJob(change));
+    expect(call).toThrow(complaint);
+    expect(call).toThrow(expect.objectContaining({ code: 'ERR_CONFIG_OPTION' }));
+  });
+
+  it('passes on what a getter throws', () => {
+    const boom = (): never => {
+      throw new Error('a getter threw');
+    };
+    expect(() => native(Object.defineProperty({ ...simulationJob() }, 'laneSlowdown', { get: boom }))).toThrow('a getter threw');
+  });
+});
