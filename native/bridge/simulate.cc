@@ -128,12 +128,22 @@ Napi::Object ResultObject(Napi::Env env, const FleetTotals& totals) {
   return object;
 }
 
-Result<FleetTotals> Run(const FleetJob& job) {
+// `stop`: null, or a word that another thread may set to something else than 0.
+Result<FleetTotals> Run(const FleetJob& job, const int32_t* stop) {
   try {
-    return simulation::SimulateFleet(job);
+    return simulation::SimulateFleet(job, [stop] { return stop != nullptr && __atomic_load_n(stop, __ATOMIC_RELAXED) != 0; });
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::kMemory, "the machine has no memory left for this simulation");
   }
+}
+
+// The array lives as long as the call whose argument it is.
+bool ReadStop(Napi::Value value, const int32_t** stop) {
+  if (value.IsNull()) return true;
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) return false;
+  const auto array = value.As<Napi::Int32Array>();
+  *stop = array.Data();
+  return array.ElementLength() > 0;
 }
 
 }  // namespace
@@ -146,9 +156,15 @@ Napi::Value Simulate(const Napi::CallbackInfo& info) {
     ThrowStatus(env, reader.status());
     return env.Undefined();
   }
-  const Result<FleetTotals> totals = Run(job);
+  const int32_t* stop = nullptr;
+  if (!ReadStop(info[1], &stop)) {
+    ThrowStatus(env, Status(StatusCode::kInternal, "simulate.stop: expected an Int32Array with an element, or null"));
+    return env.Undefined();
+  }
+  const Result<FleetTotals> totals = Run(job, stop);
   if (!totals.ok()) {
-    ThrowStatus(env, Status(totals.status().code(), "simulate." + totals.status().message()));
+    const bool names_field = totals.status().code() == StatusCode::kConfigOption;
+    ThrowStatus(env, Status(totals.status().code(), (names_field ? "simulate." : "") + totals.status().message()));
     return env.Undefined();
   }
   return ResultObject(env, totals.value());

@@ -10,7 +10,7 @@ namespace penstock::simulation {
 namespace {
 
 // Requests are handed out in portions, so that one server's part of it is simulated in one go and the whole never is in memory.
-constexpr size_t kPortion = 1 << 20;
+constexpr size_t kPortion = 1 << 18;
 
 // Seeds of the streams of one job: the output function of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
 // generators", OOPSLA 2014).
@@ -83,34 +83,71 @@ class Router {
   size_t turn_ = 0;  // of up_
 };
 
+class Fleet {
+ public:
+  Fleet(const FleetJob& job, const std::function<bool()>& stopped)
+      : job_(job), stopped_(stopped), runs_(job.run_times), events_(InOrder(job.events)), router_(job, events_, SeedOf(job.arrivals.seed, 0)) {
+    for (std::vector<Life>& lives : LivesOf(job.servers, events_)) {
+      servers_.emplace_back(job, runs_, std::move(lives), SeedOf(job.arrivals.seed, 1 + servers_.size()), &totals_);
+    }
+  }
+
+  Result<FleetTotals> Run() && {
+    Schedule schedule(job_.arrivals, 0, 1);
+    size_t portion = 0;
+    for (int64_t at_ns = schedule.Next(); at_ns != kNever; at_ns = schedule.Next()) {
+      Send(at_ns);
+      if (++portion < kPortion) continue;
+      portion = 0;
+      for (SimulatedServer& server : servers_) {
+        if (stopped_()) return Stopped();
+        server.RunUntil(kStartNs + at_ns);
+      }
+    }
+    for (SimulatedServer& server : servers_) {
+      if (!Finish(&server)) return Stopped();
+    }
+    return std::move(totals_);
+  }
+
+ private:
+  static Status Stopped() { return Status(StatusCode::kRequestCancelled, "the simulation was stopped"); }
+
+  void Send(int64_t at_ns) {
+    const int64_t server = router_.Next(at_ns);
+    if (at_ns >= job_.warm_up_ns) {
+      ++totals_.requests;
+      if (server < 0) ++totals_.lost;
+    }
+    if (server >= 0) servers_[static_cast<size_t>(server)].Arrive(kStartNs + at_ns);
+  }
+
+  // What waits may be most of the work. False: stopped.
+  bool Finish(SimulatedServer* server) {
+    int64_t step_ns = job_.arrivals.length_ns / 64 + 1;
+    for (int64_t end_ns = job_.arrivals.length_ns; server->IsBusy(); end_ns += step_ns) {
+      if (stopped_()) return false;
+      server->RunUntil(end_ns);
+      step_ns += step_ns / 8 + 1;
+    }
+    server->RunUntil(kNever);
+    return true;
+  }
+
+  const FleetJob& job_;
+  const std::function<bool()>& stopped_;
+  const RunTable runs_;
+  const std::vector<ServerEvent> events_;
+  Router router_;
+  FleetTotals totals_;
+  std::deque<SimulatedServer> servers_;
+};
+
 }  // namespace
 
-Result<FleetTotals> SimulateFleet(const FleetJob& job) {
+Result<FleetTotals> SimulateFleet(const FleetJob& job, const std::function<bool()>& stopped) {
   PENSTOCK_RETURN_IF_ERROR(CheckFleetJob(job));
-  const RunTable runs(job.run_times);
-  const std::vector<ServerEvent> events = InOrder(job.events);
-  const uint64_t seed = job.arrivals.seed;
-  FleetTotals totals;
-  std::deque<SimulatedServer> servers;
-  for (std::vector<Life>& lives : LivesOf(job.servers, events)) {
-    servers.emplace_back(job, runs, std::move(lives), SeedOf(seed, 1 + servers.size()), &totals);
-  }
-  Schedule schedule(job.arrivals, 0, 1);
-  Router router(job, events, SeedOf(seed, 0));
-  size_t portion = 0;
-  for (int64_t at_ns = schedule.Next(); at_ns != kNever; at_ns = schedule.Next()) {
-    const int64_t server = router.Next(at_ns);
-    if (at_ns >= job.warm_up_ns) {
-      ++totals.requests;
-      if (server < 0) ++totals.lost;
-    }
-    if (server >= 0) servers[static_cast<size_t>(server)].Arrive(kStartNs + at_ns);
-    if (++portion < kPortion) continue;
-    portion = 0;
-    for (SimulatedServer& each : servers) each.RunUntil(kStartNs + at_ns);
-  }
-  for (SimulatedServer& each : servers) each.RunUntil(kNever);
-  return totals;
+  return Fleet(job, stopped).Run();
 }
 
 }  // namespace penstock::simulation

@@ -10,8 +10,8 @@
 
 namespace penstock::simulation {
 
-// Takes a second for some millions of requests. Memory is that of the servers and of what waits in them, however many requests come.
-// kConfigOption names the field that is wrong (CheckFleetJob).
-Result<FleetTotals> SimulateFleet(const FleetJob& job);
+// Takes a second for a million or two of requests. Memory is that of the servers and of what waits in them, however many requests come.
+// `stopped` is asked several times a second. kConfigOption names the field that is wrong (CheckFleetJob); kRequestCancelled: stopped.
+Result<FleetTotals> SimulateFleet(const FleetJob& job, const std::function<bool()>& stopped = [] { return false; });
 
 }  // namespace penstock::simulation

@@ -164,6 +164,15 @@ TEST(Fleet, CarriesOnFromPortionToPortion) {
   EXPECT_NEAR(static_cast<double>(totals.latency.max_ns()), 10e9, 1e6);
 }
 
+TEST(Fleet, StopsAmongArrivalsAndAmongWhatWaits) {
+  FleetJob job = JobOf(Arrivals::kConstant, 1'000'000, 10);
+  int asked = 0;
+  EXPECT_EQ(SimulateFleet(job, [&] { return ++asked == 2; }).status().code(), StatusCode::kRequestCancelled);
+  job.arrivals.length_ns = kNsPerSecond / 10;  // 100,000 requests: 500 seconds of work, all of it after the arrivals
+  asked = 0;
+  EXPECT_EQ(SimulateFleet(job, [&] { return ++asked == 20; }).status().code(), StatusCode::kRequestCancelled);
+}
+
 struct WrongJob {
   const char* field;
   void (*change)(FleetJob*);

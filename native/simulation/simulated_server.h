@@ -49,6 +49,8 @@ class SimulatedServer {
   void Arrive(int64_t at_ns) { inbox_.push_back(at_ns); }
   // All that happens before `end_ns`. Whatever arrives before has done so.
   void RunUntil(int64_t end_ns);
+  // Has requests that count and have no end.
+  bool IsBusy() const { return in_flight_ > 0 || inbox_next_ < inbox_.size(); }
 
  private:
   bool IsCounted(int64_t sent_ns) const { return sent_ns >= kStartNs + job_.warm_up_ns; }

@@ -73,7 +73,10 @@ export interface SimulationResult {
   readonly laneBusy: number;
 }
 
-/** The same job gives the same result. Throws ERR_CONFIG_OPTION naming the field that makes no sense, ERR_MEMORY. */
-export function simulate(job: SimulationJob): SimulationResult {
-  return callNative(() => addon.simulate(job));
+/**
+ * The same job gives the same result. `stop`: shared with a thread that may end it by setting the first element; it throws
+ * ERR_REQUEST_CANCELLED then. Throws ERR_CONFIG_OPTION naming the field that makes no sense, and ERR_MEMORY.
+ */
+export function simulate(job: SimulationJob, stop: Int32Array | null = null): SimulationResult {
+  return callNative(() => addon.simulate(job, stop));
 }

@@ -5,10 +5,10 @@ import { declaredFields } from '../support/declarations.js';
 import { atMoments, simulationJob } from '../support/simulated-fleet.js';
 
 /* Types are left behind on purpose: this is what the addon meets when a caller of it has a bug. */
-const native = addon.simulate as unknown as (...values: unknown[]) => unknown;
+const native = (...values: unknown[]): unknown => addon.simulate(...(values as [never, never]));
 const changed = (change: object): (() => unknown) => {
   const job = { ...simulationJob(), ...change };
-  return () => native(job);
+  return () => native(job, null);
 };
 const { arrivals, batching, frontEnd } = simulationJob();
 
@@ -34,6 +34,9 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
   ['NaN for a time', changed({ frontEnd: { ...frontEnd, fixedMs: NaN } }), 'simulate.frontEnd.fixedMs: expected a number from 0'],
   ['times that are no numbers', changed({ runTimes: [{ rows: 1, quantilesMs: ['5'] }] }), 'simulate.runTimes[0].quantilesMs[0]: expected'],
   ['no slowdown at all', changed({ laneSlowdown: 1 }), 'simulate.laneSlowdown: expected an array'],
+  ['a stop that is no array', () => native(simulationJob()), 'simulate.stop: expected an Int32Array with an element, or null'],
+  ['a stop of bytes', () => native(simulationJob(), new Uint8Array(4)), 'simulate.stop: expected an Int32Array'],
+  ['an empty stop', () => native(simulationJob(), new Int32Array(0)), 'simulate.stop: expected an Int32Array'],
   ['a goal below 0', changed({ goalMs: -1 }), 'simulate.goalMs: expected a number from 0'],
 ];
 
@@ -71,6 +74,13 @@ describe('simulate', () => {
     expect(result.laneBusy).toBeGreaterThan(0);
   });
 
+  it('ends when it is told to', () => {
+    const stop = new Int32Array(new SharedArrayBuffer(4));
+    expect(simulate(simulationJob(), stop).requests).toBeGreaterThan(0);
+    Atomics.store(stop, 0, 1);
+    expect(() => simulate(simulationJob(), stop)).toThrow(expect.objectContaining({ code: 'ERR_REQUEST_CANCELLED' }));
+  });
+
   it('gives no latency where nothing came', () => {
     const { requests, latencyMs, maxAnsweredMs } = simulate(simulationJob({ arrivals: atMoments() }));
     expect({ requests, p50: latencyMs.p50, maxAnsweredMs }).toEqual({ requests: 0, p50: null, maxAnsweredMs: 0 });
@@ -91,6 +101,6 @@ describe('simulate', () => {
     const boom = (): never => {
       throw new Error('a getter threw');
     };
-    expect(() => native(Object.defineProperty({ ...simulationJob() }, 'laneSlowdown', { get: boom }))).toThrow('a getter threw');
+    expect(() => native(Object.defineProperty({ ...simulationJob() }, 'laneSlowdown', { get: boom }), null)).toThrow('a getter threw');
   });
 });

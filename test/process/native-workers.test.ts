@@ -29,6 +29,10 @@ describe('worker threads that share one engine', () => {
   });
 });
 
+it('worker threads may be terminated while they simulate, without an engine', async () => {
+  expect(await runScenario('terminate-simulations.mjs')).toMatchObject(WELL);
+});
+
 it('an environment whose callback threw at one connection is served the next', async () => {
   expect(await runScenario('throwing-taker.mjs')).toMatchObject({ ...WELL, stdout: 'thrown on purpose\nserved\n' });
 });
