@@ -12,7 +12,7 @@ namespace penstock::simulation {
 
 inline constexpr int64_t kMostServers = 20'000;
 inline constexpr int64_t kMostLanes = 1'000'000;      // of all servers
-inline constexpr int64_t kMostRequests = 50'000'000;  // of one job: minutes of work, and 8 GB where all of them wait in an unbounded queue
+inline constexpr int64_t kMostRequests = 50'000'000;  // of one job: up to a minute of work, and 8 GB where all wait in an unbounded queue
 
 enum class Routing : uint8_t {
   kTurns,  // each server that is up gets a request before one of them gets a second

@@ -87,6 +87,14 @@ TEST(Fleet, WaitsForTheDelayThatIsConfigured) {
   EXPECT_EQ(totals.latency.max_ns(), 20 * kMs);  // the batch of two, by a table of one row, takes twice as long
 }
 
+TEST(Fleet, StartsSeveralLanesApartAsAServerThatKnowsItsRunTimesDoes) {
+  FleetJob job = JobOfMoments({0, 1});
+  job.max_batch_rows = 8;
+  job.lanes = 2;
+  job.run_times = {{1, {5 * kMs}}, {8, {5 * kMs}}};
+  EXPECT_NEAR(static_cast<double>(TotalsOf(job).latency.max_ns()), 6.5e6, 1e4);  // half a run after the first
+}
+
 TEST(Fleet, LosesWhatAServerHasAndSendsTheRestElsewhere) {
   FleetJob job = JobOf(Arrivals::kConstant, 200, 10);  // one each 5 ms: each server is busy half of the time
   job.servers = 2;
@@ -155,12 +163,12 @@ TEST(Fleet, RefusesWhatTheQueueHasNoRoomFor) {
 }
 
 TEST(Fleet, CarriesOnFromPortionToPortion) {
-  FleetJob job = JobOf(Arrivals::kConstant, 600'000, 5);  // three portions, three times what the front end can do
+  FleetJob job = JobOf(Arrivals::kConstant, 200'000, 5);  // four portions, three times what the front end can do
   job.servers = 2;
   job.run_times = {{1, {0}}};
-  job.front_end_ns = 10'000;
+  job.front_end_ns = 30'000;
   const FleetTotals totals = TotalsOf(job);
-  EXPECT_EQ(totals.answered, 3'000'000);
+  EXPECT_EQ(totals.answered, 1'000'000);
   EXPECT_NEAR(static_cast<double>(totals.latency.max_ns()), 10e9, 1e6);
 }
 

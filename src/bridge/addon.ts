@@ -343,7 +343,7 @@ export interface NativeAddon {
   /** [sync] One for each thread and port. */
   connectionCounts(): readonly NativeConnectionCount[];
   /**
-   * [blocks] Milliseconds to minutes, on any thread, several at a time; needs no engine. Ends soon, with ERR_REQUEST_CANCELLED, once the
+   * [blocks] Milliseconds to a minute, on any thread, several at a time; needs no engine. Ends soon, with ERR_REQUEST_CANCELLED, once the
    * first element of `stop` is not 0; null = never. That is the only way: terminating its thread waits for it.
    */
   simulate(job: SimulationJob, stop: Int32Array | null): SimulationResult;
