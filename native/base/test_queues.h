@@ -37,8 +37,8 @@ inline std::vector<double> PoissonShares(double mean, size_t states) {
   return shares;
 }
 
-// Of a queue from which up to `most` leave at once, at equal steps, between which a Poisson number of mean `coming` comes: how many are there
-// in the long run.
+// Of a queue from which up to `most` leave at once, at equal steps, between which a Poisson number of mean `coming` comes: how many are
+// there in the long run.
 inline std::vector<double> QueueAtSteps(double coming, size_t most) {
   constexpr size_t kStates = 160;
   const std::vector<double> came = PoissonShares(coming, kStates);
@@ -89,8 +89,8 @@ class BulkQueue {
   std::vector<double> left_;  // probability that a service leaves so many behind
 };
 
-// Poisson arrivals in one line before `servers` that each take `service`. By the number of requests there one service later, and by how many
-// of those who came after a request are then still there (G. J. Franx, "A simple solution for the M/D/c waiting time distribution",
+// Poisson arrivals in one line before `servers` that each take `service`. By the number of requests there one service later, and by how
+// many of those who came after a request are then still there (G. J. Franx, "A simple solution for the M/D/c waiting time distribution",
 // Operations Research Letters 29, 2001).
 class ParallelQueue {
  public:

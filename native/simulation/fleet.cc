@@ -86,7 +86,11 @@ class Router {
 class Fleet {
  public:
   Fleet(const FleetJob& job, const std::function<bool()>& stopped)
-      : job_(job), stopped_(stopped), runs_(job.run_times), events_(InOrder(job.events)), router_(job, events_, SeedOf(job.arrivals.seed, 0)) {
+      : job_(job),
+        stopped_(stopped),
+        runs_(job.run_times),
+        events_(InOrder(job.events)),
+        router_(job, events_, SeedOf(job.arrivals.seed, 0)) {
     for (std::vector<Life>& lives : LivesOf(job.servers, events_)) {
       servers_.emplace_back(job, runs_, std::move(lives), SeedOf(job.arrivals.seed, 1 + servers_.size()), &totals_);
     }

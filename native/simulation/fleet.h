@@ -1,5 +1,5 @@
-// Discrete-event simulation of a group of servers: the load generator's arrivals, routing, and on each server our own batcher, in virtual time
-// with run times that were measured. Deterministic: the same job gives the same totals everywhere.
+// Discrete-event simulation of a group of servers: the load generator's arrivals, routing, and on each server our own batcher, in virtual
+// time with run times that were measured. Deterministic: the same job gives the same totals everywhere.
 #pragma once
 
 #include <functional>

@@ -35,7 +35,9 @@ TEST(FleetTheory, AServerOfExponentialTimesHasExponentialLatencies) {
   RunQuantiles& table = job.run_times.front();
   table.quantiles_ns.clear();
   constexpr int kSteps = 2000;
-  for (int i = 0; i < kSteps; ++i) table.quantiles_ns.push_back(std::llround(-std::log(1 - static_cast<double>(i) / kSteps) * kService * 1e9));
+  for (int i = 0; i < kSteps; ++i) {
+    table.quantiles_ns.push_back(std::llround(-std::log(1 - static_cast<double>(i) / kSteps) * kService * 1e9));
+  }
   table.quantiles_ns.push_back(std::llround((std::log(kSteps) + 2) * kService * 1e9));  // so that the mean of the last step is right
   ExpectQuantiles(TotalsOf(job), ExponentialQueue{0.6 / kService, kService}, 100 * kService);
 }

@@ -17,8 +17,8 @@ class RunTable {
   // At least one, by rising rows, each with at least one quantile.
   explicit RunTable(const std::vector<RunQuantiles>& tables);
 
-  // Nanoseconds that `share` (0..1) of the runs of `rows` rows do not pass. In a straight line between the tables and beyond the last, never
-  // falling there; proportional to the rows beyond a single one. Below the first as that.
+  // Nanoseconds that `share` (0..1) of the runs of `rows` rows do not pass. In a straight line between the tables and beyond the last,
+  // never falling there; proportional to the rows beyond a single one. Below the first as that.
   double Ns(int64_t rows, double share) const;
 
  private:

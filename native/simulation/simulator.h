@@ -122,8 +122,8 @@ class Simulator {
   bool closed_ = false;
 };
 
-// Runs until nothing is left to happen, or until the batcher makes time stand still (which leaves requests pending). One outcome for each of
-// `requests`, which are in order of at_ns; kPending for one that was never offered because of the closing. `world` says nothing of requests.
+// Runs until nothing is left to happen, or until the batcher makes time stand still (which leaves requests pending). One outcome for each
+// of `requests`, which are in order of at_ns; kPending for one that was never offered because of the closing. `world` says nothing of them.
 std::vector<Outcome> Simulate(batching::Batcher* batcher, const std::vector<Request>& requests, Simulator::World world);
 
 }  // namespace penstock::simulation
