@@ -95,6 +95,9 @@ export class FrontEnds {
 
 /** Threads that serve the ports: as many as --front-end-threads says, by default half of the CPUs that this process may use. */
 export function frontEndCount(options: Options): number {
-  if (options.frontEndThreads > 0) return options.frontEndThreads;
-  return Math.max(1, Math.min(MAX_DEFAULT_THREADS, Math.floor(usableCpus() / 2)));
+  return options.frontEndThreads > 0 ? options.frontEndThreads : defaultFrontEndCount(usableCpus());
+}
+
+export function defaultFrontEndCount(cpus: number): number {
+  return Math.max(1, Math.min(MAX_DEFAULT_THREADS, Math.floor(cpus / 2)));
 }

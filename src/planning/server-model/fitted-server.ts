@@ -8,10 +8,12 @@ export interface RunTime {
 }
 
 export interface FittedServer {
-  /** By rising rows; between them it is interpolated, beyond the last extended in a straight line. */
+  /** By rising rows; between them it is interpolated, beyond the last extended in a straight line. Of a machine that does nothing else. */
   readonly runTimes: readonly RunTime[];
   /** A second lane on the same device makes runs this many times as long while both run; [0] = 1, by lanes that run. */
   readonly laneSlowdown: readonly number[];
+  /** Runs take (1 + contention x c) times as long while the front end uses c CPU seconds a second: what shares the cores with the lanes. */
+  readonly contention: number;
   readonly frontEnd: {
     /** Threads that carry requests, each one after the other. */
     readonly threads: number;

@@ -1,0 +1,161 @@
+/**
+ * From trials to a server that can be simulated.
+ *
+ * What shares the cores with the lanes (front end, load generator) makes runs longer, the more the higher the rate. It is kept out of the
+ * curve and stated as one figure, `contention`, relative to the CPU time of the front end: with it in the curve, a batch size seen only at low
+ * rates would come out too fast for high ones, which is the unsafe side. On a machine with cores to spare, or with a GPU, it comes out near 0.
+ * Lanes that run at the same time are the other thing that is divided out: how many do is taken as binomial, from the share of the time in
+ * which each of them ran.
+ */
+import { OptionsError } from '../../config/load.js';
+import { defaultFrontEndCount } from '../../lifecycle/front-ends.js';
+import type { Trial } from '../measure/trial.js';
+import type { FittedServer } from './fitted-server.js';
+import { fitCurve, timeAt, weightedMedian, type CurvePoint, type MeanRun } from './run-time-curve.js';
+import { runTimeSpread } from './run-time-spread.js';
+
+const LEAST_RUNS = 100;
+/** Curve, slowdown and contention are fitted in turns; they settle long before. */
+const ROUNDS = 40;
+
+/** What was measured of one batch size in one trial, with what made it longer than on a machine that does nothing else. */
+interface Observation extends MeanRun {
+  readonly lanes: number;
+  /** Chance of each number of lanes that run while this one does, itself among them; [0] of one. */
+  readonly running: readonly number[];
+  /** CPU seconds a second of the front end. */
+  readonly frontEndCpu: number;
+}
+
+/**
+ * `trials` of one model with one number of CPU threads a run, among them one of a closed loop with one request in flight: the fixed part of
+ * the latency and the spread of run times come from there. Trials that the generator refused are left out. `cpus`: of the server.
+ * Throws `OptionsError` for too few data.
+ */
+export function fitServer(trials: readonly Trial[], cpus: number): FittedServer {
+  const usable = trials.filter(({ result }) => result.refused === null);
+  const lone = usable.filter(({ load, result }) => load.inFlight === 1 && result.from_send_ms.p50.value !== null);
+  requireEnough(usable, lone);
+
+  const observations = usable.flatMap(observationsOf);
+  let [laneSlowdown, contention] = [[1], 0];
+  const lengthened = ({ running, frontEndCpu }: Observation): number =>
+    expected(running, laneSlowdown) * (1 + contention * frontEndCpu);
+  let curve: CurvePoint[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    curve = fitCurve(observations.map((each) => ({ ...each, ms: each.ms / lengthened(each) })));
+    laneSlowdown = fitSlowdown(observations, (each) => timeAt(curve, each.rows) * (1 + contention * each.frontEndCpu));
+    contention = fitContention(observations, (each) => timeAt(curve, each.rows) * expected(each.running, laneSlowdown));
+  }
+
+  const perRequestMs = frontEndTime(usable);
+  const fixedMs = weightedMedian(
+    lone.map((trial) => {
+      const inLane = meanRun(trial);
+      return { value: Math.max(0, loneLatency(trial) - inLane - perRequestMs), weight: 1 };
+    }),
+  );
+  const spread = runTimeSpread(lone.map((trial) => ({ latency: trial.result.from_send_ms, lessMs: delayOf(trial) })));
+  return {
+    runTimes: curve.map(({ rows, ms }) => ({ rows, quantilesMs: spread.map((factor) => factor * ms) })),
+    laneSlowdown,
+    contention,
+    frontEnd: { threads: defaultFrontEndCount(cpus), perRequestMs, fixedMs },
+    residuals: observations.map((each) => ({ rows: each.rows, relative: (each.ms - timeAt(curve, each.rows) * lengthened(each)) / each.ms })),
+  };
+}
+
+function requireEnough(usable: readonly Trial[], lone: readonly Trial[]): void {
+  const faults: string[] = [];
+  const runs = usable.reduce((sum, { batches }) => sum + batches.reduce((ofTrial, batch) => ofTrial + batch.runs, 0), 0);
+  if (runs < LEAST_RUNS) faults.push(`${runs} runs were measured in ${usable.length} usable trials; at least ${LEAST_RUNS} are needed to fit a server`);
+  if (lone.length === 0) faults.push('no trial has one request in flight: what a request costs besides its run cannot be told');
+  const threads = new Set(usable.map(({ settings }) => settings.cpuThreads));
+  if (threads.size > 1) faults.push(`the trials have ${[...threads].join(', ')} CPU threads a run; a fitted server has one number of them`);
+  if (faults.length > 0) throw new OptionsError(faults);
+}
+
+function observationsOf(trial: Trial): Observation[] {
+  const { settings, result, load } = trial;
+  const lanes = Math.max(1, settings.lanes);
+  const rows = trial.batches.reduce((sum, batch) => sum + batch.runs * batch.rows, 0);
+  const ms = trial.batches.reduce((sum, batch) => sum + batch.runs * batch.meanMs, 0);
+  const busy = rows === 0 ? 0 : Math.min(1, (result.rate_answered * load.rowsPerRequest * ms) / rows / 1e3 / lanes);
+  return trial.batches
+    .filter(({ runs, meanMs }) => runs > 0 && meanMs > 0)
+    .map(({ rows: size, runs, meanMs }) => ({
+      ...{ rows: size, runs, ms: meanMs, lanes, running: binomial(lanes - 1, busy) },
+      frontEndCpu: (result.rate_answered * trial.frontEndCpuMs) / 1e3,
+    }));
+}
+
+/** Chances of 0 to n. */
+function binomial(n: number, chance: number): number[] {
+  let chances = [1];
+  for (let i = 0; i < n; i++) {
+    chances = [...chances, 0].map((same, k) => same * (1 - chance) + (chances[k - 1] ?? 0) * chance);
+  }
+  return chances;
+}
+
+/** `laneSlowdown` holds on beyond its end in proportion: lanes that were not measured gain nothing. */
+export function slowdownOf(laneSlowdown: readonly number[], lanes: number): number {
+  return laneSlowdown[lanes - 1] ?? ((laneSlowdown.at(-1) ?? 1) * lanes) / laneSlowdown.length;
+}
+
+function expected(running: readonly number[], laneSlowdown: readonly number[]): number {
+  return running.reduce((sum, chance, others) => sum + chance * slowdownOf(laneSlowdown, others + 1), 0);
+}
+
+/** One number of lanes after the other, rising; between those that were measured in a straight line. */
+function fitSlowdown(observations: readonly Observation[], alone: (each: Observation) => number): number[] {
+  const slowdown = [1];
+  const lanesSeen = [...new Set(observations.map(({ lanes }) => lanes))].filter((lanes) => lanes > 1).sort((a, b) => a - b);
+  for (const lanes of lanesSeen) {
+    const known = slowdown.length;
+    const last = slowdown.at(-1) ?? 1;
+    const share = (running: number): number => Math.max(0, (running - known) / (lanes - known));
+    // measured / alone = fromKnown + slope x (slowdown with all lanes - last), least squares.
+    let [products, squares] = [0, 0];
+    for (const each of observations.filter((other) => other.lanes === lanes)) {
+      const fromKnown = each.running.reduce((sum, chance, others) => sum + chance * (slowdown[others] ?? last), 0);
+      const slope = each.running.reduce((sum, chance, others) => sum + chance * share(others + 1), 0);
+      products += each.runs * slope * (each.ms / alone(each) - fromKnown);
+      squares += each.runs * slope ** 2;
+    }
+    const more = squares > 0 ? Math.max(0, products / squares) : 0;
+    for (let running = known + 1; running <= lanes; running++) slowdown.push(last + more * share(running));
+  }
+  return slowdown;
+}
+
+/** Least squares through 1 at no load; nothing gets faster by it. */
+function fitContention(observations: readonly Observation[], without: (each: Observation) => number): number {
+  let [products, squares] = [0, 0];
+  for (const each of observations) {
+    products += each.runs * each.frontEndCpu * (each.ms / without(each) - 1);
+    squares += each.runs * each.frontEndCpu ** 2;
+  }
+  return squares > 0 ? Math.max(0, products / squares) : 0;
+}
+
+/** Under load, where threads do not sleep and wake for each request; of lone requests where there is nothing else. */
+function frontEndTime(trials: readonly Trial[]): number {
+  const loaded = trials.filter(({ load }) => load.inFlight !== 1);
+  const from = loaded.length > 0 ? loaded : trials;
+  return weightedMedian(from.map(({ frontEndCpuMs, result }) => ({ value: frontEndCpuMs, weight: result.counts.answered })));
+}
+
+/** Milliseconds that a lone request waits for others. */
+function delayOf({ settings, load }: Trial): number {
+  return settings.maxBatchSize > load.rowsPerRequest ? (settings.maxQueueDelayUs ?? 0) / 1e3 : 0;
+}
+
+function loneLatency(trial: Trial): number {
+  return (trial.result.from_send_ms.p50.value ?? 0) - delayOf(trial);
+}
+
+function meanRun({ batches }: Trial): number {
+  const runs = batches.reduce((sum, batch) => sum + batch.runs, 0);
+  return batches.reduce((sum, batch) => sum + batch.runs * batch.meanMs, 0) / Math.max(1, runs);
+}
