@@ -14,6 +14,14 @@ export function usableCpus(root = '/', affinity: number = availableParallelism()
   return Math.max(1, Math.min(affinity, Number.isFinite(quota) ? Math.ceil(quota) : Infinity));
 }
 
+/** Half of the CPUs run models; beyond eight threads the ports are never what limits. */
+const MAX_DEFAULT_FRONT_ENDS = 8;
+
+/** Threads that serve the ports where --front-end-threads does not say. `cpus`: that the process may use. */
+export function defaultFrontEndCount(cpus: number): number {
+  return Math.max(1, Math.min(MAX_DEFAULT_FRONT_ENDS, Math.floor(cpus / 2)));
+}
+
 /** Every quota that applies, in CPUs. */
 function quotas(root: string): number[] {
   const found: number[] = [];

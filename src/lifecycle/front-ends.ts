@@ -2,7 +2,7 @@
  * The front-end threads: all start, all drain, and one that dies is replaced, so that only its own clients notice. With one exception that is
  * not ours to mend: Node 20 aborts the process when a thread ends at the moment in which node:http2 hands it the data of a gRPC call.
  */
-import { usableCpus } from '../config/cpu-limit.js';
+import { defaultFrontEndCount, usableCpus } from '../config/cpu-limit.js';
 import type { Options } from '../config/options.js';
 import { ServerError } from '../errors.js';
 import type { Logger } from '../telemetry/log.js';
@@ -11,9 +11,6 @@ import type { FrontEndThread } from './front-end-thread.js';
 /** So many deaths within so long are no accident: whatever kills the threads will go on. */
 const MAX_DEATHS = 5;
 const DEATHS_WITHIN_MS = 60_000;
-
-/** Half of the CPUs run models; beyond eight threads the ports are never what limits. */
-const MAX_DEFAULT_THREADS = 8;
 
 export interface FrontEndsOptions {
   readonly count: number;
@@ -96,8 +93,4 @@ export class FrontEnds {
 /** Threads that serve the ports: as many as --front-end-threads says, by default half of the CPUs that this process may use. */
 export function frontEndCount(options: Options): number {
   return options.frontEndThreads > 0 ? options.frontEndThreads : defaultFrontEndCount(usableCpus());
-}
-
-export function defaultFrontEndCount(cpus: number): number {
-  return Math.max(1, Math.min(MAX_DEFAULT_THREADS, Math.floor(cpus / 2)));
 }

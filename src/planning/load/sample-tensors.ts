@@ -131,7 +131,7 @@ function fill(bytes: Uint8Array, datatype: string, uniform: (() => number) | und
 }
 
 /** Numbers in [0, 1) that are the same for the same seed: a Weyl sequence, mixed as MurmurHash3 ends. */
-function uniformNumbers(seed: number): () => number {
+export function uniformNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x9e3779b9) >>> 0;

@@ -7,16 +7,19 @@
  * Lanes that run at the same time are the other thing that is divided out: how many do is taken as binomial, from the share of the time in
  * which each of them ran.
  */
+import { defaultFrontEndCount } from '../../config/cpu-limit.js';
 import { OptionsError } from '../../config/load.js';
-import { defaultFrontEndCount } from '../../lifecycle/front-ends.js';
 import type { Trial } from '../measure/trial.js';
 import type { FittedServer } from './fitted-server.js';
-import { fitCurve, timeAt, weightedMedian, type CurvePoint, type MeanRun } from './run-time-curve.js';
+import { fitCurve, robustWeights, timeAt, weightedMedian, type CurvePoint, type MeanRun } from './run-time-curve.js';
 import { runTimeSpread } from './run-time-spread.js';
 
 const LEAST_RUNS = 100;
 /** Curve, slowdown and contention are fitted in turns; they settle long before. */
 const ROUNDS = 40;
+
+/** CPU seconds a second: what is measured at loads that hardly differ says nothing of contention. */
+const LEAST_LOAD_APART = 0.02;
 
 /** What was measured of one batch size in one trial, with what made it longer than on a machine that does nothing else. */
 interface Observation extends MeanRun {
@@ -39,13 +42,12 @@ export function fitServer(trials: readonly Trial[], cpus: number): FittedServer 
 
   const observations = usable.flatMap(observationsOf);
   let [laneSlowdown, contention] = [[1], 0];
-  const lengthened = ({ running, frontEndCpu }: Observation): number =>
-    expected(running, laneSlowdown) * (1 + contention * frontEndCpu);
+  const lengthened = ({ running, frontEndCpu }: Observation): number => expected(running, laneSlowdown) * (1 + contention * frontEndCpu);
   let curve: CurvePoint[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     curve = fitCurve(observations.map((each) => ({ ...each, ms: each.ms / lengthened(each) })));
     laneSlowdown = fitSlowdown(observations, (each) => timeAt(curve, each.rows) * (1 + contention * each.frontEndCpu));
-    contention = fitContention(observations, (each) => timeAt(curve, each.rows) * expected(each.running, laneSlowdown));
+    contention = fitContention(observations, (each) => timeAt(curve, each.rows) * expected(each.running, laneSlowdown), contention);
   }
 
   const perRequestMs = frontEndTime(usable);
@@ -61,14 +63,18 @@ export function fitServer(trials: readonly Trial[], cpus: number): FittedServer 
     laneSlowdown,
     contention,
     frontEnd: { threads: defaultFrontEndCount(cpus), perRequestMs, fixedMs },
-    residuals: observations.map((each) => ({ rows: each.rows, relative: (each.ms - timeAt(curve, each.rows) * lengthened(each)) / each.ms })),
+    residuals: observations.map((each) => ({
+      rows: each.rows,
+      relative: (each.ms - timeAt(curve, each.rows) * lengthened(each)) / each.ms,
+    })),
   };
 }
 
 function requireEnough(usable: readonly Trial[], lone: readonly Trial[]): void {
   const faults: string[] = [];
   const runs = usable.reduce((sum, { batches }) => sum + batches.reduce((ofTrial, batch) => ofTrial + batch.runs, 0), 0);
-  if (runs < LEAST_RUNS) faults.push(`${runs} runs were measured in ${usable.length} usable trials; at least ${LEAST_RUNS} are needed to fit a server`);
+  if (runs < LEAST_RUNS)
+    faults.push(`${runs} runs were measured in ${usable.length} usable trials; at least ${LEAST_RUNS} are needed to fit a server`);
   if (lone.length === 0) faults.push('no trial has one request in flight: what a request costs besides its run cannot be told');
   const threads = new Set(usable.map(({ settings }) => settings.cpuThreads));
   if (threads.size > 1) faults.push(`the trials have ${[...threads].join(', ')} CPU threads a run; a fitted server has one number of them`);
@@ -116,25 +122,45 @@ function fitSlowdown(observations: readonly Observation[], alone: (each: Observa
     const last = slowdown.at(-1) ?? 1;
     const share = (running: number): number => Math.max(0, (running - known) / (lanes - known));
     // measured / alone = fromKnown + slope x (slowdown with all lanes - last), least squares.
+    const ofLanes = observations.filter((each) => each.lanes === lanes);
+    const fromKnown = ofLanes.map(({ running }) => running.reduce((sum, chance, others) => sum + chance * (slowdown[others] ?? last), 0));
+    const slope = ofLanes.map(({ running }) => running.reduce((sum, chance, others) => sum + chance * share(others + 1), 0));
+    const ratios = ofLanes.map((each) => each.ms / alone(each));
+    const middle = weightedMedian(ratios.map((value, i) => ({ value, weight: ofLanes[i]?.runs ?? 0 })));
+    const weights = robustWeights(
+      ofLanes,
+      ratios.map((ratio) => ratio / middle - 1),
+    );
     let [products, squares] = [0, 0];
-    for (const each of observations.filter((other) => other.lanes === lanes)) {
-      const fromKnown = each.running.reduce((sum, chance, others) => sum + chance * (slowdown[others] ?? last), 0);
-      const slope = each.running.reduce((sum, chance, others) => sum + chance * share(others + 1), 0);
-      products += each.runs * slope * (each.ms / alone(each) - fromKnown);
-      squares += each.runs * slope ** 2;
-    }
+    ratios.forEach((ratio, i) => {
+      products += (weights[i] ?? 0) * (slope[i] ?? 0) * (ratio - (fromKnown[i] ?? 1));
+      squares += (weights[i] ?? 0) * (slope[i] ?? 0) ** 2;
+    });
     const more = squares > 0 ? Math.max(0, products / squares) : 0;
     for (let running = known + 1; running <= lanes; running++) slowdown.push(last + more * share(running));
   }
   return slowdown;
 }
 
-/** Least squares through 1 at no load; nothing gets faster by it. */
-function fitContention(observations: readonly Observation[], without: (each: Observation) => number): number {
+/**
+ * Slope of the relative run time over the load, within each size: where a size was seen at one load only, nothing can be told from it. Nothing
+ * gets faster by load.
+ */
+function fitContention(observations: readonly Observation[], without: (each: Observation) => number, before: number): number {
+  const ratios = observations.map((each) => each.ms / without(each));
+  const errors = observations.map(({ frontEndCpu }, i) => (ratios[i] ?? 1) / (1 + before * frontEndCpu) - 1);
+  const weights = robustWeights(observations, errors);
   let [products, squares] = [0, 0];
-  for (const each of observations) {
-    products += each.runs * each.frontEndCpu * (each.ms / without(each) - 1);
-    squares += each.runs * each.frontEndCpu ** 2;
+  for (const size of new Set(observations.map(({ rows }) => rows))) {
+    const points = observations.flatMap(({ rows, frontEndCpu }, i) =>
+      rows === size ? [{ load: frontEndCpu, ratio: ratios[i] ?? 1, weight: weights[i] ?? 0 }] : [],
+    );
+    const sum = points.reduce((total, { weight }) => total + weight, 0);
+    const meanLoad = points.reduce((total, { load, weight }) => total + weight * load, 0) / sum;
+    for (const { load, ratio, weight } of points) {
+      products += weight * (load - meanLoad) * ratio;
+      squares += weight * ((load - meanLoad) ** 2 + LEAST_LOAD_APART ** 2);
+    }
   }
   return squares > 0 ? Math.max(0, products / squares) : 0;
 }

@@ -63,7 +63,7 @@ function fitLine(runs: readonly MeanRun[]): { fixed: number; perRow: number } {
   let line = weightedLine(runs, weights);
   for (let round = 0; round < ROUNDS; round++) {
     const errors = runs.map(({ rows, ms }) => (line.fixed + line.perRow * rows) / ms - 1);
-    weights = runs.map((run, i) => weightOf(run) * huberWeight(errors[i] ?? 0, scaleOf(errors)));
+    weights = robustWeights(runs, errors);
     line = weightedLine(runs, weights);
   }
   return line;
@@ -92,13 +92,15 @@ function weightedLine(runs: readonly MeanRun[], weights: readonly number[]): { f
 function robustMean(runs: readonly MeanRun[]): { ms: number; weight: number } {
   const middle = weightedMedian(runs.map((run) => ({ value: run.ms, weight: weightOf(run) })));
   const errors = runs.map(({ ms }) => ms / middle - 1);
-  const weights = runs.map((run, i) => weightOf(run) * huberWeight(errors[i] ?? 0, scaleOf(errors)));
+  const weights = robustWeights(runs, errors);
   const weight = weights.reduce((sum, each) => sum + each, 0);
   return { ms: runs.reduce((sum, { ms }, i) => sum + ms * (weights[i] ?? 0), 0) / weight, weight };
 }
 
-function huberWeight(error: number, scale: number): number {
-  return Math.min(1, (HUBER * scale) / Math.max(Math.abs(error), Number.EPSILON));
+/** More for more runs, less for those that lie further off than most (Huber). `errors`: relative, one for each of the runs. */
+export function robustWeights(runs: readonly MeanRun[], errors: readonly number[]): number[] {
+  const far = HUBER * scaleOf(errors);
+  return runs.map((run, i) => weightOf(run) * Math.min(1, far / Math.max(Math.abs(errors[i] ?? 0), Number.EPSILON)));
 }
 
 /** Standard deviation as the median of the deviations tells it, for a normal distribution. */

@@ -37,7 +37,10 @@ export function runTimeSpread(trials: readonly { readonly latency: Quantiles; re
 }
 
 function between(anchors: readonly (readonly [number, number])[], share: number): number {
-  const after = Math.max(1, anchors.findIndex(([at]) => at >= share));
+  const after = Math.max(
+    1,
+    anchors.findIndex(([at]) => at >= share),
+  );
   const [left, right] = [anchors[after - 1], anchors[after]];
   if (left === undefined || right === undefined) return 1;
   return left[1] + ((right[1] - left[1]) * (share - left[0])) / (right[0] - left[0]);

@@ -1,0 +1,55 @@
+/** How well the model of a server predicts what it has not seen: each cell by a model that was fitted to the others. */
+import type { Estimate } from '../estimate.js';
+import type { LatencyGoal, Trial } from '../measure/trial.js';
+import type { Prediction } from '../plan/plan.js';
+import { settingsName, type ServerSettings } from '../server-settings.js';
+import { fitServer } from './fit-server.js';
+import { predictMaxRate, type PredictionOptions } from './predict-rate.js';
+
+/** Settings of one model whose highest rate was measured. */
+export interface MeasuredCell {
+  readonly settings: ServerSettings;
+  readonly measured: Estimate;
+  readonly trials: readonly Trial[];
+}
+
+export interface JudgedPrediction extends Prediction {
+  /** predicted / measured - 1: above 0 promises too much. */
+  readonly error: number;
+  /** Within 5 % of the value, or within the interval of the measurement where that is wider. */
+  readonly isWithin: boolean;
+  /** How far it lies above both the value and the interval, relative; 0 = it does not. */
+  readonly unsafeBy: number;
+}
+
+const TOLERANCE = 0.05;
+
+/** All cells of one model. Throws `OptionsError` when what remains without a cell does not suffice for a fit. */
+export async function leaveOneOut(
+  cells: readonly MeasuredCell[],
+  goal: LatencyGoal,
+  cpus: number,
+  options: PredictionOptions,
+): Promise<JudgedPrediction[]> {
+  const predictions: JudgedPrediction[] = [];
+  for (const cell of cells) {
+    const name = settingsName(cell.settings);
+    const others = cells.filter(({ settings }) => settingsName(settings) !== name && settings.cpuThreads === cell.settings.cpuThreads);
+    const fitted = fitServer(
+      others.flatMap(({ trials }) => trials),
+      cpus,
+    );
+    predictions.push(judge(cell, await predictMaxRate(fitted, cell.settings, goal, options)));
+  }
+  return predictions;
+}
+
+export function judge({ settings, measured }: Pick<MeasuredCell, 'settings' | 'measured'>, predicted: number): JudgedPrediction {
+  const { value, low, high } = measured;
+  const isInInterval = predicted >= low && predicted <= high;
+  return {
+    ...{ settings, measured, predicted, error: predicted / value - 1 },
+    isWithin: isInInterval || Math.abs(predicted - value) <= TOLERANCE * value,
+    unsafeBy: Math.max(0, predicted / Math.max(value, high) - 1),
+  };
+}
