@@ -52,7 +52,7 @@ export async function planReplicas(options: FleetOptions & { readonly spare: num
   const least = Math.max(1, Math.ceil(rate / rateOfEach(options) - 1e-9));
   const step = Math.max(1, Math.floor(least / 50));
   for (let from = least; from <= MOST_CORRECTION * least; from += step * TRIED_AT_ONCE) {
-    const counts = Array.from({ length: TRIED_AT_ONCE }, (_, i) => from + i * step);
+    const counts = Array.from({ length: TRIED_AT_ONCE }, (_, i) => from + i * step).filter((count) => count <= MOST_CORRECTION * least);
     const results = await simulate(counts.map((servers) => fleetJob(options, servers)));
     const at = results.findIndex((result) => missShare(result) <= 1 - goal.percentile / 100);
     const needed = counts[at];

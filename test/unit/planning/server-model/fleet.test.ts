@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import type { SimulationJob } from '../../../../src/bridge/simulation.js';
+import {
+  planAutoscaling,
+  planReplicas,
+  replicasByLoad,
+  shareDevice,
+  type FleetOptions,
+} from '../../../../src/planning/server-model/fleet.js';
+import { rampMoments } from '../../../../src/planning/server-model/load-ramp.js';
+import type { Simulate } from '../../../../src/planning/server-model/simulation-job.js';
+import { ONE_LANE, simulateQueues, steadyServer } from './known-server.js';
+
+/** 1.7 ms a run: p99 within 12 ms beyond 400 a second. */
+const fleet: FleetOptions = {
+  fitted: steadyServer(() => 1.7, [1, 2]),
+  settings: { ...ONE_LANE, maxBatchSize: 1 },
+  goal: { percentile: 99, latencyMs: 12 },
+  rate: 2000,
+  sustained: { value: 390, low: 380, high: 400 },
+  headroom: 0.3,
+  arrivals: 'poisson',
+  rowsPerRequest: 1,
+  seed: 1,
+  simulate: simulateQueues,
+};
+
+describe('replicas for a load', () => {
+  it('leave the headroom of the lower end free, with the spare ones gone', async () => {
+    const plan = await planReplicas({ ...fleet, spare: 1 });
+    // 2000 / (380 x 0.7) = 7.5
+    expect(plan).toMatchObject({ needed: 8, spare: 1, total: 9, headroom: 0.3, rateOfEach: 2000 / 9, lostWithSpare: 3 });
+    expect(plan.p99WithoutSpareMs).toBeGreaterThan(plan.p99Ms ?? Infinity);
+    expect(plan.p99WithoutSpareMs).toBeLessThan(12);
+  });
+
+  it('lose nothing where none is spare', async () => {
+    const plan = await planReplicas({ ...fleet, spare: 0 });
+    expect(plan).toMatchObject({ needed: 8, total: 8, lostWithSpare: 0 });
+    expect(plan.p99WithoutSpareMs).toBe(plan.p99Ms);
+  });
+
+  it('are as many as divide the load exactly', async () => {
+    const plan = await planReplicas({ ...fleet, headroom: 0, sustained: { value: 250, low: 250, high: 250 }, spare: 0 });
+    expect(plan.needed).toBe(8);
+  });
+
+  it('are more where the simulation says that the measured rate is too good', async () => {
+    const plan = await planReplicas({ ...fleet, headroom: 0, sustained: { value: 480, low: 480, high: 480 }, spare: 1 });
+    expect(plan.needed).toBeGreaterThan(Math.ceil(2000 / 480));
+    expect(plan.p99WithoutSpareMs).toBeLessThanOrEqual(12);
+    const loads = replicasByLoad({ rate: 2000, headroom: 0, sustained: { value: 480, low: 480, high: 480 } }, plan);
+    expect(loads.find(({ rate }) => rate === 2000)?.replicas).toBe(plan.total);
+  });
+
+  it('are refused where the fitted server contradicts what was measured', async () => {
+    const slow = planReplicas({ ...fleet, sustained: { value: 5000, low: 5000, high: 5000 }, spare: 1 });
+    await expect(slow).rejects.toThrow(/does not describe the measured one/);
+    const nothing = planReplicas({ ...fleet, sustained: { value: 0, low: 0, high: 0 }, spare: 1 });
+    await expect(nothing).rejects.toThrow(/no number of them carries a load/);
+  });
+
+  it('are simulated by at most 64 of them, each with its share of the load', async () => {
+    const jobs: SimulationJob[] = [];
+    const recorded: Simulate = (asked) => {
+      jobs.push(...asked);
+      return simulateQueues(asked);
+    };
+    const plan = await planReplicas({ ...fleet, rate: 1_000_000, spare: 2, simulate: recorded });
+    expect(plan.needed).toBe(Math.ceil(1_000_000 / 266));
+    expect(Math.max(...jobs.map(({ servers }) => servers))).toBe(64);
+    const [first] = jobs;
+    expect((first?.arrivals.rate ?? 0) / 64).toBeCloseTo(1_000_000 / plan.needed, 9);
+  });
+
+  it('grow with the load, in whole numbers, spares included', () => {
+    const loads = replicasByLoad(fleet, { needed: 8, spare: 1 });
+    expect(loads).toHaveLength(12);
+    expect(loads[0]).toEqual({ rate: 200, replicas: 2 });
+    expect(loads.find(({ rate }) => rate === 2000)).toEqual({ rate: 2000, replicas: 9 });
+    expect(loads.at(-1)).toEqual({ rate: 8000, replicas: 32 });
+    const counts = loads.map(({ replicas }) => replicas);
+    expect(counts).toEqual([...counts].sort((a, b) => a - b));
+  });
+});
+
+describe('autoscaling', () => {
+  const replicas = { needed: 8, spare: 1 };
+
+  it('aims at the lane-busy share of the rate that leaves the headroom', async () => {
+    const plan = await planAutoscaling({ ...fleet, replicas, delaySeconds: 60 });
+    expect(plan).toMatchObject({ least: 2, most: 17, targetRate: 250, targetLaneBusy: 0.425, delaySeconds: 60 });
+    expect(plan.ramp.growthPerSecond).toBeCloseTo((380 / 250 - 1) / 60, 9);
+    expect(plan.ramp.isMet).toBe(true);
+  });
+
+  it('says so when the headroom does not last until a further replica is ready', async () => {
+    const slow = { ...fleet, fitted: steadyServer(() => 2.6, [1, 2]), replicas, delaySeconds: 60 };
+    expect((await planAutoscaling(slow)).ramp.isMet).toBe(false);
+  });
+
+  it('simulates a load that rises in a straight line', () => {
+    const moments = rampMoments(100, 300, 50, 7);
+    expect(moments).toEqual([...moments].sort((a, b) => a - b));
+    expect(moments.length / 10_000).toBeCloseTo(1, 1);
+    // Half of the time brings 100 x 25 + 2 x 25 x 25 = 3750 of 10000.
+    expect(moments.filter((moment) => moment < 25).length / moments.length).toBeCloseTo(0.375, 1);
+    expect(moments.at(-1)).toBeLessThan(50);
+  });
+
+  it('simulates the end of a ramp that has more requests than can be simulated', () => {
+    const moments = rampMoments(10_000, 20_000, 100, 7);
+    expect(moments.length / 200_000).toBeCloseTo(1, 1);
+    expect(moments[0]).toBeGreaterThan(85);
+  });
+});
+
+it('makes runs as many times as long as models share a device', () => {
+  const shared = shareDevice(fleet.fitted, 3);
+  expect(shared.runTimes.map(({ quantilesMs }) => quantilesMs)).toEqual([
+    [1.7 * 3, 1.7 * 3],
+    [1.7 * 3, 1.7 * 3],
+  ]);
+  expect(shared.frontEnd).toEqual(fleet.fitted.frontEnd);
+});
