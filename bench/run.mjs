@@ -18,6 +18,7 @@ const SECONDS = {
   'tail-latency': 240,
   overload: 140,
   'on-time': 660,
+  prediction: 1300,
 };
 const FOLDER = path.dirname(fileURLToPath(import.meta.url));
 const minutes = (seconds) => `${Math.ceil(seconds / 60)} min`;

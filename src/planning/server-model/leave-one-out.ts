@@ -48,8 +48,8 @@ export function judge({ settings, measured }: Pick<MeasuredCell, 'settings' | 'm
   const { value, low, high } = measured;
   const isInInterval = predicted >= low && predicted <= high;
   return {
-    ...{ settings, measured, predicted, error: predicted / value - 1 },
+    ...{ settings, measured, predicted, error: predicted === value ? 0 : predicted / value - 1 },
     isWithin: isInInterval || Math.abs(predicted - value) <= TOLERANCE * value,
-    unsafeBy: Math.max(0, predicted / Math.max(value, high) - 1),
+    unsafeBy: predicted > Math.max(value, high) ? predicted / Math.max(value, high) - 1 : 0,
   };
 }
