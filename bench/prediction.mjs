@@ -48,10 +48,10 @@ async function measure({ model, settings }, say) {
     say('one request at a time');
     const lone = await server.measure({ ...STEADY, rate: null, inFlight: 1, seconds: LONE_SECONDS }, never);
     const found = await findMaxRate({
-      ...{ ...STEADY, settings, goal: goalOf(model), budgetS: seconds, firstGuess: null, progress: say },
+      ...{ ...STEADY, settings, goal: goalOf(model), budgetS: seconds, firstGuess: null, progress: ({ text }) => say(text) },
       measure: (load) => server.measure(load, never),
     });
-    return { settings, measured: found.rate, isConfirmed: found.isConfirmed, trials: [lone, ...found.trials] };
+    return { settings, measured: found.rate, isConfirmed: found.isConfirmed, notes: found.notes, trials: [lone, ...found.trials] };
   } finally {
     await server.stop();
   }
@@ -82,6 +82,7 @@ for (const model of MODELS) {
       p99WithinMs: model.latencyMs,
       measuredPerS: { value: rounded(rate.value), low: rounded(rate.low), high: rounded(rate.high) },
       isConfirmed: measured[index].isConfirmed,
+      notes: measured[index].notes,
       predictedPerS: rounded(predicted),
       errorPercent: rounded(100 * error),
       isWithin,
@@ -91,7 +92,13 @@ for (const model of MODELS) {
 }
 await pool.close();
 progress('');
-console.table(table.map(({ measuredPerS: { value, low, high }, ...row }) => ({ ...row, measuredPerS: `${value} (${low} to ${high})` })));
+console.table(
+  table.map(({ measuredPerS: { value, low, high }, notes, ...row }) => ({
+    ...row,
+    measuredPerS: `${value} (${low} to ${high})`,
+    notes: notes.length,
+  })),
+);
 record('prediction', { arrivals: 'Poisson', rowsPerRequest: 1, ortThreads: 1, secondsPerCell: seconds }, {
   cells: table.length,
   within5PercentOrInterval: table.filter(({ isWithin }) => isWithin).length,

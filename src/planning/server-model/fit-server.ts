@@ -50,7 +50,7 @@ export function fitServer(trials: readonly Trial[], cpus: number): FittedServer 
     contention = fitContention(observations, (each) => timeAt(curve, each.rows) * expected(each.running, laneSlowdown), contention);
   }
 
-  const perRequestMs = frontEndTime(usable);
+  const perRequestMs = loadedFrontEndTime(usable);
   const fixedMs = weightedMedian(
     lone.map((trial) => {
       const inLane = meanRun(trial);
@@ -91,7 +91,7 @@ function observationsOf(trial: Trial): Observation[] {
     .filter(({ runs, meanMs }) => runs > 0 && meanMs > 0)
     .map(({ rows: size, runs, meanMs }) => ({
       ...{ rows: size, runs, ms: meanMs, lanes, running: binomial(lanes - 1, busy) },
-      frontEndCpu: (result.rate_answered * trial.frontEndCpuMs) / 1e3,
+      frontEndCpu: (result.rate_answered * frontEndTime(trial)) / 1e3,
     }));
 }
 
@@ -166,10 +166,18 @@ function fitContention(observations: readonly Observation[], without: (each: Obs
 }
 
 /** Under load, where threads do not sleep and wake for each request; of lone requests where there is nothing else. */
-function frontEndTime(trials: readonly Trial[]): number {
+function loadedFrontEndTime(trials: readonly Trial[]): number {
   const loaded = trials.filter(({ load }) => load.inFlight !== 1);
   const from = loaded.length > 0 ? loaded : trials;
-  return weightedMedian(from.map(({ frontEndCpuMs, result }) => ({ value: frontEndCpuMs, weight: result.counts.answered })));
+  return weightedMedian(from.map((trial) => ({ value: frontEndTime(trial), weight: trial.result.counts.answered })));
+}
+
+/**
+ * Milliseconds of CPU for a request. The threads that help a lane with a run cannot be told from those of the front end; each is taken to
+ * work as much as the lane.
+ */
+function frontEndTime({ settings, laneCpuMs, frontEndCpuMs }: Trial): number {
+  return Math.max(0, frontEndCpuMs - (settings.cpuThreads - 1) * laneCpuMs);
 }
 
 /** Milliseconds that a lone request waits for others. */

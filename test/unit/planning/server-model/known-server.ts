@@ -8,6 +8,7 @@ import type { ServerSettings } from '../../../../src/planning/server-settings.js
 export const ONE_LANE: ServerSettings = { maxBatchSize: 16, lanes: 1, maxQueueDelayUs: null, cpuThreads: 1 };
 export const PER_REQUEST_MS = 0.05;
 export const FIXED_MS = 0.2;
+const LANE_CPU_MS = 1;
 
 export interface KnownTrial {
   readonly settings?: ServerSettings;
@@ -59,8 +60,8 @@ export function trialOf({ settings = ONE_LANE, runs, inFlight, rate = 100, refus
     },
     result,
     batches: runs.map(({ rows, runs: count, ms }) => ({ rows, runs: count, meanMs: ms })),
-    laneCpuMs: 1,
-    frontEndCpuMs: PER_REQUEST_MS,
+    laneCpuMs: LANE_CPU_MS,
+    frontEndCpuMs: PER_REQUEST_MS + (settings.cpuThreads - 1) * LANE_CPU_MS,
   };
 }
 
