@@ -2,7 +2,7 @@
  * From trials to a server that can be simulated.
  *
  * What shares the cores with the lanes (front end, load generator) makes runs longer, the more the higher the rate. It is kept out of the
- * curve and stated as one figure, `contention`, relative to the CPU time of the front end: with it in the curve, a batch size seen only at low
+ * curve and stated as one figure, `contention`, relative to the time of the front end: with it in the curve, a batch size seen only at low
  * rates would come out too fast for high ones, which is the unsafe side. On a machine with cores to spare, or with a GPU, it comes out near 0.
  * Lanes that run at the same time are the other thing that is divided out: how many do is taken as binomial, from the share of the time in
  * which each of them ran.
@@ -18,16 +18,20 @@ const LEAST_RUNS = 100;
 /** Curve, slowdown and contention are fitted in turns; they settle long before. */
 const ROUNDS = 40;
 
-/** CPU seconds a second: what is measured at loads that hardly differ says nothing of contention. */
+/** Seconds a second: what is measured at loads that hardly differ says nothing of contention. */
 const LEAST_LOAD_APART = 0.02;
+
+/** In a closed loop with so many requests in flight, lanes that run less than this share of the time are not what limits it. */
+const MANY_IN_FLIGHT = 16;
+const IDLE_LANES = 0.85;
 
 /** What was measured of one batch size in one trial, with what made it longer than on a machine that does nothing else. */
 interface Observation extends MeanRun {
   readonly lanes: number;
   /** Chance of each number of lanes that run while this one does, itself among them; [0] of one. */
   readonly running: readonly number[];
-  /** CPU seconds a second of the front end. */
-  readonly frontEndCpu: number;
+  /** Seconds a second of the front end. */
+  readonly frontEndBusy: number;
 }
 
 /**
@@ -40,17 +44,18 @@ export function fitServer(trials: readonly Trial[], cpus: number): FittedServer 
   const lone = usable.filter(({ load, result }) => load.inFlight === 1 && result.from_send_ms.p50.value !== null);
   requireEnough(usable, lone);
 
-  const observations = usable.flatMap(observationsOf);
+  const threads = defaultFrontEndCount(cpus);
+  const perRequestMs = Math.max(loadedFrontEndTime(usable), limitedFrontEndTime(usable, threads));
+  const observations = usable.flatMap((trial) => observationsOf(trial, perRequestMs));
   let [laneSlowdown, contention] = [[1], 0];
-  const lengthened = ({ running, frontEndCpu }: Observation): number => expected(running, laneSlowdown) * (1 + contention * frontEndCpu);
+  const lengthened = ({ running, frontEndBusy }: Observation): number => expected(running, laneSlowdown) * (1 + contention * frontEndBusy);
   let curve: CurvePoint[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     curve = fitCurve(observations.map((each) => ({ ...each, ms: each.ms / lengthened(each) })));
-    laneSlowdown = fitSlowdown(observations, (each) => timeAt(curve, each.rows) * (1 + contention * each.frontEndCpu));
+    laneSlowdown = fitSlowdown(observations, (each) => timeAt(curve, each.rows) * (1 + contention * each.frontEndBusy));
     contention = fitContention(observations, (each) => timeAt(curve, each.rows) * expected(each.running, laneSlowdown), contention);
   }
 
-  const perRequestMs = loadedFrontEndTime(usable);
   const fixedMs = weightedMedian(
     lone.map((trial) => {
       const inLane = meanRun(trial);
@@ -62,7 +67,7 @@ export function fitServer(trials: readonly Trial[], cpus: number): FittedServer 
     runTimes: curve.map(({ rows, ms }) => ({ rows, quantilesMs: spread.map((factor) => factor * ms) })),
     laneSlowdown,
     contention,
-    frontEnd: { threads: defaultFrontEndCount(cpus), perRequestMs, fixedMs },
+    frontEnd: { threads, perRequestMs, fixedMs },
     residuals: observations.map((each) => ({
       rows: each.rows,
       relative: (each.ms - timeAt(curve, each.rows) * lengthened(each)) / each.ms,
@@ -81,18 +86,22 @@ function requireEnough(usable: readonly Trial[], lone: readonly Trial[]): void {
   if (faults.length > 0) throw new OptionsError(faults);
 }
 
-function observationsOf(trial: Trial): Observation[] {
-  const { settings, result, load } = trial;
-  const lanes = Math.max(1, settings.lanes);
-  const rows = trial.batches.reduce((sum, batch) => sum + batch.runs * batch.rows, 0);
-  const ms = trial.batches.reduce((sum, batch) => sum + batch.runs * batch.meanMs, 0);
-  const busy = rows === 0 ? 0 : Math.min(1, (result.rate_answered * load.rowsPerRequest * ms) / rows / 1e3 / lanes);
+function observationsOf(trial: Trial, perRequestMs: number): Observation[] {
+  const lanes = Math.max(1, trial.settings.lanes);
+  const running = binomial(lanes - 1, laneShare(trial));
   return trial.batches
     .filter(({ runs, meanMs }) => runs > 0 && meanMs > 0)
-    .map(({ rows: size, runs, meanMs }) => ({
-      ...{ rows: size, runs, ms: meanMs, lanes, running: binomial(lanes - 1, busy) },
-      frontEndCpu: (result.rate_answered * frontEndTime(trial)) / 1e3,
+    .map(({ rows, runs, meanMs }) => ({
+      ...{ rows, runs, ms: meanMs, lanes, running },
+      frontEndBusy: (trial.result.rate_answered * perRequestMs) / 1e3,
     }));
+}
+
+/** Of the time, in which each of the lanes ran. */
+function laneShare({ batches, result, load, settings }: Trial): number {
+  const rows = batches.reduce((sum, batch) => sum + batch.runs * batch.rows, 0);
+  const ms = batches.reduce((sum, batch) => sum + batch.runs * batch.meanMs, 0);
+  return rows === 0 ? 0 : Math.min(1, (result.rate_answered * load.rowsPerRequest * ms) / rows / 1e3 / Math.max(1, settings.lanes));
 }
 
 /** Chances of 0 to n. */
@@ -148,12 +157,12 @@ function fitSlowdown(observations: readonly Observation[], alone: (each: Observa
  */
 function fitContention(observations: readonly Observation[], without: (each: Observation) => number, before: number): number {
   const ratios = observations.map((each) => each.ms / without(each));
-  const errors = observations.map(({ frontEndCpu }, i) => (ratios[i] ?? 1) / (1 + before * frontEndCpu) - 1);
+  const errors = observations.map(({ frontEndBusy }, i) => (ratios[i] ?? 1) / (1 + before * frontEndBusy) - 1);
   const weights = robustWeights(observations, errors);
   let [products, squares] = [0, 0];
   for (const size of new Set(observations.map(({ rows }) => rows))) {
-    const points = observations.flatMap(({ rows, frontEndCpu }, i) =>
-      rows === size ? [{ load: frontEndCpu, ratio: ratios[i] ?? 1, weight: weights[i] ?? 0 }] : [],
+    const points = observations.flatMap(({ rows, frontEndBusy }, i) =>
+      rows === size ? [{ load: frontEndBusy, ratio: ratios[i] ?? 1, weight: weights[i] ?? 0 }] : [],
     );
     const sum = points.reduce((total, { weight }) => total + weight, 0);
     const meanLoad = points.reduce((total, { load, weight }) => total + weight * load, 0) / sum;
@@ -170,6 +179,17 @@ function loadedFrontEndTime(trials: readonly Trial[]): number {
   const loaded = trials.filter(({ load }) => load.inFlight !== 1);
   const from = loaded.length > 0 ? loaded : trials;
   return weightedMedian(from.map((trial) => ({ value: frontEndTime(trial), weight: trial.result.counts.answered })));
+}
+
+/**
+ * Milliseconds a request, from closed loops that left their lanes idle: the front end did no more, with the generator on the same cores perhaps.
+ * Whichever of the two it was, no rate is promised that was not seen. 0 = no trial tells.
+ */
+function limitedFrontEndTime(trials: readonly Trial[], threads: number): number {
+  const limited = trials.filter(
+    (trial) => (trial.load.inFlight ?? 0) >= MANY_IN_FLIGHT && (trial.settings.maxQueueDelayUs ?? 0) === 0 && laneShare(trial) < IDLE_LANES,
+  );
+  return weightedMedian(limited.map(({ result }) => ({ value: (1e3 * threads) / result.rate_answered, weight: 1 })));
 }
 
 /**

@@ -12,12 +12,12 @@ export interface FittedServer {
   readonly runTimes: readonly RunTime[];
   /** A second lane on the same device makes runs this many times as long while both run; [0] = 1, by lanes that run. */
   readonly laneSlowdown: readonly number[];
-  /** Runs take (1 + contention x c) times as long while the front end uses c CPU seconds a second: what shares the cores with the lanes. */
+  /** Runs take (1 + contention x c) times as long while the front end is busy c seconds a second: it shares the cores with the lanes. */
   readonly contention: number;
   readonly frontEnd: {
     /** Threads that carry requests, each one after the other. */
     readonly threads: number;
-    /** Milliseconds of such a thread for each request. */
+    /** Milliseconds of such a thread for each request: of CPU, or more where others on its cores keep it from them. */
     readonly perRequestMs: number;
     /** Milliseconds that each request takes besides: sockets, wake-ups. */
     readonly fixedMs: number;

@@ -36,8 +36,8 @@ const WARM_UP = 0.1;
  */
 export function simulationJob(fitted: FittedServer, settings: ServerSettings, load: SimulatedLoad): SimulationJob {
   const counted = load.requests / load.rate;
-  const frontEndCpu = ((load.rate / load.servers) * fitted.frontEnd.perRequestMs) / 1e3;
-  const longer = 1 + fitted.contention * frontEndCpu;
+  const frontEndBusy = ((load.rate / load.servers) * fitted.frontEnd.perRequestMs) / 1e3;
+  const longer = 1 + fitted.contention * frontEndBusy;
   return {
     seed: load.seed,
     arrivals: { ...arrivalsOf(load.arrivals), rate: load.rate, lengthS: counted * (1 + WARM_UP) },

@@ -103,6 +103,16 @@ describe('what a request costs besides its run', () => {
     expect(frontEnd.fixedMs).toBeCloseTo(FIXED_MS, 2);
   });
 
+  it('is as long as a closed loop shows that leaves its lanes idle', () => {
+    const short = [{ rows: 1, runs: 4000, ms: 0.01 }];
+    const alone = trialOf({ inFlight: 1, runs: short });
+    // 2 threads with 10 000 requests a second between them, and a lane that runs a tenth of the time.
+    const idle = fitServer([alone, trialOf({ inFlight: 32, rate: 10_000, runs: short })], CPUS);
+    expect(idle.frontEnd.perRequestMs).toBeCloseTo(0.2, 9);
+    const busy = fitServer([alone, trialOf({ inFlight: 32, rate: 10_000, runs: [{ rows: 1, runs: 4000, ms: 0.1 }] })], CPUS);
+    expect(busy.frontEnd.perRequestMs).toBeCloseTo(PER_REQUEST_MS, 9);
+  });
+
   it('does not hold the threads that help a lane', () => {
     const settings = { ...ONE_LANE, cpuThreads: 4 };
     const { frontEnd } = fitServer([trialOf({ settings, inFlight: 1, runs: [{ rows: 1, runs: 4000, ms: 5 }] })], CPUS);
