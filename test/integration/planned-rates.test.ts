@@ -8,7 +8,7 @@ import type { Simulate } from '../../src/planning/server-model/simulation-job.js
 import { longerWaitShare, ONE_LANE, steadyServer, trialOf } from '../unit/planning/server-model/known-server.js';
 
 const SLOW_MACHINE_MS = 300_000;
-const run: Simulate = (jobs) => Promise.resolve(jobs.map(simulate));
+const run: Simulate = (jobs) => Promise.resolve(jobs.map((job) => simulate(job)));
 const RUN_MS = 2;
 const queue = {
   fitted: steadyServer(() => RUN_MS, [1, 2]),

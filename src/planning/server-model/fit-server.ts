@@ -23,6 +23,8 @@ const LEAST_LOAD_APART = 0.02;
 
 /** In a closed loop with so many requests in flight, lanes that run less than this share of the time are not what limits it. */
 const MANY_IN_FLIGHT = 16;
+/** With fewer the beginning and the end of the trial matter. */
+const MANY_ANSWERED = 1000;
 const IDLE_LANES = 0.85;
 
 /** What was measured of one batch size in one trial, with what made it longer than on a machine that does nothing else. */
@@ -187,7 +189,11 @@ function loadedFrontEndTime(trials: readonly Trial[]): number {
  */
 function limitedFrontEndTime(trials: readonly Trial[], threads: number): number {
   const limited = trials.filter(
-    (trial) => (trial.load.inFlight ?? 0) >= MANY_IN_FLIGHT && (trial.settings.maxQueueDelayUs ?? 0) === 0 && laneShare(trial) < IDLE_LANES,
+    (trial) =>
+      (trial.load.inFlight ?? 0) >= MANY_IN_FLIGHT &&
+      trial.result.counts.answered >= MANY_ANSWERED &&
+      (trial.settings.maxQueueDelayUs ?? 0) === 0 &&
+      laneShare(trial) < IDLE_LANES,
   );
   return weightedMedian(limited.map(({ result }) => ({ value: (1e3 * threads) / result.rate_answered, weight: 1 })));
 }

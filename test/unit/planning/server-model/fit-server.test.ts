@@ -111,6 +111,8 @@ describe('what a request costs besides its run', () => {
     expect(idle.frontEnd.perRequestMs).toBeCloseTo(0.2, 9);
     const busy = fitServer([alone, trialOf({ inFlight: 32, rate: 10_000, runs: [{ rows: 1, runs: 4000, ms: 0.1 }] })], CPUS);
     expect(busy.frontEnd.perRequestMs).toBeCloseTo(PER_REQUEST_MS, 9);
+    const few = fitServer([alone, trialOf({ inFlight: 32, rate: 0, answered: 0, runs: short })], CPUS);
+    expect(few.frontEnd.perRequestMs).toBeCloseTo(PER_REQUEST_MS, 9);
   });
 
   it('does not hold the threads that help a lane', () => {

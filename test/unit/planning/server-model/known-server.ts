@@ -16,11 +16,12 @@ export interface KnownTrial {
   readonly inFlight?: number;
   readonly rate?: number;
   readonly refused?: string;
+  readonly answered?: number;
   /** Ratios to the median. */
   readonly spread?: Partial<Record<'p90' | 'p95' | 'p99' | 'p999', number>>;
 }
 
-export function trialOf({ settings = ONE_LANE, runs, inFlight, rate = 100, refused, spread = {} }: KnownTrial): Trial {
+export function trialOf({ settings = ONE_LANE, runs, inFlight, rate = 100, refused, answered = 1000, spread = {} }: KnownTrial): Trial {
   const [first] = runs;
   const delayMs = settings.maxBatchSize > 1 ? (settings.maxQueueDelayUs ?? 0) / 1e3 : 0;
   const median = (first?.ms ?? 0) + PER_REQUEST_MS + FIXED_MS;
@@ -40,7 +41,7 @@ export function trialOf({ settings = ONE_LANE, runs, inFlight, rate = 100, refus
     rate_wanted: inFlight === undefined ? rate : null,
     rate_sent: rate,
     rate_answered: rate,
-    counts: { requests: 1000, answered: 1000, misses: 0, wrong: 0, shed: 0, failed: 0, broken: 0, unanswered: 0, warm_up: 0 },
+    counts: { requests: answered, answered, misses: 0, wrong: 0, shed: 0, failed: 0, broken: 0, unanswered: 0, warm_up: 0 },
     confidence: 0.95,
     latency_ms: latency,
     from_send_ms: latency,
