@@ -10,6 +10,8 @@ import { CONFIG_FILENAMES, type ConfigFilename, type FoundModel } from './reposi
 
 export interface LoadedConfig {
   readonly config: ModelConfig;
+  /** The fields as the file has them; null = there is no file. */
+  readonly fields: Readonly<Record<string, unknown>> | null;
   /** Name of the file that faults are about. */
   readonly source: string;
   readonly warnings: readonly string[];
@@ -18,7 +20,7 @@ export interface LoadedConfig {
 /** Throws ERR_MODEL_CONFIG, or ERR_MODEL_LOAD when the file cannot be read. */
 export async function readConfigFile(model: FoundModel): Promise<LoadedConfig> {
   const [filename, second] = model.configFiles;
-  if (filename === undefined) return { config: EMPTY_CONFIG, source: 'model file without a configuration', warnings: [] };
+  if (filename === undefined) return { config: EMPTY_CONFIG, fields: null, source: 'model file without a configuration', warnings: [] };
   if (second !== undefined) {
     const fix = 'remove one of the two';
     throw configError(model.name, [{ field: 'configuration', found: CONFIG_FILENAMES.join(' and '), expected: 'one file', fix }]);
@@ -26,7 +28,9 @@ export async function readConfigFile(model: FoundModel): Promise<LoadedConfig> {
   const text = await readText(model, filename);
   const tree = filename === 'config.pbtxt' ? parsePbtxt(text, filename) : parseJson(text, filename);
   const { config, warnings } = readModelConfig(tree, filename);
-  return { config, source: filename, warnings: [...warnings, ...checkName(model, config, filename)] };
+  // What is no message has been refused by now.
+  const fields = tree as Readonly<Record<string, unknown>>;
+  return { config, fields, source: filename, warnings: [...warnings, ...checkName(model, config, filename)] };
 }
 
 function checkName(model: FoundModel, config: ModelConfig, filename: string): readonly string[] {

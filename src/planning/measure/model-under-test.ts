@@ -1,0 +1,144 @@
+/** The model that is measured: a folder as in a model repository, and copies of it with other settings. */
+import { createHash } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
+import { copyFile, link, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OptionsError } from '../../config/load.js';
+import { readConfigFile } from '../../models/config-file.js';
+import { LATENCY_GOAL } from '../../models/model-config.js';
+import { CONFIG_FILENAMES, scanRepositories, type FoundModel } from '../../models/repository.js';
+import { chooseVersions } from '../../models/version-policy.js';
+import type { ServerSettings } from '../server-settings.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** How it is measured, whatever the settings. */
+export interface TestChoices {
+  /** Of inputs in requests, whole, by name. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly data: 'random' | 'zeros';
+  /** Of the data. */
+  readonly seed: number;
+  /** The parameter latency_goal_ms of the configuration; 0 = as the configuration has it. */
+  readonly latencyGoalMs: number;
+}
+
+export interface ModelUnderTest {
+  readonly folder: string;
+  readonly name: string;
+  /** The fields of its configuration as the file has them; null = it has none. */
+  readonly config: Fields | null;
+  /** The one that is measured: what clients get who name none. */
+  readonly version: number;
+  readonly versionFolder: string;
+  /** Of the configuration and of every file of the version (SHA-256, hexadecimal). */
+  readonly hash: string;
+  readonly choices: TestChoices;
+}
+
+const DEFAULT_CHOICES: TestChoices = { shapes: new Map(), data: 'random', seed: 1, latencyGoalMs: 0 };
+
+/**
+ * `path`: the folder of a model, such as models/digits. Throws `OptionsError` for what is no model, ERR_MODEL_CONFIG when its configuration
+ * is wrong. Reads all files of the version once, for the hash.
+ */
+export async function openModel(path: string, choices: TestChoices = DEFAULT_CHOICES): Promise<ModelUnderTest> {
+  const found = await findModel(path);
+  const { config, fields } = await readConfigFile(found);
+  const available = found.versions.map(({ version }) => version);
+  const newest = chooseVersions(config.versionPolicy, available).chosen.at(-1);
+  const served = found.versions.find(({ version }) => version === newest);
+  if (served === undefined) {
+    throw new OptionsError([`${path}: the version_policy chooses none of the versions ${available.join(', ') || '(there are none)'}`]);
+  }
+  const hash = createHash('sha256').update(jsonOf(fields));
+  for (const file of await filesOf(served.folder)) {
+    hash.update(`\0${file}\0`);
+    for await (const chunk of createReadStream(join(served.folder, file))) hash.update(chunk as Buffer);
+  }
+  const { version, folder: versionFolder } = served;
+  return { folder: found.folder, name: found.name, config: fields, version, versionFolder, hash: hash.digest('hex'), choices };
+}
+
+async function findModel(path: string): Promise<FoundModel> {
+  const folder = await realpath(path).catch(() => undefined);
+  if (folder === undefined || !(await stat(folder)).isDirectory()) throw new OptionsError([`"${path}" is not the folder of a model`]);
+  const { models } = await scanRepositories([folder], '');
+  const model = models.find((candidate) => candidate.folder === folder);
+  if (model !== undefined && model.fault === '') return model;
+  const inside = models.map(({ name }) => name);
+  const hint = inside.length === 0 ? 'it needs a file model.onnx or 1/model.onnx' : `it holds the models ${inside.join(', ')}: name one`;
+  throw new OptionsError([`"${path}" is not the folder of a model: ${model?.fault ?? hint}`]);
+}
+
+/**
+ * What config.json of a measured server says: the model's own configuration, with the fields replaced that the settings decide.
+ */
+export function measuredConfig({ config, choices }: Pick<ModelUnderTest, 'config' | 'choices'>, settings: ServerSettings): Fields {
+  return {
+    ...without(config ?? {}, 'name', 'version_policy', 'dynamic_batching', 'parameters'),
+    max_batch_size: settings.maxBatchSize,
+    instance_group: [{ ...messagesOf(config?.['instance_group'])[0], count: settings.lanes }],
+    ...batchingOf(config, settings),
+    ...parametersOf(config?.['parameters'], choices.latencyGoalMs),
+  };
+}
+
+function batchingOf(config: Fields | null, { maxBatchSize, maxQueueDelayUs }: ServerSettings): Fields {
+  const [given] = messagesOf(config?.['dynamic_batching']);
+  if (maxBatchSize === 0) return {};
+  const isComplete = config !== null && messagesOf(config['input']).length > 0 && messagesOf(config['output']).length > 0;
+  // Without it and without tensors, the server lets rows share a batch only after it found that they do not depend on each other.
+  if (given === undefined && maxQueueDelayUs === null && !isComplete) return {};
+  const kept = without(given ?? {}, 'max_queue_delay_microseconds', 'preferred_batch_size');
+  return { dynamic_batching: { ...kept, ...(maxQueueDelayUs !== null && { max_queue_delay_microseconds: maxQueueDelayUs }) } };
+}
+
+function parametersOf(given: unknown, latencyGoalMs: number): Fields {
+  const entries: Fields[] = messagesOf(given).flatMap((item) =>
+    typeof item['key'] === 'string' ? [item] : Object.entries(item).map(([key, value]) => ({ key, value })),
+  );
+  const others = latencyGoalMs === 0 ? entries : entries.filter((entry) => entry['key'] !== LATENCY_GOAL);
+  // Never with an exponent, which the configuration does not know there.
+  const goal = { string_value: latencyGoalMs.toFixed(6) };
+  const all = [...others.map((entry) => [entry['key'], entry['value']]), ...(latencyGoalMs === 0 ? [] : [[LATENCY_GOAL, goal]])];
+  return all.length === 0 ? {} : { parameters: Object.fromEntries(all) as Fields };
+}
+
+function without(fields: Fields, ...names: readonly string[]): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
+}
+
+function messagesOf(value: unknown): readonly Fields[] {
+  return (Array.isArray(value) ? value : value === undefined ? [] : [value]) as readonly Fields[];
+}
+
+/** A repository in `root` that holds nothing but this model, with the settings. Links lead out of no repository, so files are shared, or copied. */
+export async function writeRepository(root: string, model: ModelUnderTest, settings: ServerSettings): Promise<void> {
+  const folder = join(root, model.name);
+  const version = join(folder, String(model.version));
+  await mkdir(version, { recursive: true });
+  await writeFile(join(folder, 'config.json'), jsonOf(measuredConfig(model, settings)));
+  for (const file of await filesOf(model.versionFolder)) {
+    const [from, to] = [await realpath(join(model.versionFolder, file)), join(version, file)];
+    await mkdir(join(to, '..'), { recursive: true });
+    // Another file system, or a file of somebody else.
+    await link(from, to).catch(() => copyFile(from, to, constants.COPYFILE_FICLONE));
+  }
+}
+
+/** Paths from the folder on, in one order always. Links count as what they point to. */
+async function filesOf(folder: string): Promise<readonly string[]> {
+  const files: string[] = [];
+  for (const name of (await readdir(folder)).sort()) {
+    const path = join(folder, name);
+    if ((await stat(path)).isDirectory()) files.push(...(await filesOf(path)).map((inner) => join(name, inner)));
+    else if (!CONFIG_FILENAMES.some((config) => config === name)) files.push(name);
+  }
+  return files;
+}
+
+/** Integers beyond 2^53 come from pbtxt as bigint; the configuration reader takes texts for them. */
+function jsonOf(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner));
+}

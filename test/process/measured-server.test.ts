@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { MeasuredServer, ServerDied } from '../../src/planning/measure/measured-server.js';
+import { openModel } from '../../src/planning/measure/model-under-test.js';
+import type { TrialLoad } from '../../src/planning/measure/trial.js';
+import type { ServerSettings } from '../../src/planning/server-settings.js';
+import { repositoryRoot, shippedModels } from '../support/server-process.js';
+
+const SETTINGS: ServerSettings = { maxBatchSize: 8, lanes: 1, maxQueueDelayUs: null, cpuThreads: 1 };
+const LOAD: TrialLoad = { rate: 100, inFlight: null, arrivals: 'constant', seconds: 1, rowsPerRequest: 1, seed: 1 };
+const digits = join(shippedModels, 'digits');
+
+const never = (): AbortSignal => new AbortController().signal;
+
+/** Temporary files of this file alone: another planner may be at work on the machine. */
+const temporary = mkdtempSync(join(tmpdir(), 'penstock-measured-'));
+const { TMPDIR } = process.env;
+beforeAll(() => void (process.env['TMPDIR'] = temporary));
+afterAll(() => {
+  if (TMPDIR === undefined) delete process.env['TMPDIR'];
+  else process.env['TMPDIR'] = TMPDIR;
+  rmSync(temporary, { recursive: true, force: true });
+});
+const leftFolders = (): string[] => readdirSync(temporary).filter((name) => name.startsWith('penstock-plan-'));
+
+async function started(settings: Partial<ServerSettings> = {}): Promise<MeasuredServer> {
+  const server = await MeasuredServer.start(await openModel(digits), { ...SETTINGS, ...settings }, never());
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+describe('a measured server', () => {
+  it('serves the newest version of the model under the settings, and tells what it ran', async () => {
+    const server = await started({ maxBatchSize: 4, lanes: 3, maxQueueDelayUs: 2000 });
+    await expect(server.served()).resolves.toEqual({ maxBatchSize: 4, lanes: 3 });
+    expect(server.target.model.versions).toEqual(['2']);
+
+    const trial = await server.measure({ ...LOAD, rowsPerRequest: 2 }, never());
+    expect(trial.result.counts).toMatchObject({ requests: 100, answered: 100, misses: 0, warm_up: 25 });
+    expect(trial.settings).toMatchObject({ maxBatchSize: 4, lanes: 3 });
+    const rows = trial.batches.reduce((sum, batch) => sum + batch.rows * batch.runs, 0);
+    expect(rows).toBe(250);
+    expect(trial.batches.every((batch) => batch.rows <= 4 && batch.meanMs > 0)).toBe(true);
+    expect(trial.laneCpuMs).toBeGreaterThan(0);
+    expect(trial.frontEndCpuMs).toBeGreaterThan(0);
+  });
+
+  it('runs a closed loop, too', async () => {
+    const server = await started();
+    const trial = await server.measure({ ...LOAD, rate: null, inFlight: 2, seconds: 0.5 }, never());
+    expect(trial.result.settings).toMatchObject({ loop: 'closed', concurrency: 2 });
+    expect(trial.result.rate_answered).toBeGreaterThan(0);
+  });
+
+  it('leaves neither a process nor files behind when it is stopped', async () => {
+    const server = await started();
+    expect(leftFolders()).toHaveLength(1);
+    const { pid } = server;
+    await server.stop();
+    await server.stop();
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    expect(leftFolders()).toEqual([]);
+  });
+
+  it('says what it died of while it is measured', async () => {
+    const server = await started();
+    const measured = server.measure({ ...LOAD, seconds: 60 }, never());
+    const thrown = expect(measured).rejects.toThrow('the measured server died while it was measured (SIGKILL)');
+    await sleep(500);
+    process.kill(server.pid, 'SIGKILL');
+    await thrown;
+    await expect(server.measure(LOAD, never())).rejects.toBeInstanceOf(ServerDied);
+  });
+
+  it('ends a measurement when it is told to', async () => {
+    const server = await started();
+    const stop = new AbortController();
+    const measured = server.measure({ ...LOAD, seconds: 60 }, stop.signal);
+    const thrown = expect(measured).rejects.toThrow('enough');
+    await sleep(300);
+    stop.abort(new Error('enough'));
+    await thrown;
+    await expect(MeasuredServer.start(await openModel(digits), SETTINGS, stop.signal)).rejects.toThrow('enough');
+  });
+
+  it('repeats the reason of a server that does not become ready', async () => {
+    mkdirSync(join(temporary, 'broken/1'), { recursive: true });
+    writeFileSync(join(temporary, 'broken/1/model.onnx'), 'no model');
+    const model = await openModel(join(temporary, 'broken'));
+    const starting = MeasuredServer.start(model, SETTINGS, never());
+    await expect(starting).rejects.toThrow(/^the measured server did not become ready \(exit code 73\): --exit-on-error: model "broken": /);
+    expect(leftFolders()).toEqual([]);
+  });
+
+  it('does not outlive a planner that is killed', async () => {
+    const built = (name: string): string => JSON.stringify(join(repositoryRoot, 'dist/planning/measure', name));
+    const script = `
+      import { MeasuredServer } from ${built('measured-server.js')};
+      import { openModel } from ${built('model-under-test.js')};
+      const model = await openModel(${JSON.stringify(digits)});
+      const server = await MeasuredServer.start(model, ${JSON.stringify(SETTINGS)}, new AbortController().signal);
+      console.log(server.pid);
+      setInterval(() => {}, 1000);`;
+    const planner = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void planner.kill('SIGKILL'));
+    const pid = await new Promise<number>((resolve) => createInterface(planner.stdout).once('line', (line) => resolve(Number(line))));
+    expect(existsSync(`/proc/${pid}`)).toBe(true);
+    planner.kill('SIGKILL');
+    while (existsSync(`/proc/${pid}`)) await sleep(20);
+    // Nobody was left to remove them.
+    for (const folder of leftFolders()) rmSync(join(temporary, folder), { recursive: true });
+  });
+});
