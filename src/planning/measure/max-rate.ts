@@ -1,0 +1,225 @@
+/** The highest rate of an open loop that meets a latency goal, found by trials. */
+import type { ServerSettings } from '../server-settings.js';
+import { allowedShare, mostOver, requestsNeeded } from './early-stopping.js';
+import { RateBelief } from './rate-belief.js';
+import { isWithin, rateBounds, tallyOf, verdictOf } from './rate-evidence.js';
+import type { LatencyGoal, MaxRate, Trial, TrialLoad } from './trial.js';
+
+export interface SearchProgress {
+  /** Trials so far. */
+  readonly done: number;
+  /** Of the time, 0 to 1. */
+  readonly share: number;
+  readonly secondsLeft: number;
+  /** What goes on now. */
+  readonly text: string;
+}
+
+export interface RateSearch {
+  readonly settings: ServerSettings;
+  readonly goal: LatencyGoal;
+  readonly rowsPerRequest: number;
+  /** As the generator takes them. */
+  readonly arrivals: string;
+  /** Of the first trial; each further one counts on. */
+  readonly seed: number;
+  /** Seconds by `clock`. At least one trial is made. */
+  readonly budgetS: number;
+  /** Requests per second; null = a closed loop says what the server does at most. */
+  readonly firstGuess: number | null;
+  readonly measure: (load: TrialLoad) => Promise<Trial>;
+  readonly progress: (progress: SearchProgress) => void;
+  /** The search ends once the highest rate is nearly certainly below this; 0 = never. */
+  readonly giveUpBelow?: number;
+  /** The search ends, without confirming anything, once the highest rate is known within this share of itself. */
+  readonly precision?: number;
+  /** Seconds that only rise. */
+  readonly clock?: () => number;
+}
+
+export interface FoundRate extends MaxRate {
+  /** It is nearly certainly below `giveUpBelow`. */
+  readonly isGivenUp: boolean;
+  /** What a reader of the figures must know, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** Requests that miss the goal in a trial at the highest rate, so that chance matters little. */
+const OVER_IN_TRIAL = 10;
+const LEAST_TRIAL_S = 1;
+/** A trial takes at most this share of the budget. */
+const TRIALS_IN_BUDGET = 12;
+/** Of the budget, for the search; the rest is for confirming what it found. */
+const SEARCH_SHARE = 0.6;
+/** Runs of one rate in which the generator itself was late and the goal was missed. */
+const REFUSED_RUNS = 3;
+/** The chance that a trial is plainly wrong, by how clear it was. */
+const DOUBT = { clear: 0.03, open: 0.15, refused: 0.15 } as const;
+/** How far off a first guess may be: by what a neighbour does, by a closed loop. */
+const SPREAD = { given: 0.3, closed: 0.6 } as const;
+/** Of what a closed loop has done: where the search begins. */
+const OF_CLOSED_LOOP = 0.7;
+const MOST_IN_FLIGHT = 64;
+const SURELY = 0.97;
+/** Below the rate at which just the allowed share misses the goal, that share falls with about this power of the rate. */
+const STEEPNESS = 10;
+/** A rate that could not be confirmed is lowered by this share. */
+const STEP_DOWN = 0.04;
+
+/**
+ * First trials of seconds, each at the rate where the answer is most in doubt; then longer ones at what they found, lower by what early
+ * stopping asks of a run of that length, and lower again until one is confirmed. `rate.value` is the highest that was confirmed, or where
+ * time was too short for that, the middle of what is likely; `low` is the highest rate that is known to meet the goal and `high` the
+ * lowest that is known to miss it (rate-evidence.ts).
+ *
+ * A run that the generator refused, because it was late itself, counts when it meets the goal all the same. Otherwise it is repeated, up
+ * to 3 runs in all while there is time; then the rate cannot be measured here: the search goes on below it, a note says so, and it is no
+ * evidence against the server. Where nothing better is known, `high` is such a rate.
+ */
+export async function findMaxRate(search: RateSearch): Promise<FoundRate> {
+  return new Search(search).run();
+}
+
+class Search {
+  readonly #search: RateSearch;
+  readonly #clock: () => number;
+  readonly #startS: number;
+  readonly #trials: Trial[] = [];
+  #unmeasurable = Infinity;
+
+  constructor(search: RateSearch) {
+    this.#search = search;
+    this.#clock = search.clock ?? (() => performance.now() / 1000);
+    this.#startS = this.#clock();
+  }
+
+  async run(): Promise<FoundRate> {
+    const { firstGuess, giveUpBelow = 0, precision } = this.#search;
+    const guess = firstGuess ?? (await this.#closedLoopRate()) * OF_CLOSED_LOOP;
+    if (guess <= 0) return this.#found(0, false, false);
+    const belief = new RateBelief(guess, firstGuess === null ? SPREAD.closed : SPREAD.given);
+    const width = precision ?? 0.04;
+    for (let isFirst = true; isFirst || this.#hasTimeFor(this.#secondsAt(belief.quantile(0.5)), SEARCH_SHARE); isFirst = false) {
+      const rate = rounded(belief.quantile(0.5));
+      await this.#learnAt(belief, rate, this.#secondsAt(rate), SEARCH_SHARE);
+      if (belief.isHopeless) return this.#found(0, false, giveUpBelow > 0);
+      if (1 - belief.above(giveUpBelow) > SURELY && giveUpBelow > 0) return this.#found(belief.quantile(0.5), false, true);
+      if (belief.quantile(0.95) / belief.quantile(0.05) < 1 + width) break;
+    }
+    if (precision !== undefined) return this.#found(belief.quantile(0.5), false, false);
+    const confirmed = await this.#confirm(belief);
+    return this.#found(confirmed ?? belief.quantile(0.5), confirmed !== null, false);
+  }
+
+  /** What the server does at most, roughly: 0 = it answers nothing. */
+  async #closedLoopRate(): Promise<number> {
+    const { settings, rowsPerRequest } = this.#search;
+    const inFlight = Math.ceil((2 * settings.lanes * Math.max(1, settings.maxBatchSize)) / rowsPerRequest);
+    const { result } = await this.#trial({ rate: null, inFlight: Math.min(MOST_IN_FLIGHT, Math.max(2, inFlight)) }, LEAST_TRIAL_S);
+    return result.rate_answered;
+  }
+
+  /** `share`: of the budget, within which runs are repeated. */
+  async #learnAt(belief: RateBelief, rate: number, seconds: number, share: number): Promise<void> {
+    const { goal } = this.#search;
+    for (let run = 1; ; run++) {
+      const trial = await this.#trial({ rate, inFlight: null }, seconds);
+      const tally = tallyOf(trial.result, goal);
+      const meets = isWithin(tally, goal.percentile);
+      const isRefused = trial.result.refused !== null;
+      if (isRefused && !meets && run < REFUSED_RUNS && this.#hasTimeFor(2 * seconds, share)) continue;
+      if (isRefused && !meets) this.#unmeasurable = Math.min(this.#unmeasurable, rate);
+      const clarity = verdictOf(tally, goal.percentile) === 'open' ? 'open' : 'clear';
+      belief.learn(rate, meets, DOUBT[isRefused && !meets ? 'refused' : clarity]);
+      return;
+    }
+  }
+
+  /** The highest rate that was confirmed; null = none within the time. */
+  async #confirm(belief: RateBelief): Promise<number | null> {
+    const { goal, budgetS } = this.#search;
+    const found = belief.quantile(0.5);
+    const left = budgetS - this.#elapsedS();
+    // Time for three: what passes tells how much higher one may try, what fails is tried lower.
+    const enough = requestsNeeded(goal.percentile) / found;
+    const seconds = Math.ceil(Math.max(this.#secondsAt(found), Math.min(stepOf(left / 4, budgetS), enough)));
+    const most = mostOver(Math.floor(seconds * found), goal.percentile) ?? 0;
+    const shaded = Math.max(0.5, most / (seconds * found * allowedShare(goal.percentile))) ** (1 / STEEPNESS);
+    let rate = rounded(found * shaded);
+    let confirmed: number | null = null;
+    let lowestFailed = Infinity;
+    while (this.#hasTimeFor(seconds, 1)) {
+      await this.#learnAt(belief, rate, seconds, 1);
+      if (rateBounds(this.#trials, goal).low >= rate) {
+        confirmed = Math.max(rate, confirmed ?? 0);
+        const next = Math.min(lowestFailed, Math.max(belief.quantile(0.5), rate * (1 + STEP_DOWN)));
+        if (next / rate < 1 + STEP_DOWN / 2) break;
+        rate = rounded(Math.sqrt(rate * next));
+      } else {
+        lowestFailed = Math.min(lowestFailed, rate);
+        rate = confirmed === null ? rounded(rate * (1 - STEP_DOWN)) : rounded(Math.sqrt(rate * confirmed));
+        if (confirmed !== null && rate / confirmed < 1 + STEP_DOWN / 4) break;
+      }
+    }
+    return confirmed;
+  }
+
+  #found(value: number, isConfirmed: boolean, isGivenUp: boolean): FoundRate {
+    const { settings, goal } = this.#search;
+    const bounds = rateBounds(this.#trials, goal);
+    const tried = this.#trials.flatMap(({ load }) => (load.rate === null ? [] : [load.rate]));
+    const high = bounds.high ?? Math.max(bounds.low, Number.isFinite(this.#unmeasurable) ? this.#unmeasurable : Math.max(0, ...tried));
+    // What was confirmed in longer runs is not lowered by what one shorter run says.
+    const [low, middle] = isConfirmed
+      ? [Math.min(bounds.low, value), value]
+      : [bounds.low, Math.min(Math.max(value, bounds.low), Math.max(high, bounds.low))];
+    const estimate = { value: middle, low, high: Math.max(high, middle) };
+    return { settings, rate: estimate, isConfirmed, trials: this.#trials, isGivenUp, notes: this.#notes(bounds.high) };
+  }
+
+  #notes(high: number | null): readonly string[] {
+    if (high !== null || !Number.isFinite(this.#unmeasurable)) return [];
+    const rate = this.#unmeasurable;
+    return [`from ${rate} requests per second on the load generator was late itself: the server may do more than could be measured here`];
+  }
+
+  #trial(loop: Pick<TrialLoad, 'rate' | 'inFlight'>, seconds: number): Promise<Trial> {
+    const { arrivals, rowsPerRequest, seed, budgetS, measure, progress } = this.#search;
+    const elapsed = this.#elapsedS();
+    const text = loop.rate === null ? `${loop.inFlight} requests in flight` : `${loop.rate} requests per second`;
+    const done = this.#trials.length;
+    progress({ done, share: Math.min(1, elapsed / budgetS), secondsLeft: Math.max(0, budgetS - elapsed), text });
+    const trial = measure({ ...loop, arrivals, seconds, rowsPerRequest, seed: seed + done });
+    return trial.then((result) => {
+      this.#trials.push(result);
+      return result;
+    });
+  }
+
+  /** Seconds in which enough requests are sent to tell, in halves. */
+  #secondsAt(rate: number): number {
+    const { goal, budgetS } = this.#search;
+    const wanted = OVER_IN_TRIAL / allowedShare(goal.percentile) / rate;
+    const most = Math.max(LEAST_TRIAL_S, budgetS / TRIALS_IN_BUDGET);
+    return Math.ceil(2 * Math.min(most, Math.max(LEAST_TRIAL_S, wanted))) / 2;
+  }
+
+  #elapsedS(): number {
+    return this.#clock() - this.#startS;
+  }
+
+  /** Within this share of the budget; what a trial takes besides its own time is part of it. */
+  #hasTimeFor(seconds: number, share: number): boolean {
+    return this.#elapsedS() + seconds * 1.25 <= this.#search.budgetS * share;
+  }
+}
+
+/** The nearest below that is a half, a quarter ... of `whole`: trials of a search that is repeated are as long as before. */
+function stepOf(seconds: number, whole: number): number {
+  return whole * 2 ** Math.floor(Math.log2(Math.max(seconds, 0.01) / whole));
+}
+
+/** Three digits: a search that is repeated with the same results asks for the same rates. */
+function rounded(rate: number): number {
+  return Number(rate.toPrecision(3));
+}
