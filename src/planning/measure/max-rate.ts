@@ -80,6 +80,19 @@ export async function findMaxRate(search: RateSearch): Promise<FoundRate> {
   return new Search(search).run();
 }
 
+interface Outcome {
+  readonly value: number;
+  readonly belief: RateBelief | null;
+  readonly isConfirmed: boolean;
+  readonly isGivenUp: boolean;
+}
+
+/** Requests of a closed loop that keep every lane busy: while one batch runs the next one waits. */
+export function inFlightFor(lanes: number, maxBatchSize: number, rowsPerRequest: number): number {
+  const wanted = Math.ceil((2 * lanes * Math.max(1, maxBatchSize)) / rowsPerRequest);
+  return Math.min(MOST_IN_FLIGHT, Math.max(2, wanted));
+}
+
 class Search {
   readonly #search: RateSearch;
   readonly #clock: () => number;
@@ -96,26 +109,28 @@ class Search {
   async run(): Promise<FoundRate> {
     const { firstGuess, giveUpBelow = 0, precision } = this.#search;
     const guess = firstGuess ?? (await this.#closedLoopRate()) * OF_CLOSED_LOOP;
-    if (guess <= 0) return this.#found(0, false, false);
+    if (guess <= 0) return this.#found({ value: 0, belief: null, isConfirmed: false, isGivenUp: false });
     const belief = new RateBelief(guess, firstGuess === null ? SPREAD.closed : SPREAD.given);
     const width = precision ?? 0.04;
-    for (let isFirst = true; isFirst || this.#hasTimeFor(this.#secondsAt(belief.quantile(0.5)), SEARCH_SHARE); isFirst = false) {
+    const share = precision === undefined ? SEARCH_SHARE : 1;
+    for (let isFirst = true; isFirst || this.#hasTimeFor(this.#secondsAt(belief.quantile(0.5)), share); isFirst = false) {
       const rate = rounded(belief.quantile(0.5));
-      await this.#learnAt(belief, rate, this.#secondsAt(rate), SEARCH_SHARE);
-      if (belief.isHopeless) return this.#found(0, false, giveUpBelow > 0);
-      if (1 - belief.above(giveUpBelow) > SURELY && giveUpBelow > 0) return this.#found(belief.quantile(0.5), false, true);
+      await this.#learnAt(belief, rate, this.#secondsAt(rate), share);
+      if (belief.isHopeless) return this.#found({ value: 0, belief, isConfirmed: false, isGivenUp: giveUpBelow > 0 });
+      if (giveUpBelow > 0 && 1 - belief.above(giveUpBelow) > SURELY) {
+        return this.#found({ value: belief.quantile(0.5), belief, isConfirmed: false, isGivenUp: true });
+      }
       if (belief.quantile(0.95) / belief.quantile(0.05) < 1 + width) break;
     }
-    if (precision !== undefined) return this.#found(belief.quantile(0.5), false, false);
-    const confirmed = await this.#confirm(belief);
-    return this.#found(confirmed ?? belief.quantile(0.5), confirmed !== null, false);
+    const confirmed = precision === undefined ? await this.#confirm(belief) : null;
+    return this.#found({ value: confirmed ?? belief.quantile(0.5), belief, isConfirmed: confirmed !== null, isGivenUp: false });
   }
 
   /** What the server does at most, roughly: 0 = it answers nothing. */
   async #closedLoopRate(): Promise<number> {
     const { settings, rowsPerRequest } = this.#search;
-    const inFlight = Math.ceil((2 * settings.lanes * Math.max(1, settings.maxBatchSize)) / rowsPerRequest);
-    const { result } = await this.#trial({ rate: null, inFlight: Math.min(MOST_IN_FLIGHT, Math.max(2, inFlight)) }, LEAST_TRIAL_S);
+    const inFlight = inFlightFor(settings.lanes, settings.maxBatchSize, rowsPerRequest);
+    const { result } = await this.#trial({ rate: null, inFlight }, LEAST_TRIAL_S);
     return result.rate_answered;
   }
 
@@ -164,17 +179,17 @@ class Search {
     return confirmed;
   }
 
-  #found(value: number, isConfirmed: boolean, isGivenUp: boolean): FoundRate {
+  #found({ value, belief, isConfirmed, isGivenUp }: Outcome): FoundRate {
     const { settings, goal } = this.#search;
     const bounds = rateBounds(this.#trials, goal);
     const tried = this.#trials.flatMap(({ load }) => (load.rate === null ? [] : [load.rate]));
-    const high = bounds.high ?? Math.max(bounds.low, Number.isFinite(this.#unmeasurable) ? this.#unmeasurable : Math.max(0, ...tried));
-    // What was confirmed in longer runs is not lowered by what one shorter run says.
-    const [low, middle] = isConfirmed
-      ? [Math.min(bounds.low, value), value]
-      : [bounds.low, Math.min(Math.max(value, bounds.low), Math.max(high, bounds.low))];
-    const estimate = { value: middle, low, high: Math.max(high, middle) };
-    return { settings, rate: estimate, isConfirmed, trials: this.#trials, isGivenUp, notes: this.#notes(bounds.high) };
+    const unknown = Number.isFinite(this.#unmeasurable) ? this.#unmeasurable : Math.max(0, ...tried);
+    // One bad second proves a miss at its rate, but hardly one of the server when others there went well.
+    const likely = value === 0 ? 0 : (belief?.quantile(SURELY) ?? 0);
+    const low = isConfirmed ? Math.min(bounds.low, value) : bounds.low;
+    const high = Math.max(low, bounds.high ?? unknown, likely);
+    const rate = { value: Math.min(Math.max(value, low), high), low, high };
+    return { settings, rate, isConfirmed, trials: this.#trials, isGivenUp, notes: this.#notes(bounds.high) };
   }
 
   #notes(high: number | null): readonly string[] {

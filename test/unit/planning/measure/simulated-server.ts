@@ -37,14 +37,16 @@ export class SimulatedServer {
     this.nowS += load.seconds * 1.25 + 0.2;
     const { highest, steepness = 12, hiccups = 0, lateFrom = Infinity, loneMs = 1 } = this.#machine;
     const most = highest(settings);
-    const rate = load.rate ?? Math.min(most * 1.2, (1000 / loneMs) * (load.inFlight ?? 1));
+    // What a closed loop does more than an open one depends on the settings.
+    const closed = most * (1.3 + 0.15 * Math.sin(settings.maxBatchSize + 3 * settings.lanes + 7 * settings.cpuThreads));
+    const rate = load.rate ?? Math.min(closed, (1000 / loneMs) * (load.inFlight ?? 1));
     const requests = Math.round(rate * load.seconds);
     let share = most <= 0 ? 1 : Math.min(1, 0.01 * (rate / most) ** steepness);
     if (this.#random() < hiccups) share = Math.min(1, share + 0.05);
     const over = load.rate === null ? 0 : binomial(requests, share, this.#random);
     const refused = load.rate !== null && rate >= lateFrom ? 'the generator was late itself' : null;
     const result = resultOf(requests, over, load.rate === null ? loneMs * (load.inFlight ?? 1) : loneMs, refused);
-    const answered = { ...result, rate_wanted: load.rate, rate_answered: most <= 0 ? 0 : Math.min(rate, most * 1.2) };
+    const answered = { ...result, rate_wanted: load.rate, rate_answered: most <= 0 ? 0 : Math.min(rate, closed) };
     return { settings, load, result: answered, batches: [], laneCpuMs: 0.1, frontEndCpuMs: 0.1 };
   }
 }
@@ -53,7 +55,9 @@ export class SimulatedServer {
 export function resultOf(requests: number, over: number, medianMs: number, refused: string | null = null): LoadResult {
   const isLost = over >= requests;
   const perMs = over === 0 ? Math.LN2 / medianMs : -Math.log(over / requests) / GOAL.latencyMs;
-  const last = over === 0 ? Math.min(GOAL.latencyMs * 0.9, Math.log(requests) / perMs) : Math.log(requests * 2) / perMs;
+  const slowest = Math.log(requests) / perMs;
+  const last =
+    over === 0 ? (medianMs > GOAL.latencyMs ? slowest : Math.min(GOAL.latencyMs * 0.9, slowest)) : Math.log(requests * 2) / perMs;
   const quantile = (share: number): Quantile => {
     const value = isLost ? null : Math.min(last, -Math.log(1 - share) / perMs);
     return { value, low: value, high: value };

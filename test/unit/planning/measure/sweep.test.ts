@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest';
+import type { SearchProgress } from '../../../../src/planning/measure/max-rate.js';
+import { ServerDied } from '../../../../src/planning/measure/measured-server.js';
+import { sweep, type SweepOptions, type SweepResult } from '../../../../src/planning/measure/sweep.js';
+import { startingPoints, stepsFrom, sweepSpace } from '../../../../src/planning/measure/sweep-space.js';
+import type { ServerSettings } from '../../../../src/planning/server-settings.js';
+import { GOAL, SimulatedServer, type SimulatedMachine } from './simulated-server.js';
+
+type Surface = (settings: ServerSettings) => number;
+
+const off = (value: number, from: number): number => Math.abs(Math.log2(value / from));
+const SURFACES: readonly (readonly [string, Surface])[] = [
+  [
+    'a hill',
+    ({ maxBatchSize, lanes, cpuThreads, maxQueueDelayUs }) =>
+      ((4000 * maxBatchSize) / (maxBatchSize + 6)) *
+      (1 - 0.06 * off(lanes, 2)) *
+      (1 - 0.05 * off(cpuThreads, 1)) *
+      (maxQueueDelayUs === null ? 1 : 0.9),
+  ],
+  [
+    'a cliff',
+    ({ maxBatchSize, lanes, cpuThreads }) =>
+      (maxBatchSize > 16 ? 0.1 : 1) * ((4000 * maxBatchSize) / (maxBatchSize + 6)) * (1 - 0.1 * off(lanes * cpuThreads, 4)),
+  ],
+  [
+    'a ridge between lanes and threads',
+    ({ maxBatchSize, lanes, cpuThreads }) =>
+      (2000 * (1 - 0.25 * off(lanes * cpuThreads, 4)) * (1 + 0.08 * Math.log2(lanes)) * maxBatchSize) / (maxBatchSize + 2),
+  ],
+  ['a plain', () => 3000],
+];
+
+const SEEDS = Array.from({ length: 40 }, (_, i) => i + 1);
+const cpus = 4;
+const space = sweepSpace({ maxBatchSize: 64, rowsPerRequest: 1, cpus, goal: GOAL });
+const first: ServerSettings = { maxBatchSize: 64, lanes: 2, maxQueueDelayUs: null, cpuThreads: cpus };
+
+function everySettings(): readonly ServerSettings[] {
+  return space.maxBatchSize.flatMap((maxBatchSize) =>
+    space.lanes.flatMap((lanes) =>
+      space.cpuThreads.flatMap((cpuThreads) =>
+        space.maxQueueDelayUs.map((maxQueueDelayUs) => ({ maxBatchSize, lanes, cpuThreads, maxQueueDelayUs })),
+      ),
+    ),
+  );
+}
+
+interface Swept {
+  readonly result: SweepResult;
+  readonly server: SimulatedServer;
+  readonly running: () => number;
+}
+
+async function swept(machine: SimulatedMachine, seed: number, given: Partial<SweepOptions> = {}): Promise<Swept> {
+  const server = new SimulatedServer({ hiccups: 0.02, ...machine }, seed);
+  let running = 0;
+  const result = await sweep({
+    space,
+    first,
+    goal: GOAL,
+    rowsPerRequest: 1,
+    arrivals: 'poisson',
+    seed,
+    budgetS: 200,
+    progress: () => {},
+    clock: server.clock,
+    start: (settings) => {
+      server.nowS += 1;
+      running++;
+      const stop = (): Promise<void> => Promise.resolve(void running--);
+      return Promise.resolve({ measure: (load) => Promise.resolve(server.measure(settings, load)), stop });
+    },
+    ...given,
+  });
+  return { result, server, running: () => running };
+}
+
+describe('sweep', () => {
+  it.each(SURFACES)('finds the best settings on %s within its budget', async (_, highest) => {
+    const top = Math.max(...everySettings().map(highest));
+    let [good, enclosed] = [0, 0];
+    for (const seed of SEEDS) {
+      const { result, server, running } = await swept({ highest }, seed);
+      expect(result.failure).toBeNull();
+      const { best } = result;
+      const true_ = best === null ? 0 : highest(best.settings);
+      good += Number(true_ >= 0.95 * top);
+      enclosed += Number(best !== null && best.isConfirmed && best.rate.low <= true_ && true_ <= best.rate.high);
+      expect(server.nowS).toBeLessThan(200 * 1.05);
+      expect(result.candidates.length).toBeLessThan(everySettings().length / 3);
+      expect(running()).toBe(0);
+    }
+    expect(good / SEEDS.length).toBeGreaterThan(0.9);
+    expect(enclosed / SEEDS.length).toBeGreaterThan(0.95);
+  });
+
+  it('spends little on what is clearly behind', async () => {
+    const { result } = await swept({ highest: ({ maxBatchSize }) => maxBatchSize * 50 }, 1);
+    const behind = result.candidates.filter(({ isGivenUp }) => isGivenUp);
+    expect(behind.length).toBeGreaterThan(3);
+    expect(behind.every(({ trials }) => trials <= 4)).toBe(true);
+    expect(result.found.slice(0, 2).map(({ settings }) => settings.maxBatchSize)).toEqual([64, 64]);
+    expect(result.trials.length).toBe(result.candidates.reduce((sum, { trials }) => sum + trials, 0));
+  });
+
+  it('tells how much time is left', async () => {
+    const told: SearchProgress[] = [];
+    await swept({ highest: () => 3000 }, 1, { progress: (progress) => told.push(progress) });
+    expect(told[0]).toEqual({ done: 0, share: 0, secondsLeft: 200, text: 'starting a server with b64-l2-t4' });
+    expect(told.some(({ text }) => /^b64-l2-t4: \d+ requests per second$/.test(text))).toBe(true);
+    const left = told.map(({ secondsLeft }) => secondsLeft);
+    expect(left).toEqual([...left].sort((a, b) => b - a));
+    expect(told.every(({ share }) => share >= 0 && share <= 1)).toBe(true);
+  });
+
+  it('says so when a lone request already takes longer than the goal', async () => {
+    const sweeping = swept({ highest: () => 100, loneMs: 25.4321 }, 1);
+    await expect(sweeping).rejects.toThrow('the goal of 20 ms is below what a lone request takes (25.4 ms)');
+    await expect(sweeping).rejects.toMatchObject({ code: 'ERR_CONFIG_OPTION' });
+  });
+
+  it('has no best settings when none meets the goal', async () => {
+    const { result } = await swept({ highest: () => 0 }, 1);
+    expect(result).toMatchObject({ best: null, found: [], failure: null });
+    expect(result.candidates.length).toBeGreaterThan(1);
+  });
+
+  it('goes on with other settings when a server dies', async () => {
+    const highest: Surface = ({ maxBatchSize }) => maxBatchSize * 50;
+    const server = new SimulatedServer({ highest }, 1);
+    const { result } = await swept({ highest }, 1, {
+      clock: server.clock,
+      start: (settings) => {
+        server.nowS += 1;
+        if (settings.lanes > 2) return Promise.reject(new ServerDied('no memory'));
+        const measure = (load: Parameters<SimulatedServer['measure']>[1]): Promise<ReturnType<SimulatedServer['measure']>> =>
+          settings.maxBatchSize === 64 && load.rate !== null
+            ? Promise.reject(new ServerDied('the measured server died while it was measured (SIGKILL)'))
+            : Promise.resolve(server.measure(settings, load));
+        return Promise.resolve({ measure, stop: () => Promise.resolve() });
+      },
+    });
+    expect(result.best?.settings.maxBatchSize).toBe(32);
+    expect(result.notes).toContain('b64-l2-t4: the measured server died while it was measured (SIGKILL)');
+    expect(result.failure).toBeNull();
+  });
+
+  it('has nothing but reasons when every server dies', async () => {
+    const { result } = await swept({ highest: () => 1 }, 1, { start: () => Promise.reject(new ServerDied('no memory')) });
+    expect(result).toMatchObject({ best: null, loneRequestMs: null, failure: null });
+    expect(result.notes).toContain('b64-l2-t4: no memory');
+  });
+
+  it('keeps what there is when something else ends it', async () => {
+    const full = new Error('ENOSPC: no space left on device, write');
+    const server = new SimulatedServer({ highest: () => 3000 }, 1);
+    let left = 30;
+    let stopped = 0;
+    const { result } = await swept({ highest: () => 3000 }, 1, {
+      clock: server.clock,
+      start: (settings) =>
+        Promise.resolve({
+          measure: (load) => (left-- > 0 ? Promise.resolve(server.measure(settings, load)) : Promise.reject(full)),
+          stop: () => Promise.resolve(void stopped++),
+        }),
+    });
+    expect(result.failure).toBe(full);
+    expect(result.trials).toHaveLength(30);
+    expect(result.best?.rate.value).toBeGreaterThan(2000);
+    expect(stopped).toBeGreaterThanOrEqual(result.candidates.length);
+  });
+});
+
+describe('sweepSpace', () => {
+  it('goes in powers of two up to what the model and the machine have', () => {
+    expect(sweepSpace({ maxBatchSize: 48, rowsPerRequest: 4, cpus: 6, goal: GOAL })).toEqual({
+      maxBatchSize: [4, 8, 16, 32, 48],
+      lanes: [1, 2, 4, 6],
+      cpuThreads: [1, 2, 4, 6],
+      maxQueueDelayUs: [null, 400, 2000],
+    });
+    expect(sweepSpace({ maxBatchSize: 0, rowsPerRequest: 1, cpus: 1, goal: GOAL })).toEqual({
+      maxBatchSize: [0],
+      lanes: [1, 2],
+      cpuThreads: [1],
+      maxQueueDelayUs: [null],
+    });
+  });
+
+  it('begins with what the server does by itself, and far from it', () => {
+    const points = startingPoints(space, first);
+    expect(points[0]).toBe(first);
+    expect(points).toContainEqual({ ...first, lanes: 4, cpuThreads: 1 });
+  });
+
+  it('steps to neighbours only, those of settings between its values included', () => {
+    const steps = stepsFrom(space, { maxBatchSize: 60, lanes: 1, maxQueueDelayUs: null, cpuThreads: 4 }, 1);
+    expect(steps).toContainEqual({ maxBatchSize: 32, lanes: 1, maxQueueDelayUs: null, cpuThreads: 4 });
+    expect(steps).toContainEqual({ maxBatchSize: 60, lanes: 2, maxQueueDelayUs: null, cpuThreads: 2 });
+    expect(steps).toContainEqual({ maxBatchSize: 60, lanes: 1, maxQueueDelayUs: 2000, cpuThreads: 4 });
+    expect(steps.every(({ lanes, cpuThreads }) => lanes >= 1 && lanes <= 4 && cpuThreads >= 1 && cpuThreads <= 4)).toBe(true);
+  });
+});
