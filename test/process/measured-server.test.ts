@@ -7,6 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MeasuredServer, ServerDied } from '../../src/planning/measure/measured-server.js';
 import { openModel } from '../../src/planning/measure/model-under-test.js';
+import { runFacts } from '../../src/planning/measure/machine.js';
+import { RunStore } from '../../src/planning/measure/run-store.js';
+import { startMeasured, StoredServer } from '../../src/planning/measure/stored-server.js';
 import type { TrialLoad } from '../../src/planning/measure/trial.js';
 import type { ServerSettings } from '../../src/planning/server-settings.js';
 import { repositoryRoot, shippedModels } from '../support/server-process.js';
@@ -114,5 +117,20 @@ describe('a measured server', () => {
     while (existsSync(`/proc/${pid}`)) await sleep(20);
     // Nobody was left to remove them.
     for (const folder of leftFolders()) rmSync(join(temporary, folder), { recursive: true });
+  });
+
+  it('is not started for what an earlier planner has measured', async () => {
+    const model = await openModel(digits);
+    const runs = join(temporary, 'runs');
+    const first = new StoredServer(new RunStore(runs, runFacts(model)), SETTINGS, () => startMeasured(model, SETTINGS, never()));
+    onTestFinished(() => first.stop());
+    const trial = await first.measure({ ...LOAD, seconds: 0.4 });
+    await first.stop();
+
+    const again = new RunStore(runs, runFacts(await openModel(digits)));
+    const second = new StoredServer(again, SETTINGS, () => Promise.reject(new Error('a server was started')));
+    await expect(second.measure({ ...LOAD, seconds: 0.4 })).resolves.toEqual(trial);
+    await expect(second.measure({ ...LOAD, seconds: 0.5 })).rejects.toThrow('a server was started');
+    expect(again.notes).toEqual([]);
   });
 });

@@ -10,7 +10,8 @@ import { VERSION } from '../../config/version.js';
 import type { ModelUnderTest } from './model-under-test.js';
 import type { RunFacts } from './run-store.js';
 
-const ENGINE = fileURLToPath(new URL('../../../build/native/penstock.node', import.meta.url));
+/** The engine and the load generator. */
+const NATIVE = fileURLToPath(new URL('../../../build/native/', import.meta.url));
 const NVIDIA = 'proc/driver/nvidia';
 
 export function runFacts({ name, version, hash, choices }: ModelUnderTest): RunFacts {
@@ -32,8 +33,15 @@ export function versionFacts(root = '/'): Readonly<Record<string, string>> {
   const { version: onnxruntime } = require('onnxruntime-node/package.json') as { readonly version: string };
   const driver = /Kernel Module\s+(?:for \S+\s+)?(\d[\d.]*)/.exec(read(join(root, NVIDIA, 'version')))?.[1];
   // Builds of one version differ while it is worked on.
-  const engine = createHash('sha256').update(read(ENGINE)).digest('hex').slice(0, 12);
-  return { penstock: VERSION, engine, onnxruntime, node: process.version, ...(driver !== undefined && { driver }) };
+  const build = createHash('sha256');
+  for (const name of [...namesIn(NATIVE)].sort()) build.update(name).update(read(join(NATIVE, name)));
+  return {
+    penstock: VERSION,
+    build: build.digest('hex').slice(0, 12),
+    onnxruntime,
+    node: process.version,
+    ...(driver !== undefined && { driver }),
+  };
 }
 
 /** As the NVIDIA driver names them. */
