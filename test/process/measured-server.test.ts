@@ -53,6 +53,20 @@ describe('a measured server', () => {
     expect(trial.frontEndCpuMs).toBeGreaterThan(0);
   });
 
+  it('counts what is answered after the goal, and says so when not even a lone request is in time', async () => {
+    const choices = { shapes: new Map(), data: 'random', seed: 1 } as const;
+    const reachable = await openModel(digits, { ...choices, latencyGoalMs: 10_000 });
+    const server = await MeasuredServer.start(reachable, SETTINGS, never());
+    onTestFinished(() => server.stop());
+    const { result } = await server.measure({ ...LOAD, rate: 50 }, never());
+    expect(result).toMatchObject({ goal_ms: 10_000, counts: { answered: 50, late_answers: 0 } });
+
+    const unreachable = await openModel(digits, { ...choices, latencyGoalMs: 0.001 });
+    const starting = MeasuredServer.start(unreachable, SETTINGS, never());
+    await expect(starting).rejects.toThrow(/^not even a lone request is answered, with a goal of 0\.001 ms: .*status 503/);
+    await expect(starting).rejects.toMatchObject({ code: 'ERR_CONFIG_OPTION' });
+  });
+
   it('runs a closed loop, too', async () => {
     const server = await started();
     const trial = await server.measure({ ...LOAD, rate: null, inFlight: 2, seconds: 0.5 }, never());

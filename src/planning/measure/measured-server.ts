@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { OptionsError } from '../../config/load.js';
 import { ServerError } from '../../errors.js';
 import { runLoad } from '../load/load-generator.js';
-import { findTarget, type LoadTarget } from '../load/load-target.js';
+import { findTarget } from '../load/find-target.js';
+import type { LoadTarget } from '../load/load-target.js';
 import type { LoadSettings } from '../load/load-settings.js';
 import type { ServerSettings } from '../server-settings.js';
 import { writeRepository, type ModelUnderTest } from './model-under-test.js';
@@ -186,7 +188,12 @@ export class MeasuredServer {
   async #targetOf(rows: number): Promise<LoadTarget> {
     const known = this.#targets.get(rows);
     if (known !== undefined) return known;
-    const target = await findTarget({ ...this.#settingsOf({ ...NO_LOAD, rowsPerRequest: rows }) });
+    const { latencyGoalMs } = this.#model.choices;
+    const target = await findTarget(this.#settingsOf({ ...NO_LOAD, rowsPerRequest: rows })).catch((thrown: unknown) => {
+      if (!(thrown instanceof OptionsError) || latencyGoalMs === 0 || this.#ended.signal.aborted) throw thrown;
+      // It refuses even a lone request when it knows from its own measurements that the run alone takes longer.
+      throw new OptionsError([`not even a lone request is answered, with a goal of ${latencyGoalMs} ms: ${thrown.message}`]);
+    });
     this.#targets.set(rows, target);
     return target;
   }
@@ -208,6 +215,8 @@ export class MeasuredServer {
       seed: load.seed,
       threads: 1,
       connections: CONNECTIONS,
+      streams: null,
+      goalMs: this.#model.choices.latencyGoalMs === 0 ? null : this.#model.choices.latencyGoalMs,
     };
   }
 

@@ -19,7 +19,10 @@ export interface TestChoices {
   readonly data: 'random' | 'zeros';
   /** Of the data. */
   readonly seed: number;
-  /** The parameter latency_goal_ms of the configuration; 0 = as the configuration has it. */
+  /**
+   * The parameter latency_goal_ms of the configuration, and what the generator counts late answers by; 0 = the configuration stays as it is,
+   * and late answers are not counted.
+   */
   readonly latencyGoalMs: number;
 }
 

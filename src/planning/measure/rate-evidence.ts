@@ -26,9 +26,13 @@ export function isWithin({ requests, over }: Tally, percentile: number): boolean
 
 const SHARES = { p50: 0.5, p90: 0.9, p95: 0.95, p99: 0.99, p999: 0.999 } as const;
 
-/** The shares beyond known latencies are those of the quantiles; between two of them the tail is taken to fall off exponentially. */
-export function tallyOf({ counts, latency_ms: latency }: LoadResult, { latencyMs }: LatencyGoal): Tally {
+/**
+ * As the generator has counted them, when it knew of this goal. Otherwise the shares beyond known latencies are those of the quantiles;
+ * between two of them the tail is taken to fall off exponentially.
+ */
+export function tallyOf({ counts, goal_ms: countedMs, latency_ms: latency }: LoadResult, { latencyMs }: LatencyGoal): Tally {
   const { requests, misses } = counts;
+  if (countedMs === latencyMs) return { requests, over: misses + counts.late_answers };
   if (requests === 0 || latencyMs >= latency.max_answered) return { requests, over: misses };
   const last = { at: latency.max_answered, beyond: Math.max(misses, 0.5) / requests };
   const points = [{ at: 0, beyond: 1 }];

@@ -14,6 +14,13 @@ describe('tallyOf', () => {
     expect(tallyOf(resultOf(1000, over, 1), GOAL)).toEqual({ requests: 1000, over });
   });
 
+  it('takes what the generator has counted for this very goal', () => {
+    const result = resultOf(1000, 300, 1);
+    const counted = { ...result, goal_ms: GOAL.latencyMs, counts: { ...result.counts, late_answers: 7, misses: 2, answered: 998 } };
+    expect(tallyOf(counted, GOAL)).toEqual({ requests: 1000, over: 9 });
+    expect(tallyOf({ ...counted, goal_ms: 5 }, GOAL)).toEqual({ requests: 1000, over: 300 });
+  });
+
   it('counts requests without a right answer', () => {
     const all = resultOf(1000, 1000, 1);
     expect(tallyOf(all, GOAL)).toEqual({ requests: 1000, over: 1000 });

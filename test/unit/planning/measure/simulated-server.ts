@@ -65,13 +65,26 @@ export function resultOf(requests: number, over: number, medianMs: number, refus
   const quantiles = { p50: quantile(0.5), p90: quantile(0.9), p95: quantile(0.95), p99: quantile(0.99), p999: quantile(0.999) };
   const latency = { ...quantiles, mean_answered: medianMs, max_answered: isLost ? 0 : last };
   const misses = isLost ? requests : 0;
-  const counts = { requests, answered: requests - misses, misses, wrong: 0, shed: misses, failed: 0, broken: 0, unanswered: 0, warm_up: 0 };
+  const counts = {
+    requests,
+    answered: requests - misses,
+    late_answers: 0,
+    misses,
+    wrong: 0,
+    shed: misses,
+    failed: 0,
+    broken: 0,
+    unanswered: 0,
+    warm_up: 0,
+  };
   return {
     complete: true,
     refused,
     rate_wanted: null,
     rate_sent: 0,
     rate_answered: 0,
+    goal_ms: null,
+    goodput: null,
     counts,
     confidence: 0.95,
     latency_ms: latency,
