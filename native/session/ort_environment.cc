@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <mutex>
 
+#include "base/thread_name.h"
 #include "session/ort_handle.h"
 #include "session/ort_library.h"
 #include "session/ort_runtime.h"
@@ -29,6 +30,7 @@ Status CreateEnvironment(const OrtFunctions& ort, int intra_op_threads, OrtRunti
 
   PENSTOCK_RETURN_IF_ERROR(check(ort.CreateCpuMemoryInfo(kOrtDeviceAllocator, kOrtMemTypeDefault, &runtime->cpu_memory)));
   PENSTOCK_RETURN_IF_ERROR(check(ort.GetAllocatorWithDefaultOptions(&runtime->allocator)));
+  const ThreadNameForChildren pool(kOrtThreadName);
   // Every error that matters comes back as a status. The library's own lines (one for each failed run) would break the JSON log.
   return check(ort.CreateEnvWithGlobalThreadPools(kOrtLogFatal, "penstock", raw_threads, &runtime->env));
 }

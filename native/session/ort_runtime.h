@@ -7,6 +7,9 @@
 
 namespace penstock::session {
 
+// Of the library's own threads, which help lanes with runs: so that their CPU time can be told from that of the front ends.
+inline constexpr char kOrtThreadName[] = "penstock-ort";
+
 struct OrtRuntime {
   OrtFunctions functions;
   std::string version;

@@ -2,6 +2,7 @@
 #include <new>
 #include <utility>
 
+#include "base/thread_name.h"
 #include "session/cuda_session.h"
 #include "session/ort_environment.h"
 #include "session/ort_handle.h"
@@ -125,6 +126,7 @@ Result<std::shared_ptr<Session>> OpenCpuSession(const OrtRuntime& runtime, const
   Result<OrtHandle<OrtSessionOptions>> session_options = NewSessionOptions(runtime, options);
   if (!session_options.ok()) return session_options.status();
   OrtSession* raw = nullptr;
+  const ThreadNameForChildren pool(kOrtThreadName);
   PENSTOCK_RETURN_IF_ERROR(TakeLoadStatus(
       runtime, options, ort.CreateSession(runtime.env, options.model_path.c_str(), session_options.value().get(), &raw)));
   OrtHandle<OrtSession> session(raw, ort.ReleaseSession);

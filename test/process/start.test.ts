@@ -127,3 +127,13 @@ describe('what a server does unasked', () => {
     expect(readdirSync(home, { recursive: true })).toEqual([]);
   });
 });
+
+describe('the threads of a server', () => {
+  it('that run models have names of their own, those of ONNX Runtime too', async () => {
+    const server = await ServerProcess.start({ flags: ['--cpu-threads', '2'] });
+    onTestFinished(async () => void (await server.stop()));
+    const tasks = `/proc/${server.child.pid}/task`;
+    const names = new Set(readdirSync(tasks).map((task) => readFileSync(join(tasks, task, 'comm'), 'utf8').trim()));
+    expect([...names]).toEqual(expect.arrayContaining(['node', 'penstock-lane', 'penstock-ort']));
+  });
+});

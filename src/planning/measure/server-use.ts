@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BatchRuns, Trial } from './trial.js';
 
-/** native/pipeline/lane.cc names them so. */
-const LANE = 'penstock-lane';
+/** Lanes and the threads that help them, as native/pipeline/lane.cc and native/session/ort_runtime.h name them. */
+const RUN_MODELS = ['penstock-lane', 'penstock-ort'];
 /** USER_HZ is 100 on every architecture that we run on. */
 const TICK_NS = 1e7;
 
@@ -63,7 +63,7 @@ function cpuOf(pid: number): Pick<ServerUse, 'laneCpuNs' | 'otherCpuNs'> {
   let [laneCpuNs, otherCpuNs] = [0, 0];
   const tasks = `/proc/${pid}/task`;
   for (const task of readdirSync(tasks)) {
-    if (read(tasks, task, 'comm').trim() === LANE) laneCpuNs += cpuOfTask(tasks, task);
+    if (RUN_MODELS.includes(read(tasks, task, 'comm').trim())) laneCpuNs += cpuOfTask(tasks, task);
     else otherCpuNs += cpuOfTask(tasks, task);
   }
   return { laneCpuNs, otherCpuNs };

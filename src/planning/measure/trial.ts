@@ -30,7 +30,7 @@ export interface Trial {
   readonly result: LoadResult;
   /** During the trial, by rising rows. */
   readonly batches: readonly BatchRuns[];
-  /** CPU milliseconds of the server for a request: its lanes, and everything else. */
+  /** CPU milliseconds of the server for a request: lanes with the threads that help them, and everything else. */
   readonly laneCpuMs: number;
   readonly frontEndCpuMs: number;
 }

@@ -180,7 +180,7 @@ function fitContention(observations: readonly Observation[], without: (each: Obs
 function loadedFrontEndTime(trials: readonly Trial[]): number {
   const loaded = trials.filter(({ load }) => load.inFlight !== 1);
   const from = loaded.length > 0 ? loaded : trials;
-  return weightedMedian(from.map((trial) => ({ value: frontEndTime(trial), weight: trial.result.counts.answered })));
+  return weightedMedian(from.map((trial) => ({ value: trial.frontEndCpuMs, weight: trial.result.counts.answered })));
 }
 
 /**
@@ -196,14 +196,6 @@ function limitedFrontEndTime(trials: readonly Trial[], threads: number): number 
       laneShare(trial) < IDLE_LANES,
   );
   return weightedMedian(limited.map(({ result }) => ({ value: (1e3 * threads) / result.rate_answered, weight: 1 })));
-}
-
-/**
- * Milliseconds of CPU for a request. The threads that help a lane with a run cannot be told from those of the front end; each is taken to
- * work as much as the lane.
- */
-function frontEndTime({ settings, laneCpuMs, frontEndCpuMs }: Trial): number {
-  return Math.max(0, frontEndCpuMs - (settings.cpuThreads - 1) * laneCpuMs);
 }
 
 /** Milliseconds that a lone request waits for others. */

@@ -115,12 +115,6 @@ describe('what a request costs besides its run', () => {
     expect(few.frontEnd.perRequestMs).toBeCloseTo(PER_REQUEST_MS, 9);
   });
 
-  it('does not hold the threads that help a lane', () => {
-    const settings = { ...ONE_LANE, cpuThreads: 4 };
-    const { frontEnd } = fitServer([trialOf({ settings, inFlight: 1, runs: [{ rows: 1, runs: 4000, ms: 5 }] })], CPUS);
-    expect(frontEnd.perRequestMs).toBeCloseTo(PER_REQUEST_MS, 9);
-  });
-
   it('does not hold the delay that a lone request waits for others', () => {
     const settings = { ...ONE_LANE, maxQueueDelayUs: 2000 };
     const { frontEnd } = fitServer([trialOf({ settings, inFlight: 1, runs: [{ rows: 1, runs: 4000, ms: 5 }] })], CPUS);

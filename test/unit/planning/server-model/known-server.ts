@@ -75,7 +75,7 @@ export function trialOf({ settings = ONE_LANE, runs, inFlight, rate = 100, refus
     result,
     batches: runs.map(({ rows, runs: count, ms }) => ({ rows, runs: count, meanMs: ms })),
     laneCpuMs: LANE_CPU_MS,
-    frontEndCpuMs: PER_REQUEST_MS + (settings.cpuThreads - 1) * LANE_CPU_MS,
+    frontEndCpuMs: PER_REQUEST_MS,
   };
 }
 
