@@ -152,7 +152,8 @@ function readUrl(given: string, protocol: string, faults: string[]): URL {
   return new URL('http://invalid');
 }
 
-function readShape(given: string, faults: string[]): [string, readonly number[]] {
+/** Adds a sentence to `faults` for a text that is no shape. */
+export function readShape(given: string, faults: string[]): [string, readonly number[]] {
   const [, name = '', dimensions = ''] = /^(.+):(\d+(?:,\d+)*)$/.exec(given) ?? [];
   const shape = dimensions.split(',').map(Number);
   if (name === '' || !shape.every((dimension) => dimension > 0 && Number.isSafeInteger(dimension))) {
