@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { readModelConfig, type ModelConfig } from '../../../../src/models/model-config.js';
+import { parsePbtxt } from '../../../../src/models/pbtxt.js';
+import { configPbtxt } from '../../../../src/planning/plan/config-pbtxt.js';
+import type { ServerSettings } from '../../../../src/planning/server-settings.js';
+
+const SETTINGS: ServerSettings = { maxBatchSize: 16, lanes: 3, maxQueueDelayUs: null, cpuThreads: 2 };
+const GOAL = { percentile: 99, latencyMs: 20 };
+
+type Tree = Readonly<Record<string, unknown>>;
+
+function written(config: Tree | null, settings = SETTINGS, goal = GOAL): { text: string; config: ModelConfig } {
+  const text = configPbtxt('digits', config, settings, goal, ['of a plan', '']);
+  const read = readModelConfig(parsePbtxt(text, 'config.pbtxt'), 'config.pbtxt');
+  expect(read.warnings).toEqual([]);
+  return { text, config: read.config };
+}
+
+const pbtxt = (text: string): Tree => parsePbtxt(text, 'given');
+const digits = pbtxt(readFileSync('models/digits/config.pbtxt', 'utf8'));
+
+describe('config.pbtxt of a plan', () => {
+  it('has the chosen settings and the goal, and keeps all else of the model', () => {
+    const { config } = written(digits);
+    const given = readModelConfig(digits, 'given').config;
+    expect(config).toEqual({
+      ...given,
+      maxBatchSize: 16,
+      instanceGroups: [{ ...given.instanceGroups[0], count: 3 }],
+      latencyGoalMs: 20,
+    });
+  });
+
+  it('stands alone for a model without a configuration', () => {
+    const { text } = written(null);
+    expect(text).toBe(`# of a plan
+#
+name: "digits"
+backend: "onnxruntime"
+max_batch_size: 16
+instance_group {
+  count: 3
+}
+dynamic_batching { }
+parameters {
+  key: "latency_goal_ms"
+  value {
+    string_value: "20"
+  }
+}
+`);
+  });
+
+  it('replaces what says when a batch starts, and keeps what else a batcher has', () => {
+    const given = pbtxt(`
+      max_batch_size: 8
+      dynamic_batching {
+        preferred_batch_size: [ 4, 8 ] max_queue_delay_microseconds: 900 preserve_ordering: true priority_levels: 2 default_priority_level: 1
+        priority_queue_policy { key: 2 value { timeout_action: DELAY max_queue_size: 7 } }
+      }`);
+    const byItself = written(given).config.batching;
+    expect(byItself).toMatchObject({ preferredBatchSizes: [], maxQueueDelayUs: 0, preserveOrdering: true, priorityLevels: 2 });
+    expect(byItself?.levelPolicies.get(2)).toMatchObject({ timeoutAction: 'DELAY', maxQueueSize: 7 });
+    expect(written(given, { ...SETTINGS, maxQueueDelayUs: 500 }).config.batching?.maxQueueDelayUs).toBe(500);
+  });
+
+  it('has no batcher for a model that does not batch', () => {
+    const { config } = written({}, { ...SETTINGS, maxBatchSize: 0 });
+    expect(config).toMatchObject({ maxBatchSize: 0, batching: undefined });
+  });
+
+  it('replaces the latency goal and keeps other parameters, in the form of pbtxt and of JSON', () => {
+    const scaling = '{"from":"TYPE_UINT8","scale":0.5}';
+    const parameters = { 'input_conversion.image': { string_value: scaling }, latency_goal_ms: { string_value: '7' } };
+    const json = { parameters, input: [{ name: 'image', data_type: 'TYPE_UINT8', dims: ['1', '8', '8'] }] };
+    const inPbtxt = pbtxt(`
+      parameters { key: "input_conversion.image" value { string_value: '${scaling}' } }
+      parameters { key: "latency_goal_ms" value { string_value: "7" } }
+      input { name: "image" data_type: TYPE_UINT8 dims: [ 1, 8, 8 ] }`);
+    for (const given of [json, inPbtxt]) {
+      const { config, text } = written(given, SETTINGS, { percentile: 99, latencyMs: 0.5 });
+      expect(config.latencyGoalMs).toBe(0.5);
+      expect(config.conversions).toMatchObject([{ input: 'image' }]);
+      expect(text).toContain('dims: [ 1, 8, 8 ]');
+    }
+  });
+
+  it('takes priority policies and kinds of instances from JSON', () => {
+    const batching = { priority_levels: 2, default_priority_level: 2, priority_queue_policy: { '1': { max_queue_size: 5 } } };
+    const { config } = written({ dynamic_batching: batching, instance_group: [{ kind: 'KIND_CPU', count: 9 }, { count: 1 }] });
+    expect(config.batching?.levelPolicies.get(1)?.maxQueueSize).toBe(5);
+    expect(config.instanceGroups).toEqual([{ name: '', kind: 'KIND_CPU', count: 3, gpus: [] }]);
+  });
+
+  it('keeps texts with quotes, line ends and letters of any language', () => {
+    const text = 'a "b" \\ \n\t\u0001 ä 数 🙂';
+    const given = { parameters: { note: { string_value: text } } };
+    const tree = parsePbtxt(configPbtxt('m', given, SETTINGS, GOAL, []), 'config.pbtxt');
+    expect(tree['parameters']).toMatchObject([{ key: 'note', value: { string_value: text } }, { key: 'latency_goal_ms' }]);
+  });
+});
