@@ -16,6 +16,7 @@ const mayImport = {
   lifecycle: ['bridge', ...LEAVES],
   frontend: ['bridge', ...LEAVES],
   ...Object.fromEntries(CONTROL.map((part) => [part, [...CONTROL, 'bridge', ...LEAVES]])),
+  planning: [...CONTROL, 'manifests', 'bridge', ...LEAVES],
   bridge: LEAVES,
   telemetry: ['errors.ts'],
   config: ['errors.ts'],

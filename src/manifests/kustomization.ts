@@ -26,13 +26,21 @@ const LINE_WIDTH = 120;
 /** Kustomize reads YAML 1.1, to which a namespace called "no" or "0b1" is none unless it is quoted. */
 const SCHEMA = { compat: 'yaml-1.1' };
 
+/** What a kustomization has beside the choices. */
+export interface Additions {
+  /** After all others. */
+  readonly patches: readonly Patch[];
+  /** Lines above everything else. */
+  readonly comment: readonly string[];
+}
+
 /** `k8s`: path or URL of the folder with base/ and components/, as the kustomization is to name it. */
-export function kustomization(choices: Choices, k8s: string): string {
+export function kustomization(choices: Choices, k8s: string, additions: Additions = { patches: [], comment: [] }): string {
   const { components, source, image, namespace } = choices;
   // A URL may end in a query that names a release: ?ref=v0.1.0.
   const [folder = '', query] = k8s.split('?');
   const at = (path: string): string => `${folder}/${path}${query === undefined ? '' : `?${query}`}`;
-  const patches = [...source.patches, ...replicaPatches(choices)].map(({ patch, ...target }: Patch) => ({
+  const patches = [...source.patches, ...replicaPatches(choices), ...additions.patches].map(({ patch, ...target }: Patch) => ({
     ...target,
     // Kustomize takes an inline patch as a text.
     patch: new Document(patch, SCHEMA).toString(),
@@ -53,6 +61,7 @@ export function kustomization(choices: Choices, k8s: string): string {
   listed?.items.forEach((item, position) => (item.commentBefore = ` ${components[position]?.summary ?? ''}`));
   const needs = components.filter(({ needs: what }) => what !== '' && !what.startsWith('nothing'));
   document.commentBefore = [
+    ...additions.comment.map((line) => (line === '' ? '' : ` ${line}`)),
     ' Build: kubectl kustomize .    Install: kubectl apply -k .',
     ...(needs.length === 0 ? [] : [' The cluster must have:', ...needs.map(({ name, needs: what }) => `   ${name}: ${what}`)]),
   ].join('\n');
@@ -66,7 +75,8 @@ function replicaCount(choices: Choices): object {
   return choices.replicas === undefined || owned ? {} : { replicas: [{ name: 'penstock', count: choices.replicas }] };
 }
 
-interface Patch {
+export interface Patch {
+  /** Needed where `patch` is a list of operations, which names nothing itself. */
   readonly target?: object;
   readonly patch: object;
 }
