@@ -47,9 +47,13 @@ async function run(args: readonly string[]): Promise<number> {
       const { bench } = await import('./commands/bench.js');
       return bench(rest, write, signals);
     }
+    case 'plan': {
+      const { plan } = await import('./commands/plan.js');
+      return plan(rest, write, signals);
+    }
     default: {
       const { OptionsError } = await import('./config/load.js');
-      throw new OptionsError([`"${first}" is not a command; there are serve, check, pull, manifests, bench and help`]);
+      throw new OptionsError([`"${first}" is not a command; there are serve, check, pull, manifests, bench, plan and help`]);
     }
   }
 }
@@ -60,6 +64,8 @@ async function helpOf(command: string): Promise<string> {
       return (await import('./commands/manifests.js')).manifestsHelp();
     case 'bench':
       return (await import('./planning/bench/bench-options.js')).benchHelp();
+    case 'plan':
+      return (await import('./planning/plan/plan-options.js')).planHelp();
     default:
       return (await import('./commands/help.js')).helpText();
   }

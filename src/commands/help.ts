@@ -10,6 +10,7 @@ usage: penstock [serve] [flags]             serve models until SIGTERM or SIGINT
        penstock pull URI DIR [pull flags]   fetch a model file or archive (https: or file:) into a folder, and leave
        penstock manifests [flags]           print a kustomization.yaml for Kubernetes; its flags: penstock manifests --help
        penstock bench [flags]               measure a model of a running server; its flags: penstock bench --help
+       penstock plan MODEL_DIR [flags]      say how many servers a model needs; its flags: penstock plan --help
        penstock help | --help               this text
        penstock --version                   the version
 

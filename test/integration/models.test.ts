@@ -184,7 +184,7 @@ describe('bad usage ends with 64 and one sentence', () => {
     ['an unknown option', ['--http-prot', '1'], 'penstock: --http-prot is not an option; did you mean --http-port?\n'],
     ['an impossible value', ['--http-port', '99999'], 'penstock: --http-port: "99999" is not a port from 0 (any free one) to 65535\n'],
     ['a missing value', ['--http-port'], 'penstock: --http-port needs a value\n'],
-    ['an unknown command', ['fly'], 'penstock: "fly" is not a command; there are serve, check, pull, manifests, bench and help\n'],
+    ['an unknown command', ['fly'], 'penstock: "fly" is not a command; there are serve, check, pull, manifests, bench, plan and help\n'],
     [
       'a model name for two folders',
       ['--model-name', 'm', '--model-repository', 'a', '--model-repository', 'b'],

@@ -7,6 +7,8 @@ type Message = Readonly<Record<string, unknown>>;
 
 /** Our own parameter; Triton has no field for it. */
 const LATENCY_GOAL = 'latency_goal_ms';
+/** A server refuses what would miss the goal. Where the goal allows many to be later, that is not what was asked for. */
+const LEAST_PERCENTILE = 95;
 /** These say when a batch starts, and the plan has decided that. */
 const DECIDED_BATCHING = ['max_queue_delay_microseconds', 'preferred_batch_size'];
 /** Fields of Triton whose values are names, which pbtxt writes without quotes. Everything else that is a text is quoted. */
@@ -39,7 +41,7 @@ export function chosenConfig(name: string, config: Message | null, settings: Ser
     max_batch_size: settings.maxBatchSize,
     instance_group: withCount(groups, settings.lanes),
     ...(isBatched && { dynamic_batching: batchingOf(batching, settings.maxQueueDelayUs) }),
-    parameters: withGoal(parameters, goal),
+    ...parametersOf(parameters, goal),
   };
 }
 
@@ -55,10 +57,11 @@ function withCount(groups: unknown, lanes: number): Message {
 }
 
 /** In pbtxt's form: a list of keys and values. */
-function withGoal(parameters: unknown, goal: LatencyGoal): readonly Message[] {
-  const entries = isMessage(parameters) && !('key' in parameters) ? entriesOf(parameters) : listOf(parameters).filter(isMessage);
+function parametersOf(given: unknown, { percentile, latencyMs }: LatencyGoal): Message {
+  const entries = isMessage(given) && !('key' in given) ? entriesOf(given) : listOf(given).filter(isMessage);
+  if (percentile < LEAST_PERCENTILE) return entries.length === 0 ? {} : { parameters: entries };
   const others = entries.filter(({ key }) => key !== LATENCY_GOAL);
-  return [...others, { key: LATENCY_GOAL, value: { string_value: plainNumber(goal.latencyMs) } }];
+  return { parameters: [...others, { key: LATENCY_GOAL, value: { string_value: plainNumber(latencyMs) } }] };
 }
 
 /** Without an exponent, which a configuration may not have there. */

@@ -91,8 +91,8 @@ goes on where an earlier one was stopped.
   --budget T              for measuring, such as 90s or 10m; more gives narrower intervals [default: ${FLAGS.budget.default}]
   --headroom SHARE        of what one replica sustains, left free on purpose, 0 to 0.9 [default: ${FLAGS.headroom.default}]
   --spare N               replicas that may fail at one time without the goal being missed [default: ${FLAGS.spare.default}]
-  --min-replicas N        of the autoscaler [default: what the load needs, with the spare ones]
-  --max-replicas N        [default: twice as many]
+  --min-replicas N        of the autoscaler [default: one, and the spare ones]
+  --max-replicas N        [default: for twice the load]
   --start-up-time T       from the start of a pod until it answers, such as 90s [default: ${FLAGS['start-up-time'].default}]
   --autoscaler KIND       of the kustomization: ${AUTOSCALERS.join(', ')} [default: ${FLAGS.autoscaler.default}]
   --k8s PATH              path or URL of the folder k8s, as the kustomization is to name it [default: from DIR to that of this checkout]
@@ -102,8 +102,9 @@ goes on where an earlier one was stopped.
   --seed N                of arrivals and data [default: ${FLAGS.seed.default}]
 
 Ctrl-C ends the measuring and makes the plan of what there is.
-exit codes: 0 planned, 64 bad usage, no such model or a goal that no setting can meet, 70 a server died, 73 the model was refused or DIR
-cannot be written, 130 and 143 ended early by a signal; what was measured is kept in DIR each time`;
+exit codes: 0 planned, 64 bad usage, no such model or a goal that no setting can meet, 70 a measured server died or did not start, 73 the model's
+configuration is wrong or DIR cannot be written, 75 the measurement does not suffice (the machine was busy, say), 130 and 143 ended early by a
+signal; what was measured is kept in DIR each time`;
 }
 
 /** `args`: what follows the command. Throws `OptionsError` with everything that is wrong. */

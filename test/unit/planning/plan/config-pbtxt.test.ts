@@ -86,6 +86,13 @@ parameters {
     }
   });
 
+  it('leaves the latency goal as the model has it where the plan allows many requests to be later', () => {
+    const given = { parameters: { latency_goal_ms: { string_value: '7' } } };
+    const goal = { percentile: 50, latencyMs: 20 };
+    expect(written(given, SETTINGS, goal).config.latencyGoalMs).toBe(7);
+    expect(written(null, SETTINGS, goal).config.latencyGoalMs).toBe(0);
+  });
+
   it('takes priority policies and kinds of instances from JSON', () => {
     const batching = { priority_levels: 2, default_priority_level: 2, priority_queue_policy: { '1': { max_queue_size: 5 } } };
     const { config } = written({ dynamic_batching: batching, instance_group: [{ kind: 'KIND_CPU', count: 9 }, { count: 1 }] });

@@ -1,0 +1,58 @@
+/** Latency over rate, of one server with the chosen settings. */
+import type { Trial } from '../measure/trial.js';
+import { settingsName, type ServerSettings } from '../server-settings.js';
+import type { CurvePoint } from './plan.js';
+
+/** Trials whose rates differ by less are one point: the longest of them. */
+const SAME_RATE = 0.02;
+/** Latency at the end of the curve, relative to its start, below which it has no knee. */
+const LEAST_RISE = 2;
+
+/** By rising rate, of all usable trials of an open loop with these settings. */
+export function latencyCurve(trials: readonly Trial[], settings: ServerSettings): CurvePoint[] {
+  const points: { readonly trial: Trial; readonly rate: number }[] = [];
+  for (const trial of openTrials(trials, settings)) {
+    const rate = trial.load.rate ?? 0;
+    const at = points.findIndex((point) => Math.abs(point.rate - rate) <= SAME_RATE * rate);
+    if (at === -1) points.push({ trial, rate });
+    else if (trial.load.seconds > (points[at]?.trial.load.seconds ?? 0)) points[at] = { trial, rate };
+  }
+  return points
+    .sort((a, b) => a.rate - b.rate)
+    .map(({ rate, trial: { result } }) => ({
+      rateWanted: rate,
+      rateAnswered: result.rate_answered,
+      p50Ms: result.latency_ms.p50.value,
+      p90Ms: result.latency_ms.p90.value,
+      p99Ms: result.latency_ms.p99.value,
+      misses: result.counts.misses,
+    }));
+}
+
+export function openTrials(trials: readonly Trial[], settings: ServerSettings): readonly Trial[] {
+  const name = settingsName(settings);
+  return trials.filter(({ load, result, settings: its }) => load.rate !== null && result.refused === null && settingsName(its) === name);
+}
+
+/** The longest trial nearest to the rate from below, or the one nearest to it where there is none below. */
+export function trialAt(trials: readonly Trial[], settings: ServerSettings, rate: number): Trial | undefined {
+  const open = [...openTrials(trials, settings)];
+  const distance = ({ load }: Trial): number => {
+    const below = rate * (1 + SAME_RATE) - (load.rate ?? 0);
+    return below >= 0 ? below : 1e9 - below;
+  };
+  return open.sort((a, b) => distance(a) - distance(b) || b.load.seconds - a.load.seconds)[0];
+}
+
+/**
+ * Where latency begins to rise steeply: the point farthest below the straight line from the first point to the last one, both axes as shares of
+ * their ranges (the idea of "Kneedle": Satopaa and others, 2011). null = latency does not rise that much.
+ */
+export function kneeOf(curve: readonly CurvePoint[]): number | null {
+  const points = curve.flatMap(({ rateAnswered: rate, p99Ms }) => (p99Ms === null ? [] : [{ rate, ms: p99Ms }]));
+  const [first, last] = [points[0], points.at(-1)];
+  if (first === undefined || last === undefined || last.rate <= first.rate || last.ms < LEAST_RISE * first.ms) return null;
+  const below = points.map(({ rate, ms }) => (rate - first.rate) / (last.rate - first.rate) - (ms - first.ms) / (last.ms - first.ms));
+  const farthest = Math.max(...below);
+  return farthest > 0 ? (points[below.indexOf(farthest)]?.rate ?? null) : null;
+}

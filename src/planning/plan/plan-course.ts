@@ -1,0 +1,122 @@
+/** The measuring of a plan, step by step. Each step leaves in the draft what it found, so that an end at any time loses little. */
+import { usableCpus } from '../../config/cpu-limit.js';
+import { asServerError } from '../../errors.js';
+import type { SearchProgress } from '../measure/max-rate.js';
+import { sweepSpace } from '../measure/sweep-space.js';
+import { sweep } from '../measure/sweep.js';
+import type { TrialLoad } from '../measure/trial.js';
+import type { ServerSettings } from '../server-settings.js';
+import type { PlanDraft } from './plan-draft.js';
+import type { PlanOptions } from './plan-options.js';
+import type { PlanServers } from './plan-servers.js';
+
+export interface Course {
+  readonly options: PlanOptions;
+  readonly draft: PlanDraft;
+  readonly servers: PlanServers;
+  /** Seconds that only rise; a trial from disk counts with what it took once. */
+  readonly clock: () => number;
+  readonly progress: (progress: SearchProgress) => void;
+  /** After each step. */
+  readonly save: () => void;
+}
+
+/** Of the budget. */
+const SWEEP_SHARE = 0.8;
+const RUN_TIME_S = 0.5;
+/** Of the highest rate; the search itself has measured near 1. */
+const CURVE_SHARES = [0.1, 0.25, 0.5, 0.7, 0.85, 1.1];
+const LEAST_POINT_S = 1;
+const MOST_POINT_S = 15;
+/** Seconds of a trial of one second: warm-up, statistics. */
+const OVERHEAD = 1.5;
+/** Rows of a request in the trials for the curve of run times. */
+const MOST_ROWS = 64;
+
+/**
+ * Throws `OptionsError` when a lone request already takes longer than the goal or no request can be made, `ServerDied` when the model cannot
+ * be served, the reason of the servers' stop, and what the disk does.
+ */
+export async function measureCourse(course: Course): Promise<void> {
+  const start = course.clock();
+  const { settings, inputShapes } = await course.servers.ownSettings();
+  course.draft.inputShapes = inputShapes;
+  await search(course, settings, start);
+  course.save();
+  await measureRunTimes(course, start);
+  await measureCurve(course, start);
+}
+
+async function search(course: Course, first: ServerSettings, start: number): Promise<void> {
+  const { options, draft, servers, clock } = course;
+  const { goal, arrivals, seed, batchSize: rowsPerRequest, budgetS } = options;
+  const found = await sweep({
+    space: sweepSpace({ maxBatchSize: first.maxBatchSize, rowsPerRequest, cpus: usableCpus(), goal }),
+    ...{ first, goal, rowsPerRequest, arrivals, seed, clock },
+    budgetS: SWEEP_SHARE * budgetS,
+    start: (settings) => Promise.resolve(servers.start(settings)),
+    progress: ({ text }) => show(course, start, text),
+  });
+  draft.loneRequestMs = found.loneRequestMs ?? 0;
+  draft.candidates = found.candidates;
+  draft.found = found.found;
+  draft.best = found.best;
+  for (const note of found.notes) draft.note(sentence(note));
+  if (found.failure !== null) throw found.failure instanceof Error ? found.failure : asServerError(found.failure);
+  if (found.best?.isConfirmed === false) {
+    draft.note('The time did not suffice to confirm the rate of one replica: a larger --budget narrows its interval.');
+  }
+}
+
+/** By rows, one request at a time; for every other number of CPU threads whose rate was found, one row. */
+async function measureRunTimes(course: Course, start: number): Promise<void> {
+  const { options, draft } = course;
+  const { best } = draft;
+  if (best === null) return;
+  const most = Math.min(best.settings.maxBatchSize, Math.max(MOST_ROWS, options.batchSize));
+  const rows: number[] = [];
+  for (let size = options.batchSize; size === options.batchSize || size <= most; size *= 2) rows.push(size);
+  const others = draft.found.filter(({ settings }) => settings.cpuThreads !== best.settings.cpuThreads);
+  const ofThreads = new Map(others.map(({ settings }) => [settings.cpuThreads, settings]));
+  const lone = (size: number): TrialLoad => ({
+    ...{ rate: null, inFlight: 1, arrivals: options.arrivals, seconds: RUN_TIME_S, rowsPerRequest: size, seed: options.seed },
+  });
+  await measureAll(course, start, best.settings, rows.map(lone));
+  for (const settings of ofThreads.values()) await measureAll(course, start, settings, [lone(options.batchSize)]);
+}
+
+async function measureCurve(course: Course, start: number): Promise<void> {
+  const { options, draft, clock } = course;
+  const { best } = draft;
+  if (best === null) return;
+  const left = Math.max(0, options.budgetS - (clock() - start)) / CURVE_SHARES.length / OVERHEAD;
+  const seconds = Math.round(2 * Math.min(MOST_POINT_S, Math.max(LEAST_POINT_S, left))) / 2;
+  const loads = CURVE_SHARES.map((share, i) => ({
+    ...{ rate: Number((share * best.rate.value).toPrecision(3)), inFlight: null, arrivals: options.arrivals, seconds },
+    ...{ rowsPerRequest: options.batchSize, seed: options.seed + i },
+  }));
+  await measureAll(course, start, best.settings, loads);
+}
+
+async function measureAll(course: Course, start: number, settings: ServerSettings, loads: readonly TrialLoad[]): Promise<void> {
+  const server = course.servers.start(settings);
+  try {
+    for (const load of loads) {
+      const rows = `requests of ${load.rowsPerRequest} rows`;
+      show(course, start, load.rate === null ? `${rows}, one at a time` : `${load.rate} requests per second, for the curve`);
+      await server.measure(load);
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+function show({ options, clock, draft, progress }: Course, start: number, text: string): void {
+  const elapsed = clock() - start;
+  const secondsLeft = Math.max(0, options.budgetS - elapsed);
+  progress({ done: draft.trials.length, share: Math.min(1, elapsed / options.budgetS), secondsLeft, text });
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
+}

@@ -1,0 +1,27 @@
+/** The files of a plan. */
+import { reportHtml } from '../report/report-html.js';
+import { configPbtxt } from './config-pbtxt.js';
+import { planKustomization, type KustomizationSettings } from './kustomization.js';
+import type { PlanFolder } from './plan-folder.js';
+import type { Plan } from './plan.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** plan.json first: what was measured is kept whatever becomes of the others. Throws what the system says. */
+export function writeOutputs(folder: PlanFolder, plan: Plan, config: Fields | null, settings: KustomizationSettings): void {
+  writePlan(folder, plan);
+  folder.write('report.html', reportHtml(plan));
+  const { chosen, goal, model } = plan;
+  if (chosen === null) return;
+  const header = [
+    `Made by penstock plan on ${plan.taken.slice(0, 10)}: the settings of ${model.name} with which one server answers the most requests,`,
+    `p${goal.percentile} within ${goal.latencyMs} ms. Run the server with --cpu-threads ${chosen.settings.cpuThreads}.`,
+  ];
+  folder.write('config.pbtxt', configPbtxt(model.name, config, chosen.settings, goal, header));
+  const kustomization = planKustomization(plan, settings);
+  if (kustomization !== undefined) folder.write('kustomization.yaml', kustomization);
+}
+
+export function writePlan(folder: PlanFolder, plan: Plan): void {
+  folder.write('plan.json', `${JSON.stringify(plan, null, 2)}\n`);
+}
