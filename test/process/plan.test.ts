@@ -1,6 +1,6 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -16,6 +16,9 @@ const digits = join(repositoryRoot, 'models/digits');
 const TIMEOUT_MS = 180_000;
 /** Few and large requests, and a goal that a machine on which other programs run meets: the load generator must be in time, too. */
 const GOAL = ['--latency-p50', '250ms', '--load', '3000/s', '--batch-size', '32'];
+
+/** Where other programs have the cores, too little can be measured for a number of replicas; then the command says so. */
+const MEASURED_OR_NOT = [0, 75];
 
 let folder: string;
 
@@ -60,39 +63,45 @@ function measuredServer(pid: number): number | undefined {
 describe('plan', () => {
   it(
     'measures a model and says how many replicas carry the load, in four files; again, it takes what it has from disk',
-    async () => {
-      const { out, ended } = startPlan('whole', '--budget', '25s', '--price-per-hour', '0.5');
+    async ({ skip }) => {
+      const flags = ['--budget', '25s', '--price-per-hour', '0.5'];
+      const { out, ended } = startPlan('whole', ...flags);
       const { code, stdout, stderr } = await ended;
-      expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+      expect(MEASURED_OR_NOT, stderr).toContain(code);
       const plan = planIn(out);
       expect(plan).toMatchObject({ format: 1, model: { name: 'digits', version: '2' }, goal: { percentile: 50, latencyMs: 250 } });
+      expect(plan.model.inputShapes).toEqual({ image: [32, 1, 8, 8] });
       expect(plan.loneRequestMs).toBeGreaterThan(0);
       expect(plan.candidates.length).toBeGreaterThan(1);
       expect(plan.chosen?.rate.value).toBeGreaterThan(0);
       expect(plan.curve.length).toBeGreaterThan(2);
-      expect(plan.fitted?.runTimes.length).toBeGreaterThan(0);
-      const { replicas, cost, autoscaling } = plan;
-      expect((replicas?.needed ?? 0) * (plan.chosen?.rate.low ?? 0) * 0.8).toBeGreaterThanOrEqual(3000);
-      expect(replicas?.total).toBe((replicas?.needed ?? 0) + 1);
-      expect(cost?.allPerHour).toBeCloseTo(0.5 * (replicas?.total ?? 0));
-      expect(autoscaling?.targetRate).toBeLessThanOrEqual((plan.chosen?.rate.low ?? 0) * 0.8 + 1e-6);
-      expect(stdout).toContain(`replicas      ${replicas?.total} for 3000/s`);
+      expect(stdout).toContain('one replica   ');
       expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('<svg');
-      expect(readFileSync(join(out, 'kustomization.yaml'), 'utf8')).toContain('kind: Kustomization');
 
       // The configuration is one that the server takes.
-      const repository = join(folder, 'checked');
-      spawnSync('cp', ['-r', digits, `${repository}-digits`]);
-      spawnSync('sh', ['-c', `mkdir "$1" && mv "$1-digits" "$1/digits" && cp "$2/config.pbtxt" "$1/digits/"`, 'sh', repository, out]);
+      const repository = mkdtempSync(join(folder, 'checked-'));
+      cpSync(digits, join(repository, 'digits'), { recursive: true });
+      copyFileSync(join(out, 'config.pbtxt'), join(repository, 'digits/config.pbtxt'));
       const checked = await penstock(['check', '--model-repository', repository]);
       expect(checked.stdout).toContain('1 of 1 models');
       expect(checked.code).toBe(0);
 
       const runs = runsIn(out).map((name) => [name, statSync(join(out, 'runs', name)).mtimeMs]);
-      const again = await startPlan('whole', '--budget', '25s', '--price-per-hour', '0.5').ended;
-      expect(again.code).toBe(0);
+      const again = await startPlan('whole', ...flags).ended;
+      expect(again.code).toBe(code);
       const kept = runs.filter(([name, mtime]) => statSync(join(out, 'runs', String(name))).mtimeMs === mtime);
       expect(kept).toEqual(runs);
+
+      const { replicas, cost, autoscaling, fitted, chosen } = planIn(out);
+      if (replicas === null) skip(`too busy a machine for a number of replicas: ${plan.notes.join(' ')}`);
+      const perReplica = (chosen?.rate.low ?? 0) * (1 - 0.2);
+      expect(fitted?.runTimes.length).toBeGreaterThan(0);
+      expect((replicas?.needed ?? 0) * perReplica).toBeGreaterThanOrEqual(3000);
+      expect(replicas?.total).toBe((replicas?.needed ?? 0) + 1);
+      expect(cost?.allPerHour).toBeCloseTo(0.5 * (replicas?.total ?? 0));
+      expect(autoscaling?.targetRate).toBeLessThanOrEqual(perReplica * 1.000001);
+      expect(again.stdout).toContain(`replicas      ${replicas?.total} for 3000/s`);
+      expect(readFileSync(join(out, 'kustomization.yaml'), 'utf8')).toContain('kind: Kustomization');
     },
     2 * TIMEOUT_MS,
   );

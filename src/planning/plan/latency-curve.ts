@@ -8,30 +8,39 @@ const SAME_RATE = 0.02;
 /** Latency at the end of the curve, relative to its start, below which it has no knee. */
 const LEAST_RISE = 2;
 
-/** By rising rate, of all usable trials of an open loop with these settings. */
+/** By rising rate, of all trials of an open loop with these settings. */
 export function latencyCurve(trials: readonly Trial[], settings: ServerSettings): CurvePoint[] {
-  const points: { readonly trial: Trial; readonly rate: number }[] = [];
-  for (const trial of openTrials(trials, settings)) {
-    const rate = trial.load.rate ?? 0;
-    const at = points.findIndex((point) => Math.abs(point.rate - rate) <= SAME_RATE * rate);
-    if (at === -1) points.push({ trial, rate });
-    else if (trial.load.seconds > (points[at]?.trial.load.seconds ?? 0)) points[at] = { trial, rate };
-  }
-  return points
-    .sort((a, b) => a.rate - b.rate)
-    .map(({ rate, trial: { result } }) => ({
-      rateWanted: rate,
-      rateAnswered: result.rate_answered,
-      p50Ms: result.latency_ms.p50.value,
-      p90Ms: result.latency_ms.p90.value,
-      p99Ms: result.latency_ms.p99.value,
-      misses: result.counts.misses,
-    }));
+  return curveTrials(trials, settings).map(({ load, result }) => ({
+    rateWanted: load.rate ?? 0,
+    rateAnswered: result.rate_answered,
+    p50Ms: result.latency_ms.p50.value,
+    p90Ms: result.latency_ms.p90.value,
+    p99Ms: result.latency_ms.p99.value,
+    misses: result.counts.misses,
+  }));
 }
 
-export function openTrials(trials: readonly Trial[], settings: ServerSettings): readonly Trial[] {
+/** The trials behind the curve. One in which the generator was late itself stands where there is no better one: latency is at most what it says. */
+export function curveTrials(trials: readonly Trial[], settings: ServerSettings): readonly Trial[] {
+  const chosen: Trial[] = [];
+  for (const trial of openTrials(trials, settings)) {
+    const at = chosen.findIndex((other) => Math.abs(rateOf(other) - rateOf(trial)) <= SAME_RATE * rateOf(trial));
+    if (at === -1) chosen.push(trial);
+    else if (isBetter(trial, chosen[at])) chosen[at] = trial;
+  }
+  return chosen.sort((a, b) => rateOf(a) - rateOf(b));
+}
+
+const rateOf = ({ load }: Trial): number => load.rate ?? 0;
+
+function isBetter(one: Trial, other: Trial | undefined): boolean {
+  const [isOneUsable, isOtherUsable] = [one.result.refused === null, other?.result.refused === null];
+  return isOneUsable === isOtherUsable ? one.load.seconds > (other?.load.seconds ?? 0) : isOneUsable;
+}
+
+function openTrials(trials: readonly Trial[], settings: ServerSettings): readonly Trial[] {
   const name = settingsName(settings);
-  return trials.filter(({ load, result, settings: its }) => load.rate !== null && result.refused === null && settingsName(its) === name);
+  return trials.filter(({ load, settings: its }) => load.rate !== null && settingsName(its) === name);
 }
 
 /** The longest trial nearest to the rate from below, or the one nearest to it where there is none below. */

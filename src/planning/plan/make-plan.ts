@@ -71,7 +71,7 @@ async function measure({ options, model, store, draft, stop, output, save }: Mea
     await measureCourse({
       ...{ options, draft, save },
       ...{ servers, clock: store.clock },
-      progress: (progress) => bar.show(progress),
+      progress: bar.show,
     });
     return servers.died;
   } catch (thrown) {
@@ -83,7 +83,7 @@ async function measure({ options, model, store, draft, stop, output, save }: Mea
     draft.note(`The measuring ended before its time: ${asServerError(thrown).message}.`);
     return thrown;
   } finally {
-    bar.end();
+    bar.clear();
     await servers.close();
   }
 }
@@ -128,6 +128,9 @@ function loadedTrials(trials: readonly Trial[], settings: ServerSettings): reado
 
 function noteCircumstances(options: PlanOptions, draft: PlanDraft, { gpu, cpus }: Hardware, { gpus }: Plan['machine']): void {
   const { prices, pricePerHour } = options;
+  if (draft.lateOnCurve > 0) {
+    draft.note(`At ${draft.lateOnCurve} rates of the curve the load generator was late itself: latency there is at most what it shows.`);
+  }
   if (gpu === null) draft.note(`The load generator shared ${cpus} cores with the server: one that has them for itself does more.`);
   if (gpu !== null && Number(gpus) > 1) {
     draft.note(`One server used all ${gpus} GPUs: run the plan with CUDA_VISIBLE_DEVICES=0 for replicas of one GPU each.`);

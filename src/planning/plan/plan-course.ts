@@ -39,7 +39,7 @@ const MOST_ROWS = 64;
  */
 export async function measureCourse(course: Course): Promise<void> {
   const start = course.clock();
-  const { settings, inputShapes } = await course.servers.ownSettings();
+  const { settings, inputShapes } = await course.servers.ownSettings(course.options.batchSize);
   course.draft.inputShapes = inputShapes;
   await search(course, settings, start);
   course.save();

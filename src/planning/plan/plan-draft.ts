@@ -3,7 +3,7 @@ import type { ModelUnderTest } from '../measure/model-under-test.js';
 import type { RunFacts } from '../measure/run-store.js';
 import type { MaxRate, Trial } from '../measure/trial.js';
 import { settingsName, type ServerSettings } from '../server-settings.js';
-import { kneeOf, latencyCurve, trialAt } from './latency-curve.js';
+import { curveTrials, kneeOf, latencyCurve, trialAt } from './latency-curve.js';
 import { NO_FLEET, type FleetPlan } from './plan-fleet.js';
 import type { Plan, PlanCandidate, Prediction } from './plan.js';
 import type { PlanOptions } from './plan-options.js';
@@ -48,6 +48,11 @@ export class PlanDraft {
   /** Of the chosen settings, at the highest rate that they sustain. */
   get atBest(): Trial | undefined {
     return this.best === null ? undefined : trialAt(this.#trials, this.best.settings, this.best.rate.value);
+  }
+
+  /** Points of the curve at which the generator was late itself. */
+  get lateOnCurve(): number {
+    return this.best === null ? 0 : curveTrials(this.#trials, this.best.settings).filter(({ result }) => result.refused !== null).length;
   }
 
   plan(): Plan {

@@ -8,6 +8,7 @@ import type { Trial, TrialLoad } from '../measure/trial.js';
 import { settingsName, type ServerSettings } from '../server-settings.js';
 
 type Fields = Readonly<Record<string, unknown>>;
+type Shapes = Readonly<Record<string, readonly number[]>>;
 
 /** Where nobody has said how many rows a batch may have, and the model takes any number. */
 const MOST_AUTO_ROWS = 64;
@@ -38,7 +39,7 @@ export class PlanServers {
    * What the model's own configuration says, with the shapes of a request. Throws `ServerDied` where the model cannot be served, `OptionsError`
    * where no request can be made for it.
    */
-  async ownSettings(): Promise<{ readonly settings: ServerSettings; readonly inputShapes: Readonly<Record<string, readonly number[]>> }> {
+  async ownSettings(rowsPerRequest: number): Promise<{ readonly settings: ServerSettings; readonly inputShapes: Shapes }> {
     const { config } = this.#model;
     const given = config?.['max_batch_size'];
     const sizes = typeof given === 'number' ? [given] : [MOST_AUTO_ROWS, 0];
@@ -47,13 +48,23 @@ export class PlanServers {
       try {
         const server = await MeasuredServer.start(this.#model, settings, this.#stop);
         this.#ready = { name: settingsName(settings), server };
-        return { settings, inputShapes: server.target.request.shapes };
+        return { settings, inputShapes: this.#shapesOf(server, maxBatchSize === 0 ? 1 : rowsPerRequest) };
       } catch (thrown) {
         // A model whose first dimension is fixed is refused with batches.
         if (!(thrown instanceof ServerDied) || i === sizes.length - 1) throw thrown;
       }
     }
     throw new ServerDied('the model was not tried');
+  }
+
+  /** Of one request; what the user gave is whole already. */
+  #shapesOf({ target }: MeasuredServer, rows: number): Shapes {
+    const { shapes } = this.#model.choices;
+    const ofRequest = ([name, shape]: [string, readonly number[]]): [string, readonly number[]] => [
+      name,
+      rows === 1 || shapes.has(name) ? shape : [rows, ...shape.slice(1)],
+    ];
+    return Object.fromEntries(Object.entries(target.request.shapes).map(ofRequest));
   }
 
   /** Throws nothing: the server starts with its first trial that is not on disk. */

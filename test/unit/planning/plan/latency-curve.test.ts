@@ -27,18 +27,20 @@ function trial({ rate = 100, seconds = 1, p99 = 1, refused = null, settings = SE
 }
 
 describe('latency over rate', () => {
-  it('has the usable open runs of the settings by rising rate, of near rates the longest', () => {
+  it('has the open runs of the settings by rising rate, of near rates one in which the generator was in time, and the longest', () => {
     const trials = [
       trial({ rate: 300, p99: 9 }),
       trial({ rate: 100, p99: 1 }),
       trial({ rate: 301, p99: 7, seconds: 5 }),
-      trial({ rate: 200, refused: 'late' }),
+      trial({ rate: 302, p99: 99, seconds: 8, refused: 'late' }),
+      trial({ rate: 400, p99: 30, refused: 'late' }),
       trial({ rate: null }),
       trial({ rate: 250, settings: { ...SETTINGS, lanes: 2 } }),
     ];
     expect(latencyCurve(trials, SETTINGS)).toEqual([
       { rateWanted: 100, rateAnswered: 100, p50Ms: 1, p90Ms: 1, p99Ms: 1, misses: 3 },
       { rateWanted: 301, rateAnswered: 301, p50Ms: 7, p90Ms: 7, p99Ms: 7, misses: 3 },
+      { rateWanted: 400, rateAnswered: 400, p50Ms: 30, p90Ms: 30, p99Ms: 30, misses: 3 },
     ]);
   });
 
