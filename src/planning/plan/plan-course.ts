@@ -63,6 +63,10 @@ async function search(course: Course, first: ServerSettings, start: number): Pro
   draft.best = found.best;
   for (const note of found.notes) draft.note(sentence(note));
   if (found.failure !== null) throw found.failure instanceof Error ? found.failure : asServerError(found.failure);
+  const high = found.best?.rate.high ?? Infinity;
+  if (found.found.some(({ rate }) => rate.low > high)) {
+    draft.note('The machine did less when the best settings were measured again than before: something else ran on it, or it got hot.');
+  }
   if (found.best?.isConfirmed === false) {
     draft.note('The time did not suffice to confirm the rate of one replica: a larger --budget narrows its interval.');
   }

@@ -27,14 +27,16 @@ function row(name: string, text: string): string {
 }
 
 function candidateRows({ candidates, chosen }: Plan): string[] {
-  const best = [...candidates].sort((a, b) => b.rate.value - a.rate.value).slice(0, MOST_CANDIDATES);
+  const isChosen = ({ settings }: PlanCandidate): boolean => chosen !== null && settingsName(settings) === settingsName(chosen.settings);
+  const order = (a: PlanCandidate, b: PlanCandidate): number => Number(isChosen(b)) - Number(isChosen(a)) || b.rate.value - a.rate.value;
+  const best = [...candidates].sort(order).slice(0, MOST_CANDIDATES);
   if (best.length === 0) return ['no settings were measured'];
   const more = candidates.length - best.length;
-  const mark = ({ settings }: PlanCandidate): string =>
-    chosen !== null && settingsName(settings) === settingsName(chosen.settings) ? '  <- chosen' : '';
   return [
     'requests per second within the goal, by settings',
-    ...best.map((candidate) => `  ${settingsText(candidate.settings).padEnd(44)} ${rateText(candidate)}${mark(candidate)}`),
+    ...best.map(
+      (candidate) => `  ${settingsText(candidate.settings).padEnd(44)} ${rateText(candidate)}${isChosen(candidate) ? '  <- chosen' : ''}`,
+    ),
     ...(more > 0 ? [`  ${more} more in plan.json`] : []),
   ];
 }

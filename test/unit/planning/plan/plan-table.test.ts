@@ -28,6 +28,14 @@ note: The load generator shared the cores with the server: a server that has the
     expect(table).toContain('answer        no settings meet the goal on this machine');
   });
 
+  it('has the chosen settings first, whatever shorter searches of others have said', () => {
+    const candidates = EXAMPLE_PLAN.candidates.map((candidate) => ({ ...candidate, isGivenUp: false }));
+    const [first, second] = candidates;
+    if (first === undefined || second === undefined) throw new Error('the example has two candidates');
+    const table = planTable({ ...EXAMPLE_PLAN, candidates: [{ ...second, rate: { value: 9000, low: 0, high: 9999 } }, first] });
+    expect(table.indexOf('1500 (1400 to 1600)  <- chosen')).toBeLessThan(table.indexOf('9000 (0 to 9999)'));
+  });
+
   it('leaves the weakest candidates to plan.json', () => {
     const candidates = Array.from({ length: 9 }, (_, i) => ({
       settings: { maxBatchSize: 2 ** i, lanes: 1, maxQueueDelayUs: 100, cpuThreads: 2 },
