@@ -26,8 +26,9 @@ const SWEEP_SHARE = 0.8;
 const RUN_TIME_S = 0.5;
 /** Of the highest rate; the search itself has measured near 1. */
 const CURVE_SHARES = [0.1, 0.25, 0.5, 0.7, 0.85, 1.1];
+/** Seconds of a point, by the time that is left: few choices, so that a plan that goes on asks for what is on disk. */
+const POINT_S = [15, 8, 4, 2];
 const LEAST_POINT_S = 1;
-const MOST_POINT_S = 15;
 /** Seconds of a trial of one second: warm-up, statistics. */
 const OVERHEAD = 1.5;
 /** Rows of a request in the trials for the curve of run times. */
@@ -94,7 +95,7 @@ async function measureCurve(course: Course, start: number): Promise<void> {
   const { best } = draft;
   if (best === null) return;
   const left = Math.max(0, options.budgetS - (clock() - start)) / CURVE_SHARES.length / OVERHEAD;
-  const seconds = Math.round(2 * Math.min(MOST_POINT_S, Math.max(LEAST_POINT_S, left))) / 2;
+  const seconds = POINT_S.find((length) => length <= left) ?? LEAST_POINT_S;
   const loads = CURVE_SHARES.map((share, i) => ({
     ...{ rate: Number((share * best.rate.value).toPrecision(3)), inFlight: null, arrivals: options.arrivals, seconds },
     ...{ rowsPerRequest: options.batchSize, seed: options.seed + i },
