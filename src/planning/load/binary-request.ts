@@ -1,19 +1,11 @@
 /** An inference request over HTTP with binary tensors: its JSON part and, behind it, the tensors. */
-import { sampleTensors, type SampleChoices, type TensorMetadata } from './sample-tensors.js';
+import type { HttpRequest } from './http-target.js';
+import type { SampleTensors } from './sample-tensors.js';
 
-export interface BinaryRequest {
-  readonly body: Uint8Array;
-  readonly jsonBytes: number;
-  readonly shapes: Readonly<Record<string, readonly number[]>>;
-}
-
-/** Either the request, or everything that keeps it from being made, one sentence each. */
-export function binaryRequest(inputs: readonly TensorMetadata[], choices: SampleChoices): BinaryRequest | { readonly faults: string[] } {
-  const sample = sampleTensors(inputs, choices);
-  if ('faults' in sample) return sample;
+export function binaryRequest({ tensors, shapes }: SampleTensors): HttpRequest {
   const json = new TextEncoder().encode(
     JSON.stringify({
-      inputs: sample.tensors.map(({ name, shape, datatype, data }) => ({
+      inputs: tensors.map(({ name, shape, datatype, data }) => ({
         name,
         shape,
         datatype,
@@ -22,6 +14,6 @@ export function binaryRequest(inputs: readonly TensorMetadata[], choices: Sample
       parameters: { binary_data_output: true },
     }),
   );
-  const body = Buffer.concat([json, ...sample.tensors.map(({ data }) => data)]);
-  return { body, jsonBytes: json.length, shapes: sample.shapes };
+  const body = Buffer.concat([json, ...tensors.map(({ data }) => data)]);
+  return { body, jsonBytes: json.length, shapes };
 }

@@ -4,7 +4,7 @@ import { findHttpTarget } from './http-target.js';
 import type { LoadSettings } from './load-settings.js';
 import type { LoadTarget } from './load-target.js';
 
-/** Throws `OptionsError` when there is no such server or model, or it does not answer the request. */
-export function findTarget(options: LoadSettings): Promise<LoadTarget> {
-  return options.url.protocol === 'grpc:' ? findGrpcTarget(options) : findHttpTarget(options);
+/** Throws `OptionsError` when there is no such server or model, or it does not answer the request. `inJson`: tensors as JSON, over HTTP. */
+export function findTarget(options: LoadSettings, inJson = false): Promise<LoadTarget> {
+  return options.url.protocol === 'grpc:' ? findGrpcTarget(options) : findHttpTarget(options, inJson);
 }

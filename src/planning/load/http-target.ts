@@ -1,21 +1,50 @@
 /** The server and model that are measured over HTTP/1.1. */
 import { OptionsError } from '../../config/load.js';
-import { binaryRequest, type BinaryRequest } from './binary-request.js';
+import { binaryRequest } from './binary-request.js';
+import { isAllJson, jsonRequest } from './json-request.js';
 import type { LoadSettings } from './load-settings.js';
 import { commonPrefix, type LoadTarget } from './load-target.js';
-import type { TensorMetadata } from './sample-tensors.js';
+import { sampleTensors, type TensorMetadata } from './sample-tensors.js';
+
+/** What a server says of itself and of the model. */
+export interface FoundModel {
+  readonly server: LoadTarget['server'];
+  readonly model: LoadTarget['model'];
+  /** Of inference requests, from the root of the server. */
+  readonly path: string;
+  readonly inputs: readonly TensorMetadata[];
+}
+
+export interface HttpRequest {
+  readonly body: Uint8Array;
+  /** The whole body when the tensors are in the JSON. */
+  readonly jsonBytes: number;
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+}
+
+export type HttpAnswer = Pick<HttpRequest, 'body' | 'jsonBytes'>;
 
 const JSON_BYTES = 'Inference-Header-Content-Length';
 const TIMEOUT_MS = 10_000;
 /** A model may be warming up. */
 const TRIAL_TIMEOUT_MS = 60_000;
 
-function inferenceHeaders(request: BinaryRequest): Readonly<Record<string, string>> {
+function inferenceHeaders(request: HttpRequest): Readonly<Record<string, string>> {
+  if (isAllJson(request)) return { 'Content-Type': 'application/json' };
   return { 'Content-Type': 'application/octet-stream', [JSON_BYTES]: String(request.jsonBytes) };
 }
 
-/** Throws `OptionsError` when there is no such server or model, or it does not answer the request. */
-export async function findHttpTarget(options: LoadSettings): Promise<LoadTarget> {
+/** Throws `OptionsError` when there is no such server or model, or it does not answer the request. `inJson`: tensors as JSON. */
+export async function findHttpTarget(options: LoadSettings, inJson: boolean): Promise<LoadTarget> {
+  const found = await findModel(options);
+  const sample = sampleTensors(found.inputs, options);
+  if ('faults' in sample) throw new OptionsError(sample.faults);
+  const { target } = await tryModel(options.url, found, inJson ? jsonRequest(sample) : binaryRequest(sample));
+  return target;
+}
+
+/** Throws `OptionsError` when there is no such server or model. */
+export async function findModel(options: LoadSettings): Promise<FoundModel> {
   const prefix = options.url.pathname.replace(/\/$/, '');
   const version = options.modelVersion === '' ? '' : `/versions/${encodeURIComponent(options.modelVersion)}`;
   const modelPath = `${prefix}/v2/models/${encodeURIComponent(options.model)}${version}`;
@@ -25,12 +54,6 @@ export async function findHttpTarget(options: LoadSettings): Promise<LoadTarget>
   if (!Array.isArray(inputs) || !inputs.every(isTensorMetadata)) {
     throw new OptionsError([`${options.url.origin}: the metadata of the model "${options.model}" lists no inputs`]);
   }
-  const request = binaryRequest(inputs, options);
-  if ('faults' in request) throw new OptionsError(request.faults);
-  const path = `${modelPath}/infer`;
-  const headers = Object.entries(inferenceHeaders(request)).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
-  const first = await tryRequest(options.url, path, request);
-  const second = await tryRequest(options.url, path, request);
   return {
     server: { name: textOf(server['name']), version: textOf(server['version']) },
     model: {
@@ -38,9 +61,34 @@ export async function findHttpTarget(options: LoadSettings): Promise<LoadTarget>
       versions: Array.isArray(model['versions']) ? model['versions'].map(textOf) : [],
       platform: textOf(model['platform']),
     },
-    request: { flags: ['--path', path, ...headers], body: request.body, shapes: request.shapes },
-    answerPrefix: commonPrefix(first, second),
+    path: `${modelPath}/infer`,
+    inputs,
   };
+}
+
+/** Sends the request twice. Throws `OptionsError` when it is not answered. */
+export async function tryModel(
+  url: URL,
+  { server, model, path }: FoundModel,
+  request: HttpRequest,
+): Promise<{ readonly target: LoadTarget; readonly answer: HttpAnswer }> {
+  const headers = Object.entries(inferenceHeaders(request)).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
+  const answer = await tryRequest(url, path, request);
+  const again = await tryRequest(url, path, request);
+  const target = {
+    server,
+    model,
+    request: { flags: ['--path', path, ...headers], body: request.body, shapes: request.shapes },
+    answerPrefix: commonPrefix(steadyPart(answer), steadyPart(again)),
+  };
+  return { target, answer };
+}
+
+/** What does not depend on how requests are batched, since that changes the last digits: all before the first values of tensors. */
+function steadyPart({ body, jsonBytes }: HttpAnswer): Uint8Array {
+  const json = body.subarray(0, jsonBytes);
+  const values = jsonBytes < body.length ? -1 : Buffer.from(json.buffer, json.byteOffset, json.length).indexOf('"data"');
+  return values < 0 ? json : json.subarray(0, values);
 }
 
 function textOf(value: unknown): string {
@@ -60,8 +108,7 @@ async function readDocument(url: URL, path: string, what: string): Promise<Reado
   throw new OptionsError([`${url.origin}: no ${what}: status ${status}${reasonOf(document)}`]);
 }
 
-/** The part of the answer that does not depend on how requests are batched: what JSON says of its tensors. */
-async function tryRequest(url: URL, path: string, request: BinaryRequest): Promise<Uint8Array> {
+async function tryRequest(url: URL, path: string, request: HttpRequest): Promise<HttpAnswer> {
   const init = {
     method: 'POST',
     body: request.body as Uint8Array<ArrayBuffer>,
@@ -70,7 +117,7 @@ async function tryRequest(url: URL, path: string, request: BinaryRequest): Promi
   };
   const { status, body, headers } = await exchange(url, path, init);
   if (status !== 200) throw new OptionsError([`${url.origin}: the model does not answer: status ${status}${reasonOf(parse(body))}`]);
-  return body.subarray(0, Number(headers.get(JSON_BYTES) ?? body.length));
+  return { body, jsonBytes: Number(headers.get(JSON_BYTES) ?? body.length) };
 }
 
 async function exchange(url: URL, path: string, init: RequestInit): Promise<{ status: number; body: Uint8Array; headers: Headers }> {

@@ -1,22 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { binaryRequest, type BinaryRequest } from '../../../../src/planning/load/binary-request.js';
-import type { SampleChoices, TensorMetadata } from '../../../../src/planning/load/sample-tensors.js';
+import { binaryRequest } from '../../../../src/planning/load/binary-request.js';
+import type { HttpRequest } from '../../../../src/planning/load/http-target.js';
+import { sampleTensors, type SampleChoices, type TensorMetadata } from '../../../../src/planning/load/sample-tensors.js';
 
 const choices: SampleChoices = { batchSize: 1, shapes: new Map(), data: 'random', seed: 1 };
 const input = (name: string, datatype: string, shape: readonly number[]): TensorMetadata => ({ name, datatype, shape });
 
-function made(inputs: readonly TensorMetadata[], other: Partial<SampleChoices> = {}): BinaryRequest {
-  const request = binaryRequest(inputs, { ...choices, ...other });
-  if ('faults' in request) throw new Error(request.faults.join('\n'));
-  return request;
+function made(inputs: readonly TensorMetadata[], other: Partial<SampleChoices> = {}): HttpRequest {
+  const sample = sampleTensors(inputs, { ...choices, ...other });
+  if ('faults' in sample) throw new Error(sample.faults.join('\n'));
+  return binaryRequest(sample);
 }
 
 function faultsOf(inputs: readonly TensorMetadata[], other: Partial<SampleChoices> = {}): string {
-  const request = binaryRequest(inputs, { ...choices, ...other });
-  return 'faults' in request ? request.faults.join('\n') : '';
+  const sample = sampleTensors(inputs, { ...choices, ...other });
+  return 'faults' in sample ? sample.faults.join('\n') : '';
 }
 
-const data = ({ body, jsonBytes }: BinaryRequest): DataView =>
+const data = ({ body, jsonBytes }: HttpRequest): DataView =>
   new DataView(body.buffer, body.byteOffset + jsonBytes, body.byteLength - jsonBytes);
 
 describe('a request for a measurement', () => {
