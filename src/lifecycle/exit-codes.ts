@@ -2,6 +2,8 @@
 import { asServerError, type ErrorCode } from '../errors.js';
 
 export const EXIT_OK = 0;
+/** Of `bench diff`: something is worse. */
+export const EXIT_WORSE = 1;
 /** The command line, the environment or the configuration file asks for something impossible, a port in use included. */
 export const EXIT_USAGE = 64;
 /** A fault of ours. */

@@ -1,7 +1,7 @@
 /** The flags of `penstock bench`. */
 import { accessSync, constants } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { OptionsError } from '../../config/load.js';
 import { nearestName } from '../../config/nearest-name.js';
 import type { LoadSettings } from '../load/load-settings.js';
@@ -9,10 +9,13 @@ import type { LoadSettings } from '../load/load-settings.js';
 export interface BenchOptions extends LoadSettings {
   /** Where the result goes; empty = only the table. */
   readonly json: string;
+  /** Tensors as JSON, for servers without the extension for binary ones. */
+  readonly jsonTensors: boolean;
 }
 
 const text = (value: string) => ({ type: 'string', default: value }) as const;
-const FLAGS = {
+/** Those of `bench compare` as well. */
+export const FLAGS = {
   protocol: text(''),
   url: text(''),
   model: text(''),
@@ -32,14 +35,20 @@ const FLAGS = {
   streams: text(''),
   goal: text(''),
   json: text(''),
+  'json-tensors': { type: 'boolean', default: false },
 } as const;
 /** Where a server of ours listens. */
 const DEFAULT_URLS = { http: 'http://127.0.0.1:8000', grpc: 'grpc://127.0.0.1:8001' } as const;
 
+type Flags = NonNullable<ParseArgsConfig['options']>;
+export type FlagValues<T extends Flags> = ReturnType<typeof parseArgs<{ options: T }>>['values'];
+
 export function benchHelp(): string {
   return `usage: penstock bench --model NAME --rate R --duration S [flags]
+       penstock bench compare --help      the same load against several servers, in turns
+       penstock bench diff --help         changes between results, told from noise
 
-Sends inference requests with binary tensors to a KServe V2 server over HTTP/1.1 or gRPC and says how long answers took, from the moment at
+Sends inference requests to a KServe V2 server over HTTP/1.1 or gRPC and says how long answers took, from the moment at
 which each request was meant to leave. Requests without a right answer count as endless.
 
   --protocol NAME         http or grpc [default: as the URL says, else http]
@@ -61,6 +70,7 @@ which each request was meant to leave. Requests without a right answer count as 
   --connections N         at most [default: ${FLAGS.connections.default}]
   --streams N             of gRPC: calls at a time on a connection [default: 16]
   --goal MS               answers that take longer are counted as late, those in time per second as goodput
+  --json-tensors          tensors as JSON, for servers that do not take binary ones over HTTP
   --json FILE             the whole result, with machine, versions and settings
 
 Ctrl-C ends a run early and prints what there is. No TLS.
@@ -70,8 +80,14 @@ exit codes: 0 measured, 64 bad usage, no such server or model, 73 FILE cannot be
 
 /** `args`: what follows the command. Throws `OptionsError` with everything that is wrong. */
 export function loadBenchOptions(args: readonly string[]): BenchOptions {
-  const values = readFlags(args);
   const faults: string[] = [];
+  const options = readBenchFlags(readFlags(args, FLAGS, 'bench'), faults);
+  if (faults.length > 0) throw new OptionsError(faults);
+  return options;
+}
+
+/** What is wrong goes to `faults`; then the result is not to be used. */
+export function readBenchFlags(values: FlagValues<typeof FLAGS>, faults: string[]): BenchOptions {
   const number = (flag: keyof typeof FLAGS, least: number, most: number, whole: boolean): number => {
     const given = String(values[flag]);
     const value = Number(given);
@@ -92,7 +108,8 @@ export function loadBenchOptions(args: readonly string[]): BenchOptions {
     faults.push(`--arrivals: "${values.arrivals}" is not poisson, constant, gamma:SHAPE or trace:FILE`);
   }
   if (values.data !== 'random' && values.data !== 'zeros') faults.push(`--data: "${values.data}" is not random or zeros`);
-  const url = readUrl(values.url, values.protocol, faults);
+  const url = readUrl('url', values.url, values.protocol, faults);
+  if (values['json-tensors'] && url.protocol === 'grpc:') faults.push('--json-tensors: gRPC has no JSON');
   if (values.streams !== '' && url.protocol !== 'grpc:') faults.push('--streams: only calls of gRPC share a connection');
   const options = {
     url,
@@ -113,39 +130,40 @@ export function loadBenchOptions(args: readonly string[]): BenchOptions {
     streams: values.streams === '' ? null : number('streams', 1, 10_000, true),
     goalMs: values.goal === '' ? null : number('goal', 0.001, 1_000_000, false),
     json: values.json === '' ? '' : resolve(values.json),
+    jsonTensors: values['json-tensors'],
   } as const;
   // Better now than after the run.
   if (options.json !== '' && !isWritable(dirname(options.json))) faults.push(`--json: the folder of "${values.json}" cannot be written`);
-  if (faults.length > 0) throw new OptionsError(faults);
   return options;
 }
 
-function readFlags(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>['values'] {
+/** `command`: for messages. Throws `OptionsError`. */
+export function readFlags<T extends Flags>(args: readonly string[], flags: T, command: string): FlagValues<T> {
   try {
-    return parseArgs({ args: [...args], options: FLAGS }).values;
+    return parseArgs({ args: [...args], options: flags }).values;
   } catch (thrown) {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     const [, unknown] = /^Unknown option '--([^']*)'/.exec(message) ?? [];
     if (unknown === undefined) throw new OptionsError([message]);
-    const nearest = nearestName(unknown, Object.keys(FLAGS));
+    const nearest = nearestName(unknown, Object.keys(flags));
     throw new OptionsError([
-      `--${unknown} is not a flag of bench${nearest === undefined ? '; --help lists them' : `; did you mean --${nearest}?`}`,
+      `--${unknown} is not a flag of ${command}${nearest === undefined ? '; --help lists them' : `; did you mean --${nearest}?`}`,
     ]);
   }
 }
 
 /** Whose scheme is the protocol. */
-function readUrl(given: string, protocol: string, faults: string[]): URL {
+export function readUrl(flag: string, given: string, protocol: string, faults: string[]): URL {
   if (protocol !== '' && protocol !== 'http' && protocol !== 'grpc') faults.push(`--protocol: "${protocol}" is not http or grpc`);
   const text = given === '' ? DEFAULT_URLS[protocol === 'grpc' ? 'grpc' : 'http'] : given;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isGrpc = url?.protocol === 'grpc:' || protocol === 'grpc';
   if ((url?.protocol !== 'http:' && url?.protocol !== 'grpc:') || url.hostname === '' || url.username !== '' || url.search !== '') {
-    faults.push(`--url: "${given}" is not an address such as ${DEFAULT_URLS.http} or ${DEFAULT_URLS.grpc} (https: is not supported)`);
+    faults.push(`--${flag}: "${given}" is not an address such as ${DEFAULT_URLS.http} or ${DEFAULT_URLS.grpc} (https: is not supported)`);
   } else if (url.protocol === 'grpc:' && protocol === 'http') {
     faults.push(`--protocol http: "${given}" is an address for gRPC`);
   } else if (isGrpc && !['', '/'].includes(url.pathname)) {
-    faults.push(`--url: "${given}" has a path; gRPC has none`);
+    faults.push(`--${flag}: "${given}" has a path; gRPC has none`);
   } else {
     return isGrpc ? new URL(`grpc://${url.host}`) : url;
   }

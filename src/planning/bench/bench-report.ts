@@ -1,32 +1,7 @@
-/** What `penstock bench` says of a run: a table for people, and a document with all that is needed to repeat it. */
-import { arch, cpus, release, totalmem } from 'node:os';
-import { VERSION } from '../../config/version.js';
+/** What `penstock bench` says of a run to people. */
 import type { BenchOptions } from './bench-options.js';
 import { QUANTILES, type LoadResult, type Quantile } from '../load/load-generator.js';
 import type { LoadTarget } from '../load/load-target.js';
-
-export function benchRecord(
-  options: BenchOptions,
-  target: LoadTarget,
-  result: LoadResult,
-  takenAt: Date,
-): Readonly<Record<string, unknown>> {
-  const processors = cpus();
-  return {
-    taken: takenAt.toISOString(),
-    versions: { penstock: VERSION, node: process.versions.node },
-    machine: { cpu: processors[0]?.model ?? '', cores: processors.length, memory_bytes: totalmem(), arch: arch(), kernel: release() },
-    server: { url: options.url.href, ...target.server },
-    model: { ...target.model, version: options.modelVersion, input_shapes: target.request.shapes },
-    settings: {
-      arrivals: options.closedLoop === null ? options.arrivals : null,
-      batch_size: options.batchSize,
-      data: options.data,
-      seed: options.seed,
-    },
-    result,
-  };
-}
 
 export function benchTable(options: BenchOptions, target: LoadTarget, result: LoadResult): string {
   const { counts, schedule_delay_ms: delay } = result;

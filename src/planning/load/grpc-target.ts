@@ -72,7 +72,7 @@ class MeasuredServer {
     return {
       server: { name: server.name, version: server.version },
       model: { name, versions: model.versions, platform: model.platform },
-      request: { flags: ['--protocol', 'grpc', '--path', method.path], body, shapes: sample.shapes },
+      request: { flags: ['--protocol', 'grpc', '--path', method.path], body, tensors: 'binary', shapes: sample.shapes },
       answerPrefix: commonPrefix(first, await trial()),
     };
   }

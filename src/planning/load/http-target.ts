@@ -78,7 +78,12 @@ export async function tryModel(
   const target = {
     server,
     model,
-    request: { flags: ['--path', path, ...headers], body: request.body, shapes: request.shapes },
+    request: {
+      flags: ['--path', path, ...headers],
+      body: request.body,
+      tensors: isAllJson(request) ? 'json' : 'binary',
+      shapes: request.shapes,
+    } as const,
     answerPrefix: commonPrefix(steadyPart(answer), steadyPart(again)),
   };
   return { target, answer };

@@ -12,6 +12,8 @@ export interface LoadRequest {
   /** How the load generator is told of protocol, path and headers. */
   readonly flags: readonly string[];
   readonly body: Uint8Array;
+  /** How the data of inputs and outputs travel. */
+  readonly tensors: 'binary' | 'json';
   /** Of the inputs, by name. */
   readonly shapes: Readonly<Record<string, readonly number[]>>;
 }
