@@ -18,7 +18,7 @@ async function run(args: readonly string[]): Promise<number> {
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
   const isCommand = first !== '' && !first.startsWith('-');
   if (first === 'help' || args.includes('--help') || args.includes('-h')) {
-    write(await helpOf(first));
+    write(await helpOf(first, rest));
     return 0;
   }
   if (args.includes('--version')) {
@@ -58,12 +58,12 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-async function helpOf(command: string): Promise<string> {
+async function helpOf(command: string, args: readonly string[]): Promise<string> {
   switch (command) {
     case 'manifests':
       return (await import('./commands/manifests.js')).manifestsHelp();
     case 'bench':
-      return (await import('./planning/bench/bench-options.js')).benchHelp();
+      return (await import('./commands/bench.js')).benchHelpOf(args);
     case 'plan':
       return (await import('./planning/plan/plan-options.js')).planHelp();
     default:

@@ -2,7 +2,7 @@
 import type { Estimate } from '../estimate.js';
 import { change, isFromRuns } from './change.js';
 import type { DiffInput } from './diff-input.js';
-import { FIGURES, KINDS, shownChange, type FigureName, type Figures } from './figures.js';
+import { FIGURES, KINDS, shownChange, shownMean, type FigureName, type Figures } from './figures.js';
 import { textTable } from './text-table.js';
 
 /** So that all figures together give a false alarm in 5 % of the cases at most (Bonferroni). */
@@ -39,8 +39,8 @@ export function diffTable(
 ): string {
   const rows = changes.map(({ figure, change: found, verdict, isBeyondTolerance }) => [
     KINDS[figure].label,
-    meanShown(before, figure, kind),
-    meanShown(after, figure, kind),
+    shownMean(before, figure, kind === 'bench compare'),
+    shownMean(after, figure, kind === 'bench compare'),
     shownChange(found, KINDS[figure].scale),
     isBeyondTolerance ? verdict.toUpperCase() : verdict === 'worse' ? `worse, but not by more than ${100 * tolerance} %` : verdict,
   ]);
@@ -58,13 +58,4 @@ export function diffTable(
 
 function counted(runs: readonly Figures[], kind: DiffInput['kind']): string {
   return `${runs.length} ${kind === 'bench' ? 'run' : 'round'}${runs.length === 1 ? '' : 's'}`;
-}
-
-function meanShown(runs: readonly Figures[], figure: FigureName, kind: DiffInput['kind']): string {
-  const values = runs.flatMap((run) => run[figure]?.value ?? []);
-  if (values.length === 0) return '-';
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  if (figure === 'misses') return `${(100 * mean).toFixed(3)} %`;
-  if (kind === 'bench compare') return `x ${mean.toFixed(3)}`;
-  return figure === 'rate_answered' ? mean.toPrecision(5) : `${mean.toPrecision(4)} ms`;
 }

@@ -65,3 +65,13 @@ export function shownChange(change: Estimate | null, scale: Scale, rounds?: numb
     scale === 'quotient' ? value.toFixed(3) : `${value >= 0 ? '+' : ''}${(100 * value).toFixed(3)} %`;
   return `${shown(change.value)} (${shown(change.low)} to ${shown(change.high)})`;
 }
+
+/** For a table: the mean of a figure over runs with its unit, or "-" when one of them cannot be told. `isRatio`: the figures are changes. */
+export function shownMean(runs: readonly Figures[], figure: FigureName, isRatio = false): string {
+  const values = runs.flatMap((run) => run[figure]?.value ?? []);
+  if (values.length === 0 || values.length < runs.length) return '-';
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  if (KINDS[figure].scale === 'difference') return `${(100 * mean).toFixed(3)} %`;
+  if (isRatio) return `x ${mean.toFixed(3)}`;
+  return figure === 'rate_answered' ? mean.toPrecision(5) : `${mean.toPrecision(4)} ms`;
+}
