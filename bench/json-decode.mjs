@@ -2,16 +2,12 @@
  * Decoding a V2 JSON body of [1,3,224,224] FP32: the native codec against `JSON.parse` and `Float32Array.from`, each in a process of its
  * own, in turns. Usage: node bench/json-decode.mjs [rounds]
  */
-import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { decodeMs, DECODED_COUNT, DECODED_SHAPE, writeJsonBody } from './measure/decoders.mjs';
 import { buildReferences, scratch } from './measure/processes.mjs';
-import { randomNumbers } from './measure/random.mjs';
-import { median, progress, record, rounded } from './measure/record.mjs';
+import { median, progress, record, rounded, turns } from './measure/record.mjs';
 
-const SHAPE = [1, 3, 224, 224];
-const COUNT = SHAPE.reduce((product, dim) => product * dim, 1);
 const DECODES = 15;
 const rounds = Number(process.argv[2] ?? 5);
 
@@ -29,9 +25,9 @@ const CORPORA = {
  */
 function compare(nativeFile, javascriptFile) {
   const [native, javascript] = [nativeFile, javascriptFile].map((file) => new Int32Array(new Uint8Array(readFileSync(file)).buffer));
-  if (native.length !== COUNT || javascript.length !== COUNT) throw new Error('a reader lost elements');
+  if (native.length !== DECODED_COUNT || javascript.length !== DECODED_COUNT) throw new Error('a reader lost elements');
   let differing = 0;
-  for (let i = 0; i < COUNT; i++) {
+  for (let i = 0; i < DECODED_COUNT; i++) {
     const apart = Math.abs(native[i] - javascript[i]);
     if (apart > 1) throw new Error(`element ${i} differs by ${apart} units in the last place`);
     differing += apart;
@@ -39,24 +35,14 @@ function compare(nativeFile, javascriptFile) {
   return differing;
 }
 
-const programs = buildReferences();
-const reader = fileURLToPath(new URL('measure/json-parse.mjs', import.meta.url));
+buildReferences();
 const figures = [];
 for (const [corpus, write] of Object.entries(CORPORA)) {
-  const random = randomNumbers(7);
-  const data = Array.from({ length: COUNT }, () => write(random)).join(',');
-  const file = path.join(scratch, 'body.json');
-  writeFileSync(file, `{"inputs":[{"name":"INPUT0","shape":${JSON.stringify(SHAPE)},"datatype":"FP32","data":[${data}]}]}`);
-  const contenders = { native: [path.join(programs, 'json_decode')], javascript: [process.execPath, reader] };
+  const file = writeJsonBody(write);
   const times = { native: [], javascript: [] };
   for (let round = 0; round < rounds; round++) {
     progress(`${corpus}: round ${round + 1} of ${rounds}`);
-    const order = round % 2 === 0 ? ['native', 'javascript'] : ['javascript', 'native'];
-    for (const name of order) {
-      const [program, ...args] = contenders[name];
-      const line = execFileSync(program, [...args, file, String(DECODES), path.join(scratch, name)], { encoding: 'utf8' });
-      times[name].push(JSON.parse(line).medianMs);
-    }
+    for (const name of turns(['native', 'javascript'], round)) times[name].push(decodeMs(name, file, DECODES));
   }
   const otherwiseRounded = compare(path.join(scratch, 'native'), path.join(scratch, 'javascript'));
   const [native, javascript] = [median(times.native), median(times.javascript)];
@@ -70,4 +56,8 @@ for (const [corpus, write] of Object.entries(CORPORA)) {
 }
 progress('');
 console.table(figures);
-record('json-decode', { shape: SHAPE, rounds, decodesPerRound: DECODES, javascript: 'toString + JSON.parse + Float32Array.from' }, figures);
+record(
+  'json-decode',
+  { shape: DECODED_SHAPE, rounds, decodesPerRound: DECODES, javascript: 'toString + JSON.parse + Float32Array.from' },
+  figures,
+);

@@ -28,6 +28,8 @@ export async function httpCaller(port, path, body, headers) {
   const request = Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`), body]);
   let received = [];
   let settle = () => {};
+  let fail = () => {};
+  socket.on('close', () => fail(new Error(`the connection to port ${port} is closed`)));
   socket.on('data', (chunk) => {
     received.push(chunk);
     const reply = received.length === 1 ? chunk : Buffer.concat(received);
@@ -41,11 +43,11 @@ export async function httpCaller(port, path, body, headers) {
     settle(reply.subarray(headEnd + 4));
   });
   const call = () =>
-    new Promise((resolve) => {
-      settle = resolve;
+    new Promise((resolve, reject) => {
+      [settle, fail] = [resolve, reject];
       socket.write(request);
     });
-  return { call };
+  return { call, close: () => socket.destroy() };
 }
 
 /** grpc-js with messages left as bytes. `call` gives the reply's message. */
@@ -58,7 +60,7 @@ export async function grpcCaller(port, message) {
         error ? reject(error) : resolve(reply),
       );
     });
-  return { call };
+  return { call, close: () => client.close() };
 }
 
 const serialise = (request) =>

@@ -36,21 +36,25 @@ export const turns = (contenders, round) => contenders.map((_, index) => contend
 
 export const resultFile = (name) => path.join(root, 'bench/results', `${name}.json`);
 
+/** The load average tells how busy the machine was with other things. */
+export const machineHere = () => ({
+  cpu: os.cpus()[0]?.model ?? 'unknown',
+  cores: os.cpus().length,
+  memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+  kernel: os.release(),
+  node: process.version,
+  loadAverage: os.loadavg().map(rounded),
+});
+
+export const commitHere = () =>
+  execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], { cwd: root, encoding: 'utf8' }).trim();
+
 /** Writes bench/results/NAME.json and says where. */
 export function record(name, settings, figures) {
-  const machine = {
-    cpu: os.cpus()[0]?.model ?? 'unknown',
-    cores: os.cpus().length,
-    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
-    kernel: os.release(),
-    node: process.version,
-    loadAverage: os.loadavg().map(rounded),
-  };
-  const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
-  const commit = git('describe', '--always', '--dirty', '--exclude', '*');
   const file = resultFile(name);
   mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), commit, machine, settings, figures }, null, 2)}\n`);
+  const result = { date: new Date().toISOString().slice(0, 10), commit: commitHere(), machine: machineHere(), settings, figures };
+  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
   console.log(`written to ${path.relative(root, file)}`);
 }
 
