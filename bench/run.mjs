@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 /** Seconds that each takes on two cores, roughly. */
 const SECONDS = {
+  guard: 150,
   'json-decode': 40,
   'added-latency': 25,
   'batching-policy': 60,
