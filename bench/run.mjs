@@ -38,11 +38,15 @@ const names = only === undefined ? Object.keys(SECONDS) : [only];
 const total = names.reduce((sum, name) => sum + SECONDS[name], 0);
 console.log(`${names.join(', ')}: about ${minutes(total)}; leave the machine alone meanwhile`);
 const failed = [];
+let status = 0;
 for (const [index, name] of names.entries()) {
   console.log(`\n${index + 1} of ${names.length}: ${name}, about ${minutes(SECONDS[name])}`);
-  if (run(`${name}.mjs`, args) !== 0) failed.push(name);
+  const code = run(`${name}.mjs`, args);
+  if (code === 0) continue;
+  failed.push(name);
+  status = only === undefined ? 1 : code;
 }
 console.log('');
 run('table.mjs');
 if (failed.length > 0) console.error(`failed: ${failed.join(', ')}`);
-process.exit(failed.length > 0 ? 1 : 0);
+process.exit(status);
