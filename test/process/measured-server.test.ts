@@ -15,7 +15,7 @@ import type { ServerSettings } from '../../src/planning/server-settings.js';
 import { repositoryRoot, shippedModels } from '../support/server-process.js';
 
 const SETTINGS: ServerSettings = { maxBatchSize: 8, lanes: 1, maxQueueDelayUs: null, cpuThreads: 1 };
-const LOAD: TrialLoad = { rate: 100, inFlight: null, arrivals: 'constant', seconds: 1, rowsPerRequest: 1, seed: 1 };
+const LOAD: TrialLoad = { rate: 100, inFlight: null, arrivals: 'constant', seconds: 1, rowsPerRequest: 1, seed: 1, goalMs: null };
 const digits = join(shippedModels, 'digits');
 
 const never = (): AbortSignal => new AbortController().signal;

@@ -14,13 +14,13 @@ const finished = (of: ServerSettings, value: number): PlanCandidate => ({
   settings: of,
   rate: estimate(value),
   trials: 7,
-  isGivenUp: false,
+  state: 'finished',
 });
 const givenUp = (of: ServerSettings, value: number): PlanCandidate => ({
   settings: of,
   rate: estimate(value, 0.2),
   trials: 2,
-  isGivenUp: true,
+  state: 'given-up',
 });
 
 const best = finished(settings(16, 2, 1), 1184);
@@ -35,6 +35,7 @@ export const WHOLE_PLAN: Plan = {
   load: { rate: 5000, arrivals: 'poisson' },
   seed: 1,
   loneRequestMs: 0.914,
+  isComplete: true,
   candidates: [
     givenUp(settings(1, 1, 1), 402),
     givenUp(settings(1, 2, 1), 611),
@@ -101,13 +102,20 @@ export const WHOLE_PLAN: Plan = {
     measured: estimate(measured as number),
     predicted: predicted as number,
   })),
-  replicas: { needed: 6, spare: 1, total: 7, headroom: 0.2, rateOfEach: 714, p99Ms: 6.91, p99WithoutSpareMs: 8.64 },
+  replicas: { needed: 6, spare: 1, total: 7, headroom: 0.2, rateOfEach: 714, p99Ms: 6.91, p99WithoutSpareMs: 8.64, lostWithSpare: 3 },
   replicasByLoad: Array.from({ length: 40 }, (_, i) => {
     const rate = (i + 1) * 250;
     const replicas = Math.ceil(rate / 918) + 1;
     return { rate, replicas, costPerHour: replicas * 0.096 };
   }),
-  autoscaling: { least: 2, most: 11, targetLaneBusy: 0.68, targetRate: 918, delaySeconds: 60 },
+  autoscaling: {
+    least: 2,
+    most: 11,
+    targetLaneBusy: 0.68,
+    targetRate: 918,
+    delaySeconds: 60,
+    ramp: { growthPerSecond: 0.004, p99Ms: 15.2, missShare: 0.002, isMet: true },
+  },
   cost: { kind: 'cpu-2', currency: 'EUR', perHour: 0.096, allPerHour: 0.672, perMillionRequests: 0.0373 },
   notes: [
     'The load generator shared the two cores with the server: a machine of its own would measure higher rates.',
@@ -141,7 +149,7 @@ export const SHORT_PLAN: Plan = {
   knee: null,
   batches: [{ rows: 1, runs: 5120 }],
   predictions: [],
-  replicas: { needed: 1, spare: 0, total: 1, headroom: 0, rateOfEach: 50, p99Ms: null, p99WithoutSpareMs: null },
+  replicas: { needed: 1, spare: 0, total: 1, headroom: 0, rateOfEach: 50, p99Ms: null, p99WithoutSpareMs: null, lostWithSpare: 3 },
   load: { rate: 50, arrivals: 'gamma:0.25' },
   replicasByLoad: [{ rate: 50, replicas: 1, costPerHour: null }],
   autoscaling: null,
@@ -171,7 +179,7 @@ export const LARGE_PLAN: Plan = {
     measured: { value: measured.value * 23, low: measured.low * 22, high: measured.high * 24 },
     predicted: predicted * 23,
   })),
-  replicas: { needed: 60, spare: 3, total: 63, headroom: 0.2, rateOfEach: 19_841, p99Ms: 181, p99WithoutSpareMs: 190 },
+  replicas: { needed: 60, spare: 3, total: 63, headroom: 0.2, rateOfEach: 19_841, p99Ms: 181, p99WithoutSpareMs: 190, lostWithSpare: 3 },
   replicasByLoad: Array.from({ length: 20 }, (_, i) => ({
     rate: (i + 1) * 125_000,
     replicas: (i + 1) * 6 + 3,

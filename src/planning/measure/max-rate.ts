@@ -199,12 +199,12 @@ class Search {
   }
 
   #trial(loop: Pick<TrialLoad, 'rate' | 'inFlight'>, seconds: number): Promise<Trial> {
-    const { arrivals, rowsPerRequest, seed, budgetS, measure, progress } = this.#search;
+    const { goal, arrivals, rowsPerRequest, seed, budgetS, measure, progress } = this.#search;
     const elapsed = this.#elapsedS();
     const text = loop.rate === null ? `${loop.inFlight} requests in flight` : `${loop.rate} requests per second`;
     const done = this.#trials.length;
     progress({ done, share: Math.min(1, elapsed / budgetS), secondsLeft: Math.max(0, budgetS - elapsed), text });
-    const trial = measure({ ...loop, arrivals, seconds, rowsPerRequest, seed: seed + done });
+    const trial = measure({ ...loop, arrivals, seconds, rowsPerRequest, seed: seed + done, goalMs: goal.latencyMs });
     return trial.then((result) => {
       this.#trials.push(result);
       return result;

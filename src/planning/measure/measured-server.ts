@@ -216,7 +216,7 @@ export class MeasuredServer {
       threads: 1,
       connections: CONNECTIONS,
       streams: null,
-      goalMs: this.#model.choices.latencyGoalMs === 0 ? null : this.#model.choices.latencyGoalMs,
+      goalMs: load.goalMs,
     };
   }
 
@@ -237,7 +237,7 @@ export class MeasuredServer {
   }
 }
 
-const NO_LOAD: TrialLoad = { rate: 1, inFlight: null, arrivals: 'constant', seconds: 1, rowsPerRequest: 1, seed: 1 };
+const NO_LOAD: TrialLoad = { rate: 1, inFlight: null, arrivals: 'constant', seconds: 1, rowsPerRequest: 1, seed: 1, goalMs: null };
 
 /** The last line of the log that tells of an error; where there is none, what another program has written last. */
 function lastWords(lines: readonly string[]): string {

@@ -206,14 +206,16 @@ class Sweep {
   }
 
   #closedLoop({ lanes, maxBatchSize }: ServerSettings): TrialLoad {
-    const { rowsPerRequest, arrivals, seed } = this.#options;
+    const { goal, rowsPerRequest, arrivals, seed } = this.#options;
     const inFlight = inFlightFor(lanes, maxBatchSize, rowsPerRequest);
-    return { rate: null, inFlight, arrivals, seconds: SHORT_S, rowsPerRequest, seed };
+    return { rate: null, inFlight, arrivals, seconds: SHORT_S, rowsPerRequest, seed, goalMs: goal.latencyMs };
   }
 
   async #measureLoneRequest(measure: Measure): Promise<void> {
     const { goal, rowsPerRequest, arrivals, seed } = this.#options;
-    const { result } = await measure({ rate: null, inFlight: 1, arrivals, seconds: SHORT_S, rowsPerRequest, seed });
+    const { result } = await measure({
+      ...{ rate: null, inFlight: 1, arrivals, seconds: SHORT_S, rowsPerRequest, seed, goalMs: goal.latencyMs },
+    });
     const lone = result.latency_ms.p50.value;
     if (lone === null) return;
     this.#loneRequestMs = lone;
@@ -250,7 +252,8 @@ class Sweep {
 }
 
 function candidateOf({ settings, found, trials }: Tried): PlanCandidate {
-  return { settings, rate: found?.rate ?? { value: 0, low: 0, high: 0 }, trials, isGivenUp: found?.isGivenUp ?? true };
+  const state = found === null ? 'unfinished' : found.isGivenUp ? 'given-up' : 'finished';
+  return { settings, rate: found?.rate ?? { value: 0, low: 0, high: 0 }, trials, state };
 }
 
 function behind(settings: ServerSettings, atMost: number): FoundRate {

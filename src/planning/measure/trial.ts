@@ -14,6 +14,8 @@ export interface TrialLoad {
   readonly seconds: number;
   readonly rowsPerRequest: number;
   readonly seed: number;
+  /** Answers that take longer, from the intended moment, are counted; null = none are. */
+  readonly goalMs: number | null;
 }
 
 /** Of all runs of one batch size, from the server's statistics. */

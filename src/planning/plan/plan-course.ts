@@ -58,7 +58,8 @@ async function search(course: Course, first: ServerSettings, start: number): Pro
     start: (settings) => Promise.resolve(servers.start(settings)),
     progress: ({ text }) => show(course, start, text),
   });
-  draft.loneRequestMs = found.loneRequestMs ?? 0;
+  draft.loneRequestMs = found.loneRequestMs;
+  draft.isComplete = found.failure === null;
   draft.candidates = found.candidates;
   draft.found = found.found;
   draft.best = found.best;
@@ -84,7 +85,7 @@ async function measureRunTimes(course: Course, start: number): Promise<void> {
   const others = draft.found.filter(({ settings }) => settings.cpuThreads !== best.settings.cpuThreads);
   const ofThreads = new Map(others.map(({ settings }) => [settings.cpuThreads, settings]));
   const lone = (size: number): TrialLoad => ({
-    ...{ rate: null, inFlight: 1, arrivals: options.arrivals, seconds: RUN_TIME_S, rowsPerRequest: size, seed: options.seed },
+    ...{ rate: null, inFlight: 1, arrivals: options.arrivals, seconds: RUN_TIME_S, rowsPerRequest: size, seed: options.seed, goalMs: null },
   });
   await measureAll(course, start, best.settings, rows.map(lone));
   for (const settings of ofThreads.values()) await measureAll(course, start, settings, [lone(options.batchSize)]);
@@ -98,7 +99,7 @@ async function measureCurve(course: Course, start: number): Promise<void> {
   const seconds = POINT_S.find((length) => length <= left) ?? LEAST_POINT_S;
   const loads = CURVE_SHARES.map((share, i) => ({
     ...{ rate: Number((share * best.rate.value).toPrecision(3)), inFlight: null, arrivals: options.arrivals, seconds },
-    ...{ rowsPerRequest: options.batchSize, seed: options.seed + i },
+    ...{ rowsPerRequest: options.batchSize, seed: options.seed + i, goalMs: options.goal.latencyMs },
   }));
   await measureAll(course, start, best.settings, loads);
 }

@@ -16,7 +16,8 @@ export class PlanDraft {
   readonly #trials: Trial[] = [];
   readonly #notes: string[] = [];
   inputShapes: Readonly<Record<string, readonly number[]>> = {};
-  loneRequestMs = 0;
+  loneRequestMs: number | null = null;
+  isComplete = false;
   candidates: readonly PlanCandidate[] = [];
   /** Of the candidates, those that were searched to the end. */
   found: readonly MaxRate[] = [];
@@ -74,6 +75,7 @@ export class PlanDraft {
       load: { rate, arrivals },
       seed,
       loneRequestMs: this.loneRequestMs,
+      isComplete: this.isComplete,
       candidates: this.candidates,
       chosen: settings === undefined ? null : (this.candidates.find((candidate) => isOf(candidate, settings)) ?? null),
       curve,

@@ -12,7 +12,10 @@ export function planTable(plan: Plan): string {
   const shapes = Object.entries(model.inputShapes).map(([name, shape]) => `${name}[${shape.join(',')}]`);
   const lines = [
     `${model.name} version ${model.version}: ${shapes.join(' ')}, ${load.arrivals} arrivals`,
-    row('goal', `p${goal.percentile} within ${milliseconds(goal.latencyMs)}; a lone request takes ${milliseconds(plan.loneRequestMs)}`),
+    row(
+      'goal',
+      `p${goal.percentile} within ${milliseconds(goal.latencyMs)}${plan.loneRequestMs === null ? '' : `; a lone request takes ${milliseconds(plan.loneRequestMs)}`}`,
+    ),
     '',
     ...candidateRows(plan),
     '',
@@ -41,8 +44,9 @@ function candidateRows({ candidates, chosen }: Plan): string[] {
   ];
 }
 
-function rateText({ rate, isGivenUp }: PlanCandidate): string {
-  if (isGivenUp) return `below ${figure(rate.high)}, given up`;
+function rateText({ rate, state }: PlanCandidate): string {
+  if (state === 'unfinished' || state === 'died') return state;
+  if (state === 'given-up') return `below ${figure(rate.high)}, given up`;
   return rate.value === 0 ? 'none' : interval(rate);
 }
 

@@ -2,6 +2,7 @@
 import type { Estimate } from '../estimate.js';
 import type { LatencyGoal } from '../measure/trial.js';
 import type { FittedServer } from '../server-model/fitted-server.js';
+import type { Ramp } from '../server-model/load-ramp.js';
 import type { ServerSettings } from '../server-settings.js';
 
 /** One settled cell of the search. */
@@ -10,8 +11,8 @@ export interface PlanCandidate {
   /** Requests per second that meet the goal; a bound from the search, an estimate with an interval for those it finished. */
   readonly rate: Estimate;
   readonly trials: number;
-  /** The search gave it up early: it was clearly behind. */
-  readonly isGivenUp: boolean;
+  /** given-up: it was clearly behind, so its rate is a bound. unfinished: the search ended first. died: its server did. */
+  readonly state: 'finished' | 'given-up' | 'unfinished' | 'died';
 }
 
 /** Of the chosen settings, by rising rate. null: too many requests have no right answer. */
@@ -45,6 +46,8 @@ export interface Replicas {
   /** Simulated, at the load with all up, and with the spare ones gone. */
   readonly p99Ms: number | null;
   readonly p99WithoutSpareMs: number | null;
+  /** Requests that went down with the spare ones when they died at one moment. */
+  readonly lostWithSpare: number;
 }
 
 export interface Autoscaling {
@@ -56,6 +59,8 @@ export interface Autoscaling {
   readonly targetRate: number;
   /** From "too much load" to a further ready replica, as assumed. */
   readonly delaySeconds: number;
+  /** Simulated: the load of a replica at the target grows while the next one starts. */
+  readonly ramp: Ramp;
 }
 
 export interface Cost {
@@ -84,8 +89,10 @@ export interface Plan {
   readonly goal: LatencyGoal;
   readonly load: { readonly rate: number; readonly arrivals: string };
   readonly seed: number;
-  /** A lone request, from the client: no goal below it can be met. */
-  readonly loneRequestMs: number;
+  /** A lone request, from the client: no goal below it can be met. null: none was measured. */
+  readonly loneRequestMs: number | null;
+  /** False: the search was stopped or failed, so that settings that were not tried may meet the goal, or be better. */
+  readonly isComplete: boolean;
   readonly candidates: readonly PlanCandidate[];
   /** null: none meets the goal. */
   readonly chosen: PlanCandidate | null;

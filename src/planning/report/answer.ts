@@ -43,7 +43,7 @@ ${drawNotes(plan.notes)}
 }
 
 function whyNone({ loneRequestMs, goal, candidates }: Plan): string {
-  if (!isKnown(loneRequestMs)) return 'Nothing was measured.';
+  if (loneRequestMs === null || !isKnown(loneRequestMs)) return 'Nothing was measured.';
   return loneRequestMs > goal.latencyMs
     ? `A lone request takes ${msText(loneRequestMs)}: no goal below that can be met on this machine.`
     : `A lone request takes ${msText(loneRequestMs)}, but of the ${countText(candidates.length, 'setting')} tried none sustains a rate within the goal.`;

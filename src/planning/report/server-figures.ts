@@ -44,7 +44,7 @@ export function settingsFigure(plan: Plan): Markup {
       head: ['largest batch', 'lanes', 'threads', 'delay', 'requests/s', '95 % interval', 'trials', ''],
       rows: candidates
         .toSorted((a, b) => b.rate.value - a.rate.value)
-        .map(({ settings, rate, trials, isGivenUp }) => [
+        .map(({ settings, rate, trials, state }) => [
           batchText(settings.maxBatchSize),
           numberText(settings.lanes),
           numberText(settings.cpuThreads),
@@ -52,12 +52,13 @@ export function settingsFigure(plan: Plan): Markup {
           numberText(rate.value),
           intervalText(rate),
           numberText(trials),
-          settingsName(settings) === chosenName ? 'chosen' : isGivenUp ? 'given up early' : '',
+          settingsName(settings) === chosenName ? 'chosen' : state === 'finished' ? '' : STATES[state],
         ]),
     },
   });
 }
 
+const STATES = { 'given-up': 'given up early', unfinished: 'not finished', died: 'its server died' } as const;
 const laneText = (lanes: number): string => numberText(lanes);
 const batchText = (rows: number): string => (rows === 0 ? 'none' : numberText(rows));
 const placeOf = ({ settings }: PlanCandidate): string => `${settings.maxBatchSize} ${settings.lanes}`;
@@ -65,7 +66,7 @@ const hasSeveral = (candidates: readonly PlanCandidate[]): boolean => new Set(ca
 
 /** The chosen one before all, then what was finished before what was given up, then the faster one. */
 function bestOfEachPlace(candidates: readonly PlanCandidate[], chosenName: string | null): PlanCandidate[] {
-  const rank = ({ settings, isGivenUp }: PlanCandidate): number => (settingsName(settings) === chosenName ? 2 : isGivenUp ? 0 : 1);
+  const rank = ({ settings, state }: PlanCandidate): number => (settingsName(settings) === chosenName ? 2 : state === 'finished' ? 1 : 0);
   const best = new Map<string, PlanCandidate>();
   for (const candidate of candidates) {
     const other = best.get(placeOf(candidate));
@@ -76,15 +77,15 @@ function bestOfEachPlace(candidates: readonly PlanCandidate[], chosenName: strin
   return [...best.values()];
 }
 
-function heatCell({ settings, rate, isGivenUp }: PlanCandidate, chosenName: string | null): HeatCell {
+function heatCell({ settings, rate, state }: PlanCandidate, chosenName: string | null): HeatCell {
   const isChosen = settingsName(settings) === chosenName;
   return {
     column: laneText(settings.lanes),
     row: batchText(settings.maxBatchSize),
     value: rate.value,
-    isGivenUp: isGivenUp && !isChosen,
+    isGivenUp: state !== 'finished' && !isChosen,
     isChosen,
-    says: `${settingsText(settings)}: ${rateText(rate.value)}${isGivenUp ? ', given up early' : ` (${intervalText(rate)})`}`,
+    says: `${settingsText(settings)}: ${rateText(rate.value)}${state === 'finished' ? ` (${intervalText(rate)})` : `, ${STATES[state]}`}`,
   };
 }
 

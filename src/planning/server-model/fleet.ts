@@ -6,7 +6,7 @@ import type { LatencyGoal } from '../measure/trial.js';
 import type { Autoscaling, Replicas } from '../plan/plan.js';
 import type { ServerSettings } from '../server-settings.js';
 import type { FittedServer } from './fitted-server.js';
-import { rampUp, type Ramp } from './load-ramp.js';
+import { rampUp } from './load-ramp.js';
 import { missShare, simulationJob, type LoadKind, type Simulate } from './simulation-job.js';
 
 export interface FleetOptions extends LoadKind {
@@ -20,15 +20,6 @@ export interface FleetOptions extends LoadKind {
   /** Share of that left free on purpose. */
   readonly headroom: number;
   readonly simulate: Simulate;
-}
-
-export interface ReplicaPlan extends Replicas {
-  /** Requests that are lost when the spare ones die at the same moment: what they had in flight. */
-  readonly lostWithSpare: number;
-}
-
-export interface AutoscalingPlan extends Autoscaling {
-  readonly ramp: Ramp;
 }
 
 /**
@@ -47,7 +38,7 @@ const TRIED_AT_ONCE = 8;
  * The smallest number whose share of the load leaves the headroom free of what was measured, and which by simulation meets the goal when all
  * spares are gone. Throws `OptionsError` when nothing is sustained, or when twice that number does not meet the goal in the simulation.
  */
-export async function planReplicas(options: FleetOptions & { readonly spare: number }): Promise<ReplicaPlan> {
+export async function planReplicas(options: FleetOptions & { readonly spare: number }): Promise<Replicas> {
   const { rate, goal, headroom, spare, simulate } = options;
   const least = Math.max(1, Math.ceil(rate / rateOfEach(options) - 1e-9));
   const step = Math.max(1, Math.floor(least / 50));
@@ -92,7 +83,7 @@ const SHARES_OF_LOAD = [0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4];
  */
 export async function planAutoscaling(
   options: FleetOptions & { readonly replicas: Pick<Replicas, 'needed' | 'spare'>; readonly delaySeconds: number },
-): Promise<AutoscalingPlan> {
+): Promise<Autoscaling> {
   const { replicas, delaySeconds, simulate } = options;
   const targetRate = Math.min(rateOfEach(options), options.rate / replicas.needed);
   const [atTarget] = await simulate([

@@ -4,7 +4,7 @@ import type { Trial } from '../../../../src/planning/measure/trial.js';
 import { GOAL, resultOf, SETTINGS } from './simulated-server.js';
 
 function trial(rate: number, requests: number, over: number, refused = false): Trial {
-  const load = { rate, inFlight: null, arrivals: 'poisson', seconds: 1, rowsPerRequest: 1, seed: 1 };
+  const load = { rate, inFlight: null, arrivals: 'poisson', seconds: 1, rowsPerRequest: 1, seed: 1, goalMs: null };
   const result = resultOf(requests, over, 1, refused ? 'late itself' : null);
   return { settings: SETTINGS, load, result, batches: [], laneCpuMs: 0, frontEndCpuMs: 0 };
 }

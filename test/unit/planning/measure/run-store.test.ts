@@ -9,7 +9,7 @@ import type { TrialLoad } from '../../../../src/planning/measure/trial.js';
 import { SETTINGS, SimulatedServer } from './simulated-server.js';
 
 const FACTS: RunFacts = { machine: { cpu: 'z', cores: 2 }, versions: { penstock: '1' }, model: { name: 'm', hash: 'abc' } };
-const LOAD: TrialLoad = { rate: 100, inFlight: null, arrivals: 'poisson', seconds: 2, rowsPerRequest: 1, seed: 7 };
+const LOAD: TrialLoad = { rate: 100, inFlight: null, arrivals: 'poisson', seconds: 2, rowsPerRequest: 1, seed: 7, goalMs: null };
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'penstock-runs-test-'));

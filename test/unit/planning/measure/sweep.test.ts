@@ -97,7 +97,7 @@ describe('sweep', () => {
 
   it('spends little on what is clearly behind', async () => {
     const { result } = await swept({ highest: ({ maxBatchSize }) => maxBatchSize * 50 }, 1);
-    const behind = result.candidates.filter(({ isGivenUp }) => isGivenUp);
+    const behind = result.candidates.filter(({ state }) => state === 'given-up');
     expect(behind.length).toBeGreaterThan(3);
     expect(behind.every(({ trials }) => trials <= 4)).toBe(true);
     expect(result.found.slice(0, 2).map(({ settings }) => settings.maxBatchSize)).toEqual([64, 64]);

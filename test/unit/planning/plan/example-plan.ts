@@ -13,11 +13,12 @@ export const EXAMPLE_PLAN: Plan = {
   load: { rate: 2000, arrivals: 'poisson' },
   seed: 1,
   loneRequestMs: 0.4,
+  isComplete: true,
   candidates: [
-    { settings: SETTINGS, rate: { value: 1500, low: 1400, high: 1600 }, trials: 6, isGivenUp: false },
-    { settings: { ...SETTINGS, lanes: 1 }, rate: { value: 900, low: 0, high: 1000 }, trials: 2, isGivenUp: true },
+    { settings: SETTINGS, rate: { value: 1500, low: 1400, high: 1600 }, trials: 6, state: 'finished' },
+    { settings: { ...SETTINGS, lanes: 1 }, rate: { value: 900, low: 0, high: 1000 }, trials: 2, state: 'given-up' },
   ],
-  chosen: { settings: SETTINGS, rate: { value: 1500, low: 1400, high: 1600 }, trials: 6, isGivenUp: false },
+  chosen: { settings: SETTINGS, rate: { value: 1500, low: 1400, high: 1600 }, trials: 6, state: 'finished' },
   curve: [
     { rateWanted: 750, rateAnswered: 750, p50Ms: 0.5, p90Ms: 0.8, p99Ms: 1.5, misses: 0 },
     { rateWanted: 1500, rateAnswered: 1499, p50Ms: 2, p90Ms: 6, p99Ms: 18, misses: 1 },
@@ -29,12 +30,19 @@ export const EXAMPLE_PLAN: Plan = {
   ],
   fitted: null,
   predictions: [{ settings: SETTINGS, measured: { value: 1500, low: 1400, high: 1600 }, predicted: 1480 }],
-  replicas: { needed: 2, spare: 1, total: 3, headroom: 0.2, rateOfEach: 667, p99Ms: 2.5, p99WithoutSpareMs: 5.1 },
+  replicas: { needed: 2, spare: 1, total: 3, headroom: 0.2, rateOfEach: 667, p99Ms: 2.5, p99WithoutSpareMs: 5.1, lostWithSpare: 3 },
   replicasByLoad: [
     { rate: 1000, replicas: 2, costPerHour: 0.2 },
     { rate: 2000, replicas: 3, costPerHour: 0.3 },
   ],
-  autoscaling: { least: 3, most: 6, targetLaneBusy: 0.72, targetRate: 1120.7, delaySeconds: 90 },
+  autoscaling: {
+    least: 3,
+    most: 6,
+    targetLaneBusy: 0.72,
+    targetRate: 1120.7,
+    delaySeconds: 90,
+    ramp: { growthPerSecond: 0.004, p99Ms: 15.2, missShare: 0.002, isMet: true },
+  },
   cost: { kind: '2 x cpu-core', currency: 'USD', perHour: 0.1, allPerHour: 0.3, perMillionRequests: 0.042 },
   notes: ['The load generator shared the cores with the server: a server that has them for itself does more.'],
 };

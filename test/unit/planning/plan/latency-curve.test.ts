@@ -22,7 +22,7 @@ function trial({ rate = 100, seconds = 1, p99 = 1, refused = null, settings = SE
     counts: { misses: 3 },
     latency_ms: { p50: quantile, p90: quantile, p99: quantile },
   } as unknown as LoadResult;
-  const load = { rate, inFlight: rate === null ? 1 : null, arrivals: 'poisson', seconds, rowsPerRequest: 1, seed: 1 };
+  const load = { rate, inFlight: rate === null ? 1 : null, arrivals: 'poisson', seconds, rowsPerRequest: 1, seed: 1, goalMs: null };
   return { settings, load, result, batches: [], laneCpuMs: 0, frontEndCpuMs: 0 };
 }
 

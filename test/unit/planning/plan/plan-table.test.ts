@@ -29,7 +29,7 @@ note: The load generator shared the cores with the server: a server that has the
   });
 
   it('has the chosen settings first, whatever shorter searches of others have said', () => {
-    const candidates = EXAMPLE_PLAN.candidates.map((candidate) => ({ ...candidate, isGivenUp: false }));
+    const candidates = EXAMPLE_PLAN.candidates.map((candidate) => ({ ...candidate, state: 'finished' as const }));
     const [first, second] = candidates;
     if (first === undefined || second === undefined) throw new Error('the example has two candidates');
     const table = planTable({ ...EXAMPLE_PLAN, candidates: [{ ...second, rate: { value: 9000, low: 0, high: 9999 } }, first] });
@@ -41,7 +41,7 @@ note: The load generator shared the cores with the server: a server that has the
       settings: { maxBatchSize: 2 ** i, lanes: 1, maxQueueDelayUs: 100, cpuThreads: 2 },
       rate: { value: i, low: i, high: i },
       trials: 1,
-      isGivenUp: false,
+      state: 'finished' as const,
     }));
     const table = planTable({ ...EXAMPLE_PLAN, candidates });
     expect(table).toContain('batches up to 256, 1 lane, 2 threads, delay 100 us');

@@ -71,6 +71,7 @@ export function trialOf({ settings = ONE_LANE, runs, inFlight, rate = 100, refus
       seconds: 10,
       rowsPerRequest: 1,
       seed: 1,
+      goalMs: null,
     },
     result,
     batches: runs.map(({ rows, runs: count, ms }) => ({ rows, runs: count, meanMs: ms })),
