@@ -52,11 +52,12 @@ void GrpcConnection::CloseSession() {
 }
 
 size_t GrpcConnection::room() const {
-  if (session_ == nullptr) return calls_.size();
+  const size_t told_others = server_.max_streams.load(std::memory_order_relaxed);
+  if (session_ == nullptr) return std::min(told_others, calls_.size());
   if (has_failed_ || http2_.session_check_request_allowed(session_) == 0) return 0;
-  const size_t allowed = has_settings_ ? http2_.session_get_remote_settings(session_, transport::kHttp2MaxConcurrentStreams)
-                                       : server_.max_streams.load(std::memory_order_relaxed);
-  const size_t most = std::min(allowed, calls_.size());
+  // Until the server's come nghttp2 keeps to a bound of its own: beyond it calls would wait there, and nobody would count that they do.
+  const size_t allowed = http2_.session_get_remote_settings(session_, transport::kHttp2MaxConcurrentStreams);
+  const size_t most = std::min(has_settings_ ? allowed : std::min(allowed, told_others), calls_.size());
   return most > in_flight() ? most - in_flight() : 0;
 }
 
@@ -68,7 +69,10 @@ bool GrpcConnection::Send(const Sender::Ticket& ticket) {
   transport::Http2Body body;
   body.source.pointer = call;
   body.read = ReadBody;
-  if (http2_.submit_request(session_, nullptr, fields_.data(), fields_.size(), &body, call) < 0) return false;
+  if (http2_.submit_request(session_, nullptr, fields_.data(), fields_.size(), &body, call) < 0) {
+    has_failed_ = true;
+    return false;
+  }
   call->is_busy = true;
   free_.pop_back();
   return true;

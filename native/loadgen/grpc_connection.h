@@ -21,7 +21,8 @@ struct GrpcRequest {
 
 // What the connections of a run know of their server together. Any thread.
 struct GrpcServer {
-  std::atomic<uint32_t> max_streams{UINT32_MAX};  // as the last one was told: what holds for a new one until it is told
+  // As the last one was told: what holds for a new one until it is told. Before the first, what nghttp2 keeps to by itself.
+  std::atomic<uint32_t> max_streams{100};
 };
 
 class GrpcConnection : public Connection {

@@ -20,6 +20,7 @@ namespace {
 
 constexpr size_t kBufferBytes = 256 * 1024;
 constexpr int kSendsPerTurn = 16;
+constexpr size_t kMostBytesTogether = 4096;  // of a call: those of a turn are then taken by the socket at once
 // Falling asleep and waking up takes about as long: a request that is due earlier is waited for awake.
 constexpr int64_t kAwakeNs = 50'000;
 constexpr int kConnectMs = 10'000;
@@ -34,6 +35,7 @@ Worker::Worker(const LoadOptions& options, ConnectionFactory make_connection, co
       address_(address),
       share_(share),
       stop_(stop),
+      leave_together_(options.sender.closed && options.grpc_request.body.size() <= kMostBytesTogether),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
       buffer_(kBufferBytes) {
@@ -148,9 +150,8 @@ void Worker::Send(Line* line) {
     End(ticket, Outcome::kBroken);
     return Settle(line);
   }
-  if (line->connection->room() == 0) return Flush(line);
+  if (!leave_together_ || line->connection->room() == 0) return Flush(line);
   List(line);
-  // What else it takes in this turn leaves with it.
   if (!line->is_unflushed) unflushed_.push_back(line);
   line->is_unflushed = true;
 }
@@ -161,7 +162,10 @@ void Worker::Flush(Line* line) {
   while (!(bytes = line->connection->Unsent()).empty()) {
     const ssize_t taken = send(line->socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (taken < 0 && errno == EINTR) continue;
-    if (taken < 0 && errno != EAGAIN && errno != ENOTCONN) return Settle(line);  // its end is about to be read, too
+    if (taken < 0 && errno != EAGAIN && errno != ENOTCONN) {
+      // After these two the end is about to be read, and perhaps answers before it. Any other would leave its requests without one.
+      return errno == EPIPE || errno == ECONNRESET ? Settle(line) : Close(line, Outcome::kBroken);
+    }
     if (taken < 0) break;
     line->connection->TookUnsent(static_cast<size_t>(taken));
   }
@@ -183,6 +187,7 @@ void Worker::Receive(Line* line) {
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size >= 0) line->connection->Receive(std::string_view(buffer_.data(), static_cast<size_t>(size)));
   if (size <= 0) return Close(line, Outcome::kBroken);
+  CountEnded(line);  // before anything else takes time that is not the server's
   Flush(line);
 }
 

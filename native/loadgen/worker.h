@@ -89,6 +89,10 @@ class Worker {
   const ServerAddress& address_;
   const size_t share_;
   const std::atomic<bool>& stop_;
+  // Whether calls that a turn gives to one connection leave with one system call, as those of one client would. In an open loop each leaves
+  // by itself before the next begins, so that what sending takes is part of the next one's delay. A closed loop has no moments to be late
+  // for, and small calls wait for each other no longer than one system call takes.
+  const bool leave_together_;
   transport::FileDescriptor epoll_;
   transport::FileDescriptor timer_;
   std::unique_ptr<Sender> sender_;
