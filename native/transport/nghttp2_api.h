@@ -84,6 +84,9 @@ constexpr uint32_t kHttp2EnhanceYourCalm = 11;
 constexpr int32_t kHttp2MaxWindow = INT32_MAX;
 
 // Name without "nghttp2_", result, parameters. Results of int are 0 or a negative error unless said otherwise.
+//
+// The half of a server is among them: session_server_new, submit_response, submit_trailer, submit_goaway. All are as old as the client's half,
+// so no library is refused for theirs, and whoever serves, as the servers of the tests do, finds them in the one table.
 #define PENSTOCK_NGHTTP2_FUNCTIONS(X)                                                                                                  \
   X(session_callbacks_new, int, (nghttp2_session_callbacks**))                                                                         \
   X(session_callbacks_del, void, (nghttp2_session_callbacks*))                                                                         \
@@ -113,8 +116,7 @@ constexpr int32_t kHttp2MaxWindow = INT32_MAX;
   X(submit_trailer, int, (nghttp2_session*, int32_t stream_id, const Http2Field*, size_t count))                                       \
   X(submit_rst_stream, int, (nghttp2_session*, uint8_t flags, int32_t stream_id, uint32_t error))                                      \
   X(submit_goaway, int,                                                                                                                \
-    (nghttp2_session*, uint8_t flags, int32_t last_stream_id, uint32_t error, const uint8_t* debug, size_t debug_bytes))               \
-  X(strerror, const char*, (int error))
+    (nghttp2_session*, uint8_t flags, int32_t last_stream_id, uint32_t error, const uint8_t* debug, size_t debug_bytes))
 
 // One pointer for each function, named as in the C interface.
 struct Nghttp2 {
