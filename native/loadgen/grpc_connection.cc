@@ -25,7 +25,7 @@ GrpcConnection::GrpcConnection(const transport::Nghttp2* http2, const GrpcReques
 }
 
 bool GrpcConnection::Start() {
-  has_settings_ = false;
+  has_settings_ = is_refused_ = false;
   has_failed_ = !MakeSession();
   // Answers are compared and forgotten as they come, so the server never has to wait until some of one has been read.
   const Http2Setting window{transport::kHttp2InitialWindowSize, transport::kHttp2MaxWindow};
@@ -112,7 +112,9 @@ bool GrpcConnection::is_over() const {
 
 void GrpcConnection::EndAll(Outcome outcome) {
   for (Call& call : calls_) {
-    if (call.is_busy) End(&call, outcome);
+    // What the server has refused and the socket did not take any more: nghttp2 never got to give it up itself.
+    const bool never_left = is_refused_ && call.sent == 0 && outcome == Outcome::kBroken;
+    if (call.is_busy) End(&call, never_left ? Outcome::kShed : outcome);
   }
   CloseSession();
   has_failed_ = false;
@@ -164,6 +166,7 @@ int GrpcConnection::OnFrame(nghttp2_session*, const transport::Http2Frame* frame
   auto* connection = static_cast<GrpcConnection*>(user_data);
   const uint8_t type = frame->head.type;
   if (type == transport::kHttp2Settings) connection->TakeSettings();
+  if (type == transport::kHttp2GoAway) connection->is_refused_ = true;
   const bool can_end = type == transport::kHttp2Headers || type == transport::kHttp2Data;
   if (!can_end || (frame->head.flags & transport::kHttp2EndStream) == 0) return 0;
   Call* call = connection->CallOf(frame->head.stream_id);

@@ -76,6 +76,7 @@ class GrpcConnection : public Connection {
   std::vector<Call*> free_;
   nghttp2_session* session_ = nullptr;
   bool has_settings_ = false; // the server's have come
+  bool is_refused_ = false;   // the server takes no further calls
   bool has_failed_ = false;
   std::string unsent_;        // frames that nghttp2 has given, put together so that they leave with one call
   size_t unsent_from_ = 0;

@@ -80,5 +80,21 @@ TEST_F(AGrpcConnection, IsOverWhenItCannotSend) {
   EXPECT_FALSE(connection.is_over());
 }
 
+TEST_F(AGrpcConnection, TellsCallsThatNeverLeftBeforeTheServerWentAwayFromBrokenOnes) {
+  GrpcConnection connection(&http2_, &request_, &expected_, &server_, kStreams);
+  ASSERT_TRUE(connection.Start());
+  ASSERT_TRUE(connection.Send({1, 1}));
+  EXPECT_FALSE(connection.Unsent().empty());  // of which the socket takes nothing
+  ASSERT_TRUE(connection.Send({2, 2}));
+  const char go_away[] = {0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0};  // but for stream 1 (RFC 9113, 6.8)
+  connection.Receive(SettingsOf(100) + std::string(go_away, sizeof go_away));
+  EXPECT_FALSE(connection.is_over());
+  connection.EndAll(Outcome::kBroken);
+  ASSERT_EQ(connection.ended().size(), 2u);
+  for (const Connection::Ended& ended : connection.ended()) {
+    EXPECT_EQ(ended.outcome, ended.ticket.sent_ns == 1 ? Outcome::kBroken : Outcome::kShed);
+  }
+}
+
 }  // namespace
 }  // namespace penstock::loadgen

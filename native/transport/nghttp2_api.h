@@ -72,6 +72,7 @@ using OnHttp2StreamClose = int (*)(nghttp2_session*, int32_t stream_id, uint32_t
 constexpr uint8_t kHttp2Data = 0;             // nghttp2_frame_type
 constexpr uint8_t kHttp2Headers = 1;
 constexpr uint8_t kHttp2Settings = 4;
+constexpr uint8_t kHttp2GoAway = 7;
 constexpr uint8_t kHttp2EndStream = 1;        // nghttp2_flag
 constexpr uint32_t kHttp2BodyEnd = 1;         // nghttp2_data_flag: EOF
 constexpr uint32_t kHttp2NoEndStream = 2;     // nghttp2_data_flag: trailers follow

@@ -86,6 +86,7 @@ PENSTOCK_NGHTTP2_FIELD(Http2Body, read, nghttp2_data_provider, read_callback);
 static_assert(kHttp2Data == NGHTTP2_DATA);
 static_assert(kHttp2Headers == NGHTTP2_HEADERS);
 static_assert(kHttp2Settings == NGHTTP2_SETTINGS);
+static_assert(kHttp2GoAway == NGHTTP2_GOAWAY);
 static_assert(kHttp2EndStream == NGHTTP2_FLAG_END_STREAM);
 static_assert(kHttp2BodyEnd == NGHTTP2_DATA_FLAG_EOF);
 static_assert(kHttp2NoEndStream == NGHTTP2_DATA_FLAG_NO_END_STREAM);
