@@ -2,7 +2,7 @@
  * `node scripts/image-files.mjs FOLDER [--require-cuda]`: copies what serving needs, and nothing else, out of a built tree. Used by
  * Dockerfile.cuda. `--require-cuda` refuses a tree without ONNX Runtime's CUDA provider.
  */
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { Failure, main, root } from './processes.mjs';
@@ -65,13 +65,13 @@ function copyOrtLibraries(target) {
   return copied;
 }
 
-/** Readable by every user, whatever the modes in the checkout were; nothing is writable but by its owner. */
+/** Readable by every user, whatever the modes in the checkout were, and runnable where the owner may run it; only the owner may write. */
 function letOthersRead(folder) {
   chmodSync(folder, 0o755);
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const here = path.join(folder, entry.name);
     if (entry.isDirectory()) letOthersRead(here);
-    else if (entry.isFile()) chmodSync(here, 0o644);
+    else if (entry.isFile()) chmodSync(here, statSync(here).mode & 0o100 ? 0o755 : 0o644);
   }
 }
 

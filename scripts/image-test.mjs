@@ -129,6 +129,7 @@ async function testImage(podman, container, folder) {
     await check('holds what serving needs, and nothing else', () => inside(podman, 'contents')),
     await check('answers over HTTP', () => inside(podman, 'http')),
     await check('answers over gRPC', () => inside(podman, 'grpc')),
+    await check('measures itself over gRPC', () => inside(podman, 'bench')),
     await check('tells its health', () => checkHealthCheck(podman, container)),
     await check('drains and ends with 0 when it is asked to stop', () => checkDrain(podman)),
   ];

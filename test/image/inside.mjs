@@ -1,5 +1,6 @@
 /** Runs in a container of the image: `node inside.mjs PART`. Ends with 0 when the part holds, else tells what does not. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -99,6 +100,17 @@ async function grpcLabel() {
   }
 }
 
+/** With the generator and the libnghttp2 of the image; it keeps its files in the one place where it may write. */
+function bench() {
+  const flags = ['--url', 'grpc://127.0.0.1:8001', '--model', 'digits', '--closed-loop', '2', '--warm-up', '0', '--duration', '1'];
+  const file = '/dev/shm/bench.json';
+  const env = { ...process.env, TMPDIR: '/dev/shm' };
+  const { status, stderr } = spawnSync('node', ['dist/main.js', 'bench', ...flags, '--json', file], { cwd: APP, env, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  const text = readFileSync(file, 'utf8');
+  assert.ok(Number(/"answered": *(\d+)/.exec(text)?.[1]) > 0, text);
+}
+
 const parts = {
   ready: async () => assert.equal(await ready(), 200),
   restricted,
@@ -106,6 +118,7 @@ const parts = {
   contents,
   http: async () => assert.deepEqual(await label(), IS_A_SEVEN),
   grpc: async () => assert.deepEqual([await grpcLabel()], IS_A_SEVEN),
+  bench,
   /** Called right after SIGTERM, within the drain delay. */
   drains: async () => {
     assert.equal(await ready(), 503);
