@@ -1,53 +1,15 @@
 #include "loadgen/load_options.h"
 
-#include <charconv>
-#include <cmath>
-#include <cstdio>
-#include <fstream>
-#include <functional>
-#include <iterator>
 #include <map>
 #include <utility>
 
+#include "base/clock.h"
+#include "loadgen/flag_values.h"
+#include "loadgen/load_flags.h"
 #include "loadgen/request_bytes.h"
 
 namespace penstock::loadgen {
 namespace {
-
-// Keeps all moments far from overflow: 11 days.
-constexpr double kMostSeconds = 1e6;
-constexpr double kMostPerSecond = 1e7;
-constexpr double kMostConnections = 60'000;
-constexpr double kMostStreams = 10'000;
-
-Status Wrong(const std::string& what) { return {StatusCode::kConfigOption, what}; }
-
-struct Given {
-  std::string protocol = "http";
-  RequestParts request;
-  std::string arrivals = "poisson";
-  double duration_s = 0;  // 0: not given
-  double warm_up_s = 0;
-  double grace_s = 10;
-  size_t streams = 0;      // 0: not given
-  bool has_rate = false;
-};
-
-Result<double> Number(const std::string& flag, const std::string& text, double least, double most) {
-  double value = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && rest == text.data() + text.size() && value >= least && value <= most) return value;
-  char range[80];
-  std::snprintf(range, sizeof range, "a number from %g to %.10g", least, most);
-  return Wrong(flag + ": \"" + text + "\" is not " + range);
-}
-
-Result<std::string> ReadFile(const std::string& flag, const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) return Wrong(flag + ": cannot read " + path);
-  return bytes;
-}
 
 Status TakeArrivals(const std::string& text, ScheduleOptions* schedule) {
   const size_t colon = text.find(':');
@@ -74,8 +36,6 @@ Status TakeArrivals(const std::string& text, ScheduleOptions* schedule) {
   }
   return Status::Ok();
 }
-
-int64_t Nanoseconds(double seconds) { return std::llround(seconds * static_cast<double>(kNsPerSecond)); }
 
 Status SettleRequest(const Given& given, LoadOptions* options) {
   const RequestParts& parts = given.request;
@@ -113,81 +73,12 @@ Status Settle(const Given& given, LoadOptions* options) {
   return SettleRequest(given, options);
 }
 
-bool HasControl(const std::string& text) {
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 Result<LoadOptions> ParseOptions(const std::vector<std::string>& args) {
   LoadOptions options;
   Given given;
-  using Take = std::function<Status(const std::string&, const std::string&)>;
-  const auto text = [](std::string* to) -> Take {
-    return [to](const std::string& flag, const std::string& value) {
-      if (value.empty() || HasControl(value)) return Wrong(flag + ": an empty text, or one with control characters");
-      *to = value;
-      return Status::Ok();
-    };
-  };
-  const auto number = [](double least, double most, auto store) -> Take {
-    return [=](const std::string& flag, const std::string& value) {
-      const Result<double> parsed = Number(flag, value, least, most);
-      if (parsed.ok()) store(parsed.value());
-      return parsed.status();
-    };
-  };
-  const auto count = [&number](double least, double most, auto store) -> Take {
-    return [=](const std::string& flag, const std::string& value) {
-      if (value.find_first_not_of("0123456789") != std::string::npos) return Wrong(flag + ": \"" + value + "\" is not a whole number");
-      return number(least, most, store)(flag, value);
-    };
-  };
-  const auto file = [](std::string* to) -> Take {
-    return [to](const std::string& flag, const std::string& value) {
-      Result<std::string> bytes = ReadFile(flag, value);
-      if (bytes.ok()) *to = std::move(bytes).value();
-      return bytes.status();
-    };
-  };
-  const auto expect = [&](bool whole) -> Take {
-    return [&options, whole, take = file(&options.expected.bytes)](const std::string& flag, const std::string& value) {
-      options.expected.whole = whole;
-      return take(flag, value);
-    };
-  };
-  const auto header = [&given](const std::string& flag, const std::string& value) {
-    const size_t colon = value.find(':');
-    if (colon == std::string::npos || colon == 0 || HasControl(value)) return Wrong(flag + ": \"" + value + "\" is not NAME: VALUE");
-    const size_t begin = value.find_first_not_of(' ', colon + 1);
-    given.request.headers.emplace_back(value.substr(0, colon), begin == std::string::npos ? "" : value.substr(begin));
-    return Status::Ok();
-  };
-  const std::map<std::string, Take> flags = {
-      {"--protocol", text(&given.protocol)},
-      {"--host", text(&options.host)},
-      {"--port", count(1, 65'535, [&](double v) { options.port = static_cast<uint16_t>(v); })},
-      {"--method", text(&given.request.method)},
-      {"--path", text(&given.request.path)},
-      {"--header", header},
-      {"--body", file(&given.request.body)},
-      {"--expect", expect(true)},
-      {"--expect-prefix", expect(false)},
-      {"--arrivals", text(&given.arrivals)},
-      {"--rate", number(1e-3, kMostPerSecond, [&](double v) { options.sender.schedule.rate = v, given.has_rate = true; })},
-      {"--closed-loop", count(1, kMostConnections, [&](double v) { options.in_flight = static_cast<size_t>(v); })},
-      {"--duration", number(1e-3, kMostSeconds, [&](double v) { given.duration_s = v; })},
-      {"--warm-up", number(0, kMostSeconds, [&](double v) { given.warm_up_s = v; })},
-      {"--grace", number(0, kMostSeconds, [&](double v) { given.grace_s = v; })},
-      {"--goal", number(1e-6, kMostSeconds * 1e3, [&](double v) { options.sender.goal_ns = Nanoseconds(v / 1e3); })},
-      {"--threads", count(1, 256, [&](double v) { options.threads = static_cast<size_t>(v); })},
-      {"--connections", count(1, kMostConnections, [&](double v) { options.max_connections = static_cast<size_t>(v); })},
-      {"--streams", count(1, kMostStreams, [&](double v) { given.streams = static_cast<size_t>(v); })},
-      {"--seed", count(0, 9007199254740991, [&](double v) { options.sender.schedule.seed = static_cast<uint64_t>(v); })},
-  };
+  const std::map<std::string, TakeFlag> flags = LoadFlags(&options, &given);
   for (size_t i = 0; i < args.size(); ++i) {
     if (args[i] == "--end-with-parent") {
       options.ends_with_parent = true;

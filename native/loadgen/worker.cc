@@ -1,8 +1,5 @@
 #include "loadgen/worker.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -10,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
@@ -23,7 +19,6 @@ constexpr int kSendsPerTurn = 16;
 constexpr size_t kMostBytesTogether = 4096;  // of a call: those of a turn are then taken by the socket at once
 // Falling asleep and waking up takes about as long: a request that is due earlier is waited for awake.
 constexpr int64_t kAwakeNs = 50'000;
-constexpr int kConnectMs = 10'000;
 constexpr int kStopCheckMs = 50;  // how soon a worker that has nothing to do notices that it is to stop
 
 }  // namespace
@@ -46,14 +41,10 @@ Worker::Worker(const LoadOptions& options, ConnectionFactory make_connection, co
 
 Status Worker::Connect(size_t connections) {
   for (size_t i = 0; i < connections; ++i) {
-    if (!Open(AddLine())) return {StatusCode::kClosed, std::strerror(errno)};
+    if (!AddLine()->Open(address_)) return {StatusCode::kClosed, std::strerror(errno)};
   }
   for (const auto& line : lines_) {
-    // Once it is writable it is connected, or has failed.
-    pollfd waits{line->socket.get(), POLLOUT, 0};
-    int error = ETIMEDOUT;
-    socklen_t size = sizeof error;
-    if (poll(&waits, 1, kConnectMs) == 1) getsockopt(line->socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    const int error = line->AwaitConnected();
     if (error != 0) return {StatusCode::kClosed, std::strerror(error)};
     Flush(line.get());
   }
@@ -78,30 +69,9 @@ void Worker::Run(int64_t start_ns, const WorkerLimits& limits) {
   for (const auto& line : lines_) Close(line.get(), Outcome::kUnanswered);
 }
 
-Worker::Line* Worker::AddLine() {
-  lines_.push_back(std::make_unique<Line>(make_connection_()));
+Line* Worker::AddLine() {
+  lines_.push_back(std::make_unique<Line>(make_connection_(), &epoll_));
   return lines_.back().get();
-}
-
-// False with errno when it fails at once.
-bool Worker::Open(Line* line) {
-  line->socket.Reset(socket(address_.bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int fd = line->socket.get();
-  if (fd < 0) return false;
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  int error = 0;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address_.bytes), address_.size) != 0 && errno != EINPROGRESS) error = errno;
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT;
-  event.data.ptr = line;
-  if (error == 0 && epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) error = errno;
-  if (error == 0 && !line->connection->Start()) error = ENOMEM;
-  line->awaits_room = true;
-  if (error == 0) return true;
-  line->socket.Reset();
-  errno = error;
-  return false;
 }
 
 void Worker::SendDue() {
@@ -122,12 +92,12 @@ bool Worker::CanSend() const {
   return in_flight_ < limits_.in_flight && (!free_.empty() || lines_.size() < limits_.connections);
 }
 
-Worker::Line* Worker::FreeLine() {
+Line* Worker::FreeLine() {
   while (!free_.empty()) {
     Line* line = free_.front();
     free_.pop_front();
     line->is_listed = false;
-    if (line->connection->room() > 0) return line;
+    if (line->connection().room() > 0) return line;
   }
   if (lines_.size() < limits_.connections) return AddLine();
   starved_ = !options_.sender.closed;
@@ -135,7 +105,7 @@ Worker::Line* Worker::FreeLine() {
 }
 
 void Worker::List(Line* line) {
-  if (line->is_listed || line->connection->room() == 0) return;
+  if (line->is_listed || line->connection().room() == 0) return;
   line->is_listed = true;
   free_.push_back(line);
 }
@@ -145,68 +115,43 @@ void Worker::Send(Line* line) {
   starved_ = false;
   ++in_flight_;
   progress_.sent.fetch_add(1, std::memory_order_relaxed);
-  const bool is_open = line->socket.ok() || Open(line);
-  if (!is_open || !line->connection->Send(ticket)) {
+  const bool is_open = line->is_open() || line->Open(address_);
+  if (!is_open || !line->connection().Send(ticket)) {
     End(ticket, Outcome::kBroken);
     return Settle(line);
   }
-  if (!leave_together_ || line->connection->room() == 0) return Flush(line);
+  if (!leave_together_ || line->connection().room() == 0) return Flush(line);
   List(line);
   if (!line->is_unflushed) unflushed_.push_back(line);
   line->is_unflushed = true;
 }
 
-// Hands the socket what it takes; asks to be told when it takes more. One that is not connected yet takes nothing.
 void Worker::Flush(Line* line) {
-  std::string_view bytes;
-  while (!(bytes = line->connection->Unsent()).empty()) {
-    const ssize_t taken = send(line->socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (taken < 0 && errno == EINTR) continue;
-    if (taken < 0 && errno != EAGAIN && errno != ENOTCONN) {
-      // After these two the end is about to be read, and perhaps answers before it. Any other would leave its requests without one.
-      return errno == EPIPE || errno == ECONNRESET ? Settle(line) : Close(line, Outcome::kBroken);
-    }
-    if (taken < 0) break;
-    line->connection->TookUnsent(static_cast<size_t>(taken));
-  }
-  Await(line, !bytes.empty());
+  if (!line->Flush()) return Close(line, Outcome::kBroken);
   Settle(line);
 }
 
-void Worker::Await(Line* line, bool room) {
-  if (line->awaits_room == room) return;
-  line->awaits_room = room;
-  epoll_event event{};
-  event.events = room ? EPOLLIN | EPOLLOUT : EPOLLIN;
-  event.data.ptr = line;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, line->socket.get(), &event);
-}
-
 void Worker::Receive(Line* line) {
-  const ssize_t size = recv(line->socket.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (size >= 0) line->connection->Receive(std::string_view(buffer_.data(), static_cast<size_t>(size)));
-  if (size <= 0) return Close(line, Outcome::kBroken);
+  if (!line->Receive(&buffer_)) return Close(line, Outcome::kBroken);
   CountEnded(line);  // before anything else takes time that is not the server's
   Flush(line);
 }
 
 void Worker::Settle(Line* line) {
-  if (line->connection->is_over()) return Close(line, Outcome::kBroken);
+  if (line->connection().is_over()) return Close(line, Outcome::kBroken);
   CountEnded(line);
   List(line);
 }
 
 void Worker::Close(Line* line, Outcome outcome) {
-  line->socket.Reset();
-  line->connection->EndAll(outcome);
+  line->Close(outcome);
   CountEnded(line);
   List(line);
 }
 
 void Worker::CountEnded(Line* line) {
-  for (const Connection::Ended& ended : line->connection->ended()) End(ended.ticket, ended.outcome);
-  line->connection->ended().clear();
+  for (const Connection::Ended& ended : line->connection().ended()) End(ended.ticket, ended.outcome);
+  line->connection().ended().clear();
 }
 
 void Worker::End(const Sender::Ticket& ticket, Outcome outcome) {
@@ -236,7 +181,7 @@ void Worker::Poll() {
     }
     const uint32_t what = events[i].events;
     if ((what & EPOLLOUT) != 0) Flush(line);
-    if ((what & ~static_cast<uint32_t>(EPOLLOUT)) != 0 && line->socket.ok()) Receive(line);
+    if ((what & ~static_cast<uint32_t>(EPOLLOUT)) != 0 && line->is_open()) Receive(line);
   }
 }
 

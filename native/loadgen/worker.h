@@ -1,29 +1,22 @@
 // One thread of the generator: its share of the requests, over connections of its own, whatever they speak.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "base/status.h"
 #include "loadgen/connection.h"
+#include "loadgen/line.h"
 #include "loadgen/load_options.h"
 #include "loadgen/sender.h"
 #include "loadgen/totals.h"
 #include "transport/file_descriptor.h"
 
 namespace penstock::loadgen {
-
-struct ServerAddress {
-  sockaddr_storage bytes{};
-  socklen_t size = 0;
-};
 
 // Since the start, warm-up included. Read by another thread while the run goes on.
 struct Progress {
@@ -56,18 +49,7 @@ class Worker {
   bool was_stopped() const { return was_stopped_; }
 
  private:
-  // A connection and its socket, which may be closed and opened again.
-  struct Line {
-    explicit Line(std::unique_ptr<Connection> made) : connection(std::move(made)) {}
-    std::unique_ptr<Connection> connection;
-    transport::FileDescriptor socket;
-    bool awaits_room = false;  // epoll tells when the socket takes more, or has been connected
-    bool is_listed = false;    // in free_
-    bool is_unflushed = false; // in unflushed_
-  };
-
   Line* AddLine();
-  bool Open(Line* line);
   // As many of those that are due as fit into a turn, so that answers do not wait for long.
   void SendDue();
   bool CanSend() const;
@@ -81,7 +63,6 @@ class Worker {
   void Close(Line* line, Outcome outcome);
   void CountEnded(Line* line);
   void End(const Sender::Ticket& ticket, Outcome outcome);
-  void Await(Line* line, bool room);
   void Poll();
 
   const LoadOptions& options_;
