@@ -72,7 +72,7 @@ class Worker {
   const std::atomic<bool>& stop_;
   // Whether calls that a turn gives to one connection leave with one system call, as those of one client would. In an open loop each leaves
   // by itself before the next begins, so that what sending takes is part of the next one's delay. A closed loop has no moments to be late
-  // for, and small calls wait for each other no longer than one system call takes.
+  // for, small calls wait for no more than the few others of a turn, and that counts as latency: never in the server's favour.
   const bool leave_together_;
   transport::FileDescriptor epoll_;
   transport::FileDescriptor timer_;

@@ -86,8 +86,8 @@ constexpr int32_t kHttp2MaxWindow = INT32_MAX;
 
 // Name without "nghttp2_", result, parameters. Results of int are 0 or a negative error unless said otherwise.
 //
-// The half of a server is among them: session_server_new, submit_response, submit_trailer, submit_goaway. All are as old as the client's half,
-// so no library is refused for theirs, and whoever serves, as the servers of the tests do, finds them in the one table.
+// The half of a server is among them: session_server_new, submit_response, submit_trailer, submit_goaway. All are as old as the client's
+// half, so no library is refused for theirs, and whoever serves, as the servers of the tests do, finds them in the one table.
 #define PENSTOCK_NGHTTP2_FUNCTIONS(X)                                                                                                  \
   X(session_callbacks_new, int, (nghttp2_session_callbacks**))                                                                         \
   X(session_callbacks_del, void, (nghttp2_session_callbacks*))                                                                         \
