@@ -40,6 +40,14 @@ std::string Quantiles(const Histogram& histogram, uint64_t total) {
                      static_cast<double>(histogram.max_ns()) / 1e6);
 }
 
+std::string GoalBlocks(const Totals& totals) {
+  std::string json = "[";
+  for (const GoalBlock& block : totals.goal_blocks) {
+    json += Text("%s[%" PRIu64 ", %" PRIu64 "]", json.size() > 1 ? ", " : "", block.requests, block.over);
+  }
+  return json + "]";
+}
+
 std::string Settings(const LoadOptions& options) {
   const ScheduleOptions& schedule = options.sender.schedule;
   constexpr const char* kNames[] = {"constant", "poisson", "gamma", "trace"};
@@ -94,6 +102,7 @@ std::string ReportJson(const LoadOptions& options, const LoadResult& result) {
   json += "  \"goal_ms\": " + (has_goal ? Milliseconds(options.sender.goal_ns) : "null") + ",\n";
   const double in_time = static_cast<double>(totals.answered() - totals.late_answers);
   json += "  \"goodput\": " + (has_goal ? Text("%.9g", in_time / answered_s) : "null") + ",\n";
+  json += "  \"goal_blocks\": " + (has_goal ? GoalBlocks(totals) : "null") + ",\n";
   json += Text("  \"counts\": {\"requests\": %" PRIu64 ", \"answered\": %" PRIu64 ", \"late_answers\": %" PRIu64
                ", \"misses\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"shed\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"broken\": %" PRIu64
                ", \"unanswered\": %" PRIu64 ", \"warm_up\": %" PRIu64 "},\n",

@@ -42,10 +42,13 @@ void Sender::End(const Ticket& ticket, Outcome outcome, int64_t now_ns) {
   if (ticket.intended_ns - start_ns_ < options_.warm_up_ns) return;
   ++totals_.outcomes[static_cast<size_t>(outcome)];
   totals_.last_end_ns = std::max(totals_.last_end_ns, now_ns);
-  if (outcome != Outcome::kAnswered) return;
   const int64_t latency_ns = now_ns - ticket.intended_ns;
+  const bool is_answered = outcome == Outcome::kAnswered;
+  const bool is_late = is_answered && options_.goal_ns > 0 && latency_ns > options_.goal_ns;
+  if (options_.goal_ns > 0) CountInBlock(ticket.intended_ns, is_late || !is_answered);
+  if (!is_answered) return;
   totals_.latency.Record(latency_ns);
-  if (options_.goal_ns > 0 && latency_ns > options_.goal_ns) ++totals_.late_answers;
+  if (is_late) ++totals_.late_answers;
   totals_.from_send.Record(now_ns - ticket.sent_ns);
 }
 
@@ -56,6 +59,16 @@ void Sender::Stop() {
 
 void Sender::Abandon(int64_t now_ns) {
   while (!options_.closed && IsDue(now_ns)) End(Begin(now_ns, true), Outcome::kUnanswered, now_ns);
+}
+
+void Sender::CountInBlock(int64_t intended_ns, bool is_over) {
+  const int64_t since_ns = intended_ns - start_ns_ - options_.warm_up_ns;
+  constexpr auto kBlocks = static_cast<int64_t>(kGoalBlocks);
+  const int64_t block_ns = std::max<int64_t>(1, (options_.schedule.length_ns - options_.warm_up_ns + kBlocks - 1) / kBlocks);
+  // A closed loop may begin its last request just after the end.
+  GoalBlock& block = totals_.goal_blocks[static_cast<size_t>(std::min(since_ns / block_ns, kBlocks - 1))];
+  ++block.requests;
+  if (is_over) ++block.over;
 }
 
 void Sender::Advance() {

@@ -45,6 +45,7 @@ class Sender {
 
  private:
   void Advance();
+  void CountInBlock(int64_t intended_ns, bool is_over);
 
   const SenderOptions& options_;
   const int64_t start_ns_;

@@ -43,6 +43,40 @@ TEST(Sender, CountsAnswersThatTakeLongerThanTheGoalExactly) {
   EXPECT_EQ(both.late_answers, 4u);
 }
 
+// 2.4 s, of which the first is no warm-up: parts of 100 ms.
+TEST(Sender, CountsWhatMissedTheGoalInThePartOfTheTimeInWhichItWasMeantToLeave) {
+  SenderOptions options;
+  options.schedule.arrivals = Arrivals::kTrace;
+  options.schedule.trace_ns = {50'000'000, 1'000'000'000, 1'099'999'999, 1'100'000'000, 1'150'000'000, 3'399'999'999};
+  options.schedule.length_ns = 3'400'000'000;
+  options.warm_up_ns = kNsPerSecond;
+  options.goal_ns = kGoalNs;
+  Sender sender(options, 7, 0, 1);
+  const auto next = [&] { return sender.Begin(sender.next_due_ns(), false); };
+  const Sender::Ticket warm_up = next();
+  sender.End(warm_up, Outcome::kAnswered, warm_up.intended_ns + 2 * kGoalNs);
+  for (const int64_t latency_ns : {kGoalNs, kGoalNs + 1}) {
+    const Sender::Ticket ticket = next();
+    sender.End(ticket, Outcome::kAnswered, ticket.intended_ns + latency_ns);
+  }
+  const Sender::Ticket shed = next();
+  sender.End(shed, Outcome::kShed, shed.intended_ns);
+  const Sender::Ticket unanswered = next();
+  sender.End(unanswered, Outcome::kUnanswered, 9 * kNsPerSecond);
+  sender.Abandon(9 * kNsPerSecond);  // the last one was never sent
+  Totals totals = sender.totals();
+  totals.Merge(sender.totals());
+  uint64_t requests = 0;
+  for (const GoalBlock& block : totals.goal_blocks) requests += block.requests;
+  EXPECT_EQ(requests, totals.requests());
+  EXPECT_EQ(totals.goal_blocks[0].requests, 4u);
+  EXPECT_EQ(totals.goal_blocks[0].over, 2u);
+  EXPECT_EQ(totals.goal_blocks[1].requests, 4u);
+  EXPECT_EQ(totals.goal_blocks[1].over, 4u);
+  EXPECT_EQ(totals.goal_blocks[23].requests, 2u);
+  EXPECT_EQ(totals.goal_blocks[23].over, 2u);
+}
+
 TEST(Sender, HasNoLateAnswersWithoutAGoal) {
   const SenderOptions options = EachSecond(0);
   EXPECT_EQ(SendFive(options).late_answers, 0u);
@@ -58,9 +92,10 @@ TEST(Report, StatesTheGoalAndWhatWasInTime) {
   EXPECT_NE(json.find("\"goal_ms\": 20.000000,\n"), std::string::npos) << json;
   EXPECT_NE(json.find("\"goodput\": 0.25,\n"), std::string::npos) << json;
   EXPECT_NE(json.find("\"answered\": 3, \"late_answers\": 2, \"misses\": 1"), std::string::npos) << json;
+  EXPECT_NE(json.find("\"goal_blocks\": [[1, 0], [0, 0], "), std::string::npos) << json;
   options.sender.goal_ns = 0;
   const std::string without = ReportJson(options, result);
-  EXPECT_NE(without.find("\"goal_ms\": null,\n  \"goodput\": null,\n"), std::string::npos) << without;
+  EXPECT_NE(without.find("\"goal_ms\": null,\n  \"goodput\": null,\n  \"goal_blocks\": null,\n"), std::string::npos) << without;
 }
 
 }  // namespace

@@ -12,6 +12,10 @@ void Totals::Merge(const Totals& other) {
   for (size_t i = 0; i < kOutcomes; ++i) outcomes[i] += other.outcomes[i];
   warm_up += other.warm_up;
   late_answers += other.late_answers;
+  for (size_t i = 0; i < kGoalBlocks; ++i) {
+    goal_blocks[i].requests += other.goal_blocks[i].requests;
+    goal_blocks[i].over += other.goal_blocks[i].over;
+  }
   late += other.late;
   starved += other.starved;
   latency.Merge(other.latency);

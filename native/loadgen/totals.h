@@ -21,10 +21,22 @@ enum class Outcome : uint8_t {
 };
 inline constexpr size_t kOutcomes = 6;
 
+// Parts of equal length that the time which counts is cut into. Misses come in clusters; how much, is seen from how they differ between
+// parts that are longer than a cluster. 10 to 30 of them is the advice for batch means (B. Schmeiser, "Batch Size Effects in the Analysis
+// of Simulation Output", Operations Research 30, 1982).
+inline constexpr size_t kGoalBlocks = 24;
+
+// Of the requests that were meant to leave in one part.
+struct GoalBlock {
+  uint64_t requests = 0;
+  uint64_t over = 0;  // misses and late answers
+};
+
 struct Totals {
   std::array<uint64_t, kOutcomes> outcomes{};
   uint64_t warm_up = 0;    // requests that were left out of everything else
   uint64_t late_answers = 0; // of those answered: after the goal
+  std::array<GoalBlock, kGoalBlocks> goal_blocks{};  // zeros without a goal
   uint64_t late = 0;       // sent more than kLateNs after their moment
   uint64_t starved = 0;    // had to wait because all connections were taken
   Histogram latency;       // of answers, from the intended moment

@@ -37,6 +37,8 @@ export interface LoadResult {
   readonly goal_ms: number | null;
   /** Requests per second that were answered right and within the goal; null without one. */
   readonly goodput: number | null;
+  /** Requests, and those that missed the goal, of each of some equal parts of the time, by when they were meant to leave; none without a goal. */
+  readonly goal_blocks?: readonly (readonly [requests: number, over: number])[] | null;
   /** `late_answers` are among those answered. */
   readonly counts: Readonly<
     Record<'requests' | 'answered' | 'late_answers' | 'misses' | 'wrong' | 'shed' | 'failed' | 'broken' | 'unanswered' | 'warm_up', number>
