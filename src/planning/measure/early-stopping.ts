@@ -36,6 +36,11 @@ export function mostOver(requests: number, percentile: number): number | null {
   return count === 0 ? null : count - 1;
 }
 
+/** How many requests it takes to say, without a single miss, that the true share is at most what the percentile allows: 459 for p99. */
+export function fewestRequests(percentile: number): number {
+  return Math.ceil(Math.log(DOUBT) / Math.log1p(-allowedShare(percentile)));
+}
+
 /** From how many misses on the true share is above what the percentile allows, with 99 % confidence; null: no number of misses says so. */
 export function leastOver(requests: number, percentile: number): number | null {
   const count = tail(requests, 1 - allowedShare(percentile));

@@ -1,8 +1,8 @@
 /** The highest rate of an open loop that meets a latency goal, found by trials. */
 import type { ServerSettings } from '../server-settings.js';
-import { allowedShare, mostOver, requestsNeeded } from './early-stopping.js';
+import { allowedShare, fewestRequests, mostOver, requestsNeeded } from './early-stopping.js';
 import { RateBelief } from './rate-belief.js';
-import { isWithin, rateBounds, tallyOf, verdictOf } from './rate-evidence.js';
+import { dispersionAmong, isWithin, rateBounds, tallyOf, verdictOf } from './rate-evidence.js';
 import type { LatencyGoal, MaxRate, Trial, TrialLoad } from './trial.js';
 
 export interface SearchProgress {
@@ -47,10 +47,21 @@ export interface FoundRate extends MaxRate {
 /** Requests that miss the goal in a trial at the highest rate, so that chance matters little. */
 const OVER_IN_TRIAL = 10;
 const LEAST_TRIAL_S = 1;
-/** A trial takes at most this share of the budget. */
+/** A trial is long enough for so many requests; one with fewer than half of them teaches nothing, and is made longer. */
+const LEAST_REQUESTS = 10;
+/** A trial takes at most this share of the budget, unless it takes longer for the requests that it needs at least. */
 const TRIALS_IN_BUDGET = 12;
+const FEW_REQUESTS_SHARE = 1 / 3;
+/** How long a closed loop lasts at least, as a multiple of the goal: only what begins after the first quarter counts. */
+const GOALS_IN_CLOSED_LOOP = 4;
 /** Of the budget, for the search; the rest is for confirming what it found. */
 const SEARCH_SHARE = 0.6;
+const LEAST_SEARCH_SHARE = 0.3;
+/** Trials that confirm are this many times as long as one without a single miss needs to be; there is time for so many of them. */
+const TELLING = 1.5;
+/** A rate that is not known within this factor is nothing to confirm yet. */
+const VAGUE = 1.2;
+const CONFIRMING_TRIALS = 2;
 /** Runs of one rate in which the generator itself was late and the goal was missed. */
 const REFUSED_RUNS = 3;
 /** The chance that a trial is plainly wrong, by how clear it was. */
@@ -63,6 +74,8 @@ const MOST_IN_FLIGHT = 64;
 const SURELY = 0.97;
 /** Below the rate at which just the allowed share misses the goal, that share falls with about this power of the rate. */
 const STEEPNESS = 10;
+/** A rate is not confirmed below the one at which this share of what is allowed misses the goal. */
+const LEAST_SHADE = 0.1;
 /** A rate that could not be confirmed is lowered by this share. */
 const STEP_DOWN = 0.04;
 
@@ -93,6 +106,24 @@ export function inFlightFor(lanes: number, maxBatchSize: number, rowsPerRequest:
   return Math.min(MOST_IN_FLIGHT, Math.max(2, wanted));
 }
 
+/**
+ * By `measure`, as long as its requests need to be counted: several goals long, and while none is counted, twice as long again if
+ * `hasTimeFor` says so. At most a quarter of `budgetS` long at first. When nothing was counted all the same, nothing was measured: that is
+ * no rate of 0.
+ */
+export async function measureClosedLoop(
+  goal: LatencyGoal,
+  budgetS: number,
+  measure: (seconds: number) => Promise<Trial>,
+  hasTimeFor: (seconds: number) => boolean,
+): Promise<Trial> {
+  const wanted = Math.min(budgetS / 4, (GOALS_IN_CLOSED_LOOP * goal.latencyMs) / 1000);
+  for (let seconds = Math.max(LEAST_TRIAL_S, wanted); ; seconds *= 2) {
+    const trial = await measure(seconds);
+    if (trial.result.counts.requests > 0 || !hasTimeFor(2 * seconds)) return trial;
+  }
+}
+
 class Search {
   readonly #search: RateSearch;
   readonly #clock: () => number;
@@ -112,9 +143,10 @@ class Search {
     if (guess <= 0) return this.#found({ value: 0, belief: null, isConfirmed: false, isGivenUp: false });
     const belief = new RateBelief(guess, firstGuess === null ? SPREAD.closed : SPREAD.given);
     const width = precision ?? 0.04;
-    const share = precision === undefined ? SEARCH_SHARE : 1;
-    for (let isFirst = true; isFirst || this.#hasTimeFor(this.#secondsAt(belief.quantile(0.5)), share); isFirst = false) {
+    for (let isFirst = true; ; isFirst = false) {
       const rate = rounded(belief.quantile(0.5));
+      const share = precision === undefined ? this.#searchShare(belief) : 1;
+      if (!isFirst && !this.#hasTimeFor(this.#secondsAt(rate), share)) break;
       await this.#learnAt(belief, rate, this.#secondsAt(rate), share);
       if (belief.isHopeless) return this.#found({ value: 0, belief, isConfirmed: false, isGivenUp: giveUpBelow > 0 });
       if (giveUpBelow > 0 && 1 - belief.above(giveUpBelow) > SURELY) {
@@ -128,10 +160,12 @@ class Search {
 
   /** What the server does at most, roughly: 0 = it answers nothing. */
   async #closedLoopRate(): Promise<number> {
-    const { settings, rowsPerRequest } = this.#search;
+    const { settings, goal, budgetS, rowsPerRequest } = this.#search;
     const inFlight = inFlightFor(settings.lanes, settings.maxBatchSize, rowsPerRequest);
-    const { result } = await this.#trial({ rate: null, inFlight }, LEAST_TRIAL_S);
-    return result.rate_answered;
+    const measure = (seconds: number): Promise<Trial> => this.#trial({ rate: null, inFlight }, seconds);
+    const { load, result } = await measureClosedLoop(goal, budgetS, measure, (seconds) => this.#hasTimeFor(seconds, SEARCH_SHARE));
+    // Not even the first requests ended in time for others to begin.
+    return result.counts.requests === 0 ? inFlight / load.seconds : result.rate_answered;
   }
 
   /** `share`: of the budget, within which runs are repeated. */
@@ -140,11 +174,15 @@ class Search {
     for (let run = 1; ; run++) {
       const trial = await this.#trial({ rate, inFlight: null }, seconds);
       const tally = tallyOf(trial.result, goal);
+      if (tally.requests < LEAST_REQUESTS / 2) {
+        if (!this.#hasTimeFor(2 * seconds, share)) return;
+        return this.#learnAt(belief, rate, 2 * seconds, share);
+      }
       const meets = isWithin(tally, goal.percentile);
       const isRefused = trial.result.refused !== null;
       if (isRefused && !meets && run < REFUSED_RUNS && this.#hasTimeFor(2 * seconds, share)) continue;
       if (isRefused && !meets) this.#unmeasurable = Math.min(this.#unmeasurable, rate);
-      const clarity = verdictOf(tally, goal.percentile) === 'open' ? 'open' : 'clear';
+      const clarity = verdictOf(tally, goal.percentile, dispersionAmong(this.#trials, goal)) === 'open' ? 'open' : 'clear';
       belief.learn(rate, meets, DOUBT[isRefused && !meets ? 'refused' : clarity]);
       return;
     }
@@ -157,16 +195,23 @@ class Search {
     const left = budgetS - this.#elapsedS();
     // Time for three: what passes tells how much higher one may try, what fails is tried lower.
     const enough = requestsNeeded(goal.percentile) / found;
-    const seconds = Math.ceil(Math.max(this.#secondsAt(found), Math.min(stepOf(left / 4, budgetS), enough)));
-    const most = mostOver(Math.floor(seconds * found), goal.percentile) ?? 0;
-    const shaded = Math.max(0.5, most / (seconds * found * allowedShare(goal.percentile))) ** (1 / STEEPNESS);
+    const telling = Math.min(left / 1.5, this.#tellingSeconds(found));
+    const seconds = Math.ceil(Math.max(this.#secondsAt(found), telling, Math.min(stepOf(left / 4, budgetS), enough)));
+    const effective = Math.floor((seconds * found) / dispersionAmong(this.#trials, goal));
+    const most = mostOver(effective, goal.percentile) ?? 0;
+    const shaded = Math.max(LEAST_SHADE, most / Math.max(1, effective * allowedShare(goal.percentile))) ** (1 / STEEPNESS);
     let rate = rounded(found * shaded);
     let confirmed: number | null = null;
     let lowestFailed = Infinity;
+    const tried: number[] = [];
     while (this.#hasTimeFor(seconds, 1)) {
       await this.#learnAt(belief, rate, seconds, 1);
-      if (rateBounds(this.#trials, goal).low >= rate) {
-        confirmed = Math.max(rate, confirmed ?? 0);
+      // Of all trials so far: one that shows larger clusters of misses takes back what an earlier one seemed to show.
+      const { low } = rateBounds(this.#trials, goal);
+      tried.push(rate);
+      const held = Math.max(...tried.filter((one) => one <= low));
+      confirmed = held > 0 ? held : null;
+      if (low >= rate) {
         const next = Math.min(lowestFailed, Math.max(belief.quantile(0.5), rate * (1 + STEP_DOWN)));
         if (next / rate < 1 + STEP_DOWN / 2) break;
         rate = rounded(Math.sqrt(rate * next));
@@ -215,8 +260,22 @@ class Search {
   #secondsAt(rate: number): number {
     const { goal, budgetS } = this.#search;
     const wanted = OVER_IN_TRIAL / allowedShare(goal.percentile) / rate;
-    const most = Math.max(LEAST_TRIAL_S, budgetS / TRIALS_IN_BUDGET);
-    return Math.ceil(2 * Math.min(most, Math.max(LEAST_TRIAL_S, wanted))) / 2;
+    const least = Math.max(LEAST_TRIAL_S, Math.min(LEAST_REQUESTS / rate, budgetS * FEW_REQUESTS_SHARE));
+    const most = Math.max(least, budgetS / TRIALS_IN_BUDGET);
+    return Math.ceil(2 * Math.min(most, Math.max(least, wanted))) / 2;
+  }
+
+  /** Seconds in which enough requests are sent to prove that a rate meets the goal, misses as clustered as they are. */
+  #tellingSeconds(rate: number): number {
+    const { goal } = this.#search;
+    return (TELLING * fewestRequests(goal.percentile) * dispersionAmong(this.#trials, goal)) / rate;
+  }
+
+  /** Of the budget; what it takes to confirm is left, once it is known roughly where. */
+  #searchShare(belief: RateBelief): number {
+    if (belief.quantile(0.95) / belief.quantile(0.05) > VAGUE) return SEARCH_SHARE;
+    const toConfirm = (CONFIRMING_TRIALS * 1.25 * this.#tellingSeconds(belief.quantile(0.5))) / this.#search.budgetS;
+    return Math.min(SEARCH_SHARE, Math.max(LEAST_SEARCH_SHARE, 1 - toConfirm));
   }
 
   #elapsedS(): number {

@@ -1,5 +1,7 @@
 /** What trials prove about the highest rate. More requests per second never mean fewer that miss the goal: all of them are read together. */
+import { ServerError } from '../../errors.js';
 import type { LoadResult } from '../load/load-generator.js';
+import { dispersionOf } from './dispersion.js';
 import { allowedShare, leastOver, mostOver } from './early-stopping.js';
 import type { LatencyGoal, Trial } from './trial.js';
 
@@ -11,42 +13,27 @@ export interface Tally {
 
 export type Verdict = 'meets' | 'misses' | 'open';
 
-/** With 99 % confidence, or open. */
-export function verdictOf({ requests, over }: Tally, percentile: number): Verdict {
-  const most = mostOver(requests, percentile);
-  if (most !== null && over <= most) return 'meets';
-  const least = leastOver(requests, percentile);
-  return least !== null && over >= least ? 'misses' : 'open';
+/**
+ * With 99 % confidence, or open, for misses of this dispersion (dispersion.ts): the counts are divided by it, so that they are those of
+ * independent requests.
+ */
+export function verdictOf({ requests, over }: Tally, percentile: number, dispersion: number): Verdict {
+  const effective = Math.floor(requests / dispersion);
+  const most = mostOver(effective, percentile);
+  if (most !== null && over / dispersion <= most) return 'meets';
+  const least = leastOver(effective, percentile);
+  return least !== null && over / dispersion >= least ? 'misses' : 'open';
 }
 
 /** Whether the share that was seen is one that the goal allows, which is likely right, and all that a search needs for its next step. */
 export function isWithin({ requests, over }: Tally, percentile: number): boolean {
-  return over <= requests * allowedShare(percentile);
+  return requests > 0 && over <= requests * allowedShare(percentile);
 }
 
-const SHARES = { p50: 0.5, p90: 0.9, p95: 0.95, p99: 0.99, p999: 0.999 } as const;
-
-/**
- * As the generator has counted them, when it knew of this goal. Otherwise the shares beyond known latencies are those of the quantiles;
- * between two of them the tail is taken to fall off exponentially.
- */
-export function tallyOf({ counts, goal_ms: countedMs, latency_ms: latency }: LoadResult, { latencyMs }: LatencyGoal): Tally {
-  const { requests, misses } = counts;
-  if (countedMs === latencyMs) return { requests, over: misses + counts.late_answers };
-  if (requests === 0 || latencyMs >= latency.max_answered) return { requests, over: misses };
-  const last = { at: latency.max_answered, beyond: Math.max(misses, 0.5) / requests };
-  const points = [{ at: 0, beyond: 1 }];
-  for (const name of Object.keys(SHARES) as (keyof typeof SHARES)[]) {
-    const at = latency[name].value;
-    // In small runs the far quantiles are all the slowest answer.
-    if (at !== null && at < last.at) points.push({ at, beyond: 1 - SHARES[name] });
-  }
-  points.push({ at: last.at, beyond: Math.min(last.beyond, points.at(-1)?.beyond ?? 1) });
-  const right = points.findIndex(({ at }) => at > latencyMs);
-  const [from, to] = [points[right - 1], points[right]];
-  if (from === undefined || to === undefined) return { requests, over: misses };
-  const beyond = from.beyond * (to.beyond / from.beyond) ** ((latencyMs - from.at) / (to.at - from.at));
-  return { requests, over: Math.max(misses, Math.round(beyond * requests)) };
+/** Throws `ServerError` for a result whose generator did not know the goal. */
+export function tallyOf({ counts, goal_ms: countedMs }: LoadResult, { latencyMs }: LatencyGoal): Tally {
+  if (countedMs !== latencyMs) throw new ServerError('ERR_INTERNAL', `answers after ${latencyMs} ms were not counted in this run`);
+  return { requests: counts.requests, over: counts.misses + counts.late_answers };
 }
 
 export interface RateBounds {
@@ -56,6 +43,12 @@ export interface RateBounds {
   readonly high: number | null;
 }
 
+/** Of those in an open loop. */
+export function dispersionAmong(trials: readonly Trial[], { percentile }: LatencyGoal): number {
+  const results = trials.flatMap(({ load, result }) => (load.rate === null ? [] : [result]));
+  return dispersionOf(results, percentile);
+}
+
 interface Level extends Tally {
   /** From the lowest to the highest rate of those that are read as one. */
   readonly lowest: number;
@@ -63,7 +56,7 @@ interface Level extends Tally {
 }
 
 /**
- * Both ends with 99 % confidence each. A run that the generator refused because it was late itself makes a server look worse, never
+ * Both ends by runs that show it with 99 % confidence each, for misses as clustered as those of all trials (dispersion.ts). A run that the generator refused because it was late itself makes a server look worse, never
  * better, as latency counts from the intended moment: it may show that a rate meets the goal, where there is no better run at that rate,
  * and never that one misses it.
  */
@@ -72,11 +65,26 @@ export function rateBounds(trials: readonly Trial[], goal: LatencyGoal): RateBou
   const sound = open.filter(({ result }) => result.refused === null);
   const soundRates = new Set(sound.map(({ load }) => load.rate));
   const best = open.filter(({ load, result }) => result.refused === null || !soundRates.has(load.rate));
-  const meets = levelsOf(best, goal).findLast((level) => verdictOf(level, goal.percentile) === 'meets');
-  const misses = levelsOf(sound, goal).find((level) => verdictOf(level, goal.percentile) === 'misses');
+  const dispersion = dispersionAmong(trials, goal);
+  const says = (level: Level, verdict: Verdict): boolean => verdictOf(level, goal.percentile, dispersion) === verdict;
+  // Where the goal is missed at a rate, it is at all higher ones, so that these speak for the rate, too; for a miss the lower ones do.
+  const meets = levelsOf(best, goal).findLast((level, i, all) => runningSums(level, all.slice(i + 1)).some((sum) => says(sum, 'meets')));
+  const misses = levelsOf(sound, goal).find((level, i, all) =>
+    runningSums(level, all.slice(0, i).reverse()).some((sum) => says(sum, 'misses')),
+  );
   const low = meets?.highest ?? 0;
   // They are of different runs, so they may contradict each other; nothing is known between them then.
   return { low, high: misses === undefined ? null : Math.max(low, misses.lowest) };
+}
+
+function runningSums(level: Level, others: readonly Level[]): readonly Level[] {
+  const sums = [level];
+  let sum = level;
+  for (const { requests, over } of others) {
+    sum = { ...sum, requests: sum.requests + requests, over: sum.over + over };
+    sums.push(sum);
+  }
+  return sums;
 }
 
 /** By rising rate with shares that never fall: neighbours that contradict this are read as one (pool adjacent violators). */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { findMaxRate, type FoundRate, type RateSearch, type SearchProgress } from '../../../../src/planning/measure/max-rate.js';
-import { GOAL, SETTINGS, SimulatedServer, type SimulatedMachine } from './simulated-server.js';
+import type { Trial, TrialLoad } from '../../../../src/planning/measure/trial.js';
+import { SimulatedQueue, type Queue } from './simulated-queue.js';
+import { GOAL, resultOf, SETTINGS, SimulatedServer, type SimulatedMachine } from './simulated-server.js';
 
 const HIGHEST = 1000;
 const SEEDS = Array.from({ length: 60 }, (_, i) => i + 1);
@@ -39,14 +41,14 @@ const isNear =
 const encloses = ({ rate }: FoundRate): boolean => rate.low <= HIGHEST && HIGHEST <= rate.high;
 
 describe('findMaxRate', () => {
-  it.each<[string, Partial<SimulatedMachine>, Partial<RateSearch>]>([
-    ['from a closed loop', {}, {}],
-    ['from a guess far too low', {}, { firstGuess: HIGHEST / 4 }],
-    ['from a guess far too high', {}, { firstGuess: HIGHEST * 4 }],
-    ['up to a cliff', { steepness: 60 }, {}],
-  ])('finds it %s', async (_, machine, given) => {
+  it.each<[string, number, Partial<SimulatedMachine>, Partial<RateSearch>]>([
+    ['from a closed loop', 0.06, {}, {}],
+    ['from a guess far too low', 0.12, {}, { firstGuess: HIGHEST / 4 }],
+    ['from a guess far too high', 0.12, {}, { firstGuess: HIGHEST * 4 }],
+    ['up to a cliff', 0.06, { steepness: 60 }, {}],
+  ])('finds it %s, within %d', async (_, within, machine, given) => {
     const found = await searches(machine, given);
-    expect(shareOf(found, isNear(0.06))).toBeGreaterThan(0.9);
+    expect(shareOf(found, isNear(within))).toBeGreaterThan(0.9);
     expect(shareOf(found, encloses)).toBeGreaterThan(0.97);
     expect(shareOf(found, ({ isConfirmed }) => isConfirmed)).toBe(1);
     expect(found.every(({ rate }) => rate.low <= rate.value && rate.value <= rate.high)).toBe(true);
@@ -116,5 +118,71 @@ describe('a load generator that is late itself', () => {
     const { found } = await search({ lateFrom: 0 }, 1);
     expect(found.notes).toEqual([expect.stringMatching(/^from \d+ requests per second on the load generator was late itself/)]);
     expect((await search({}, 1)).found.notes).toEqual([]);
+  });
+});
+
+describe('a server whose misses come in clusters', () => {
+  // One run in 25 takes four times as long: its tail has steps.
+  it.each<[string, Queue, number]>([
+    ['M/D/1', { runMs: 1.7, goal: { percentile: 99, latencyMs: 12 } }, 401.5],
+    ['a queue of two kinds of runs', { runMs: 1.5, goal: { percentile: 99, latencyMs: 12 }, slowFactor: 4, slowOneIn: 25 }, 334],
+  ])('is not said to sustain more than it does: %s', async (_, queue, highest) => {
+    const runs = Array.from({ length: 100 }, async (_, i) => {
+      const server = new SimulatedQueue(queue);
+      const given = { settings: SETTINGS, goal: queue.goal, rowsPerRequest: 1, arrivals: 'poisson', firstGuess: null, progress: () => {} };
+      const measure = (load: TrialLoad): Promise<Trial> => Promise.resolve(server.measure(load));
+      return findMaxRate({ ...given, seed: 1000 * (i + 1), budgetS: i % 2 === 0 ? 38 : 100, measure, clock: server.clock });
+    });
+    const found = await Promise.all(runs);
+    expect(shareOf(found, ({ rate }) => rate.low > highest)).toBeLessThanOrEqual(0.05);
+    expect(shareOf(found, ({ rate }) => rate.high < highest)).toBeLessThanOrEqual(0.05);
+    expect(shareOf(found, ({ isConfirmed, rate }) => isConfirmed && rate.low > 0.7 * highest)).toBeGreaterThan(0.15);
+  });
+});
+
+describe('a slow model', () => {
+  const goal = { percentile: 90, latencyMs: 10_000 };
+  const given = { settings: SETTINGS, goal, rowsPerRequest: 1, arrivals: 'poisson', seed: 1, budgetS: 600, progress: () => {} };
+
+  it('is measured for as long as its requests take', async () => {
+    const server = new SimulatedQueue({ runMs: 3000, goal });
+    const measure = (load: TrialLoad): Promise<Trial> => Promise.resolve(server.measure(load));
+    const { rate, trials } = await findMaxRate({ ...given, firstGuess: null, measure, clock: server.clock });
+    expect(trials[0]?.result.counts.requests).toBeGreaterThan(0);
+    expect(rate.value).toBeGreaterThan(0.1);
+    expect(rate.value).toBeLessThan(0.34);
+    expect(rate.high).toBeGreaterThan(rate.value);
+  });
+
+  it('is given twice the time while no request is counted, and never taken for one that answers nothing', async () => {
+    const server = new SimulatedQueue({ runMs: 3000, goal: { percentile: 90, latencyMs: 20 } });
+    const loads: TrialLoad[] = [];
+    const measure = (load: TrialLoad): Promise<Trial> => {
+      loads.push(load);
+      return Promise.resolve(server.measure(load));
+    };
+    const hasTime = { goal: { percentile: 90, latencyMs: 20 }, budgetS: 60, firstGuess: null };
+    await findMaxRate({ ...given, ...hasTime, measure, clock: server.clock });
+    expect(loads.slice(0, 3).map(({ seconds }) => seconds)).toEqual([1, 2, 4]);
+    expect(loads[2]?.rate).toBeNull();
+    expect(loads[3]?.rate).not.toBeNull();
+  });
+
+  it('learns nothing from trials with hardly a request', async () => {
+    const server = new SimulatedQueue({ runMs: 100, goal });
+    const measure = (load: TrialLoad): Promise<Trial> => {
+      const trial = server.measure(load);
+      const parts = Array.from({ length: 24 }, (_, i) => [load.seconds > 8 ? 10 : i < 4 ? 1 : 0, load.seconds > 8 ? 10 : 0] as const);
+      return Promise.resolve({ ...trial, result: resultOf(parts, 100, null, goal.latencyMs) });
+    };
+    const loads: number[] = [];
+    const counted = (load: TrialLoad): Promise<Trial> => {
+      loads.push(load.seconds);
+      return measure(load);
+    };
+    const { rate } = await findMaxRate({ ...given, budgetS: 60, firstGuess: 2, measure: counted, clock: server.clock });
+    expect(loads[1]).toBe(2 * (loads[0] ?? 0));
+    expect(rate.value).toBeLessThan(2);
+    expect(rate.low).toBe(0);
   });
 });

@@ -6,6 +6,10 @@ import type { ServerSettings } from '../../../../src/planning/server-settings.js
 export const GOAL: LatencyGoal = { percentile: 99, latencyMs: 20 };
 export const SETTINGS: ServerSettings = { maxBatchSize: 8, lanes: 1, maxQueueDelayUs: null, cpuThreads: 1 };
 
+/** Requests, and those that missed the goal, one after the other. */
+export type Parts = readonly (readonly [requests: number, over: number])[];
+export const PARTS = 24;
+
 export interface SimulatedMachine {
   /** The highest rate at which one request in a hundred misses the goal. */
   readonly highest: (settings: ServerSettings) => number;
@@ -40,38 +44,38 @@ export class SimulatedServer {
     // What a closed loop does more than an open one depends on the settings.
     const closed = most * (1.3 + 0.15 * Math.sin(settings.maxBatchSize + 3 * settings.lanes + 7 * settings.cpuThreads));
     const rate = load.rate ?? Math.min(closed, (1000 / loneMs) * (load.inFlight ?? 1));
-    const requests = Math.round(rate * load.seconds);
+    // A server that answers nothing is sent requests all the same.
+    const requests = most <= 0 && load.rate === null ? (load.inFlight ?? 1) : Math.round(rate * load.seconds);
     let share = most <= 0 ? 1 : Math.min(1, 0.01 * (rate / most) ** steepness);
     if (this.#random() < hiccups) share = Math.min(1, share + 0.05);
-    const over = load.rate === null ? 0 : binomial(requests, share, this.#random);
+    const inPart = Array.from({ length: PARTS }, (_, i) => Math.floor((requests * (i + 1)) / PARTS) - Math.floor((requests * i) / PARTS));
+    const parts = inPart.map((count) => [count, load.rate === null && most > 0 ? 0 : binomial(count, share, this.#random)] as const);
     const refused = load.rate !== null && rate >= lateFrom ? 'the generator was late itself' : null;
-    const result = resultOf(requests, over, load.rate === null ? loneMs * (load.inFlight ?? 1) : loneMs, refused);
+    const result = resultOf(parts, load.rate === null ? loneMs * (load.inFlight ?? 1) : loneMs, refused);
     const answered = { ...result, rate_wanted: load.rate, rate_answered: most <= 0 ? 0 : Math.min(rate, closed) };
     return { settings, load, result: answered, batches: [], laneCpuMs: 0.1, frontEndCpuMs: 0.1 };
   }
 }
 
-/** Latencies that fall off exponentially so that just `over` of the requests miss `GOAL`. */
-export function resultOf(requests: number, over: number, medianMs: number, refused: string | null = null): LoadResult {
-  const isLost = over >= requests;
-  const perMs = over === 0 ? Math.LN2 / medianMs : -Math.log(over / requests) / GOAL.latencyMs;
-  const slowest = Math.log(requests) / perMs;
-  const last =
-    over === 0 ? (medianMs > GOAL.latencyMs ? slowest : Math.min(GOAL.latencyMs * 0.9, slowest)) : Math.log(requests * 2) / perMs;
+/** Of these parts of the time, with all latencies either at the median or after the goal; where all missed it, none was answered. */
+export function resultOf(parts: Parts, medianMs: number, refused: string | null = null, goalMs = GOAL.latencyMs): LoadResult {
+  const requests = parts.reduce((sum, [count]) => sum + count, 0);
+  const over = parts.reduce((sum, [, missed]) => sum + missed, 0);
+  const isLost = requests > 0 && over === requests;
+  const slowest = over === 0 ? medianMs : Math.max(medianMs, 2 * goalMs);
   const quantile = (share: number): Quantile => {
-    const value = isLost ? null : Math.min(last, -Math.log(1 - share) / perMs);
+    const value = requests === 0 || isLost ? null : over > requests * (1 - share) ? slowest : medianMs;
     return { value, low: value, high: value };
   };
   const quantiles = { p50: quantile(0.5), p90: quantile(0.9), p95: quantile(0.95), p99: quantile(0.99), p999: quantile(0.999) };
-  const latency = { ...quantiles, mean_answered: medianMs, max_answered: isLost ? 0 : last };
-  const misses = isLost ? requests : 0;
+  const latency = { ...quantiles, mean_answered: medianMs, max_answered: slowest };
   const counts = {
     requests,
-    answered: requests - misses,
-    late_answers: 0,
-    misses,
+    answered: isLost ? 0 : requests,
+    late_answers: isLost ? 0 : over,
+    misses: isLost ? over : 0,
     wrong: 0,
-    shed: misses,
+    shed: isLost ? over : 0,
     failed: 0,
     broken: 0,
     unanswered: 0,
@@ -83,8 +87,9 @@ export function resultOf(requests: number, over: number, medianMs: number, refus
     rate_wanted: null,
     rate_sent: 0,
     rate_answered: 0,
-    goal_ms: null,
+    goal_ms: goalMs,
     goodput: null,
+    goal_blocks: parts,
     counts,
     confidence: 0.95,
     latency_ms: latency,

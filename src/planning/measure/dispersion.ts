@@ -1,0 +1,57 @@
+/** How much more the misses of trials vary than independent ones would: those of a queue come in clusters. */
+import type { LoadResult } from '../load/load-generator.js';
+import { allowedShare } from './early-stopping.js';
+
+/**
+ * What is assumed until trials say otherwise, with the weight of so many misses: few of them, in one cluster or two, do not show how large
+ * clusters are. M/D/1 whose p99 is seven runs has 11 at its highest rate (test/unit/planning/measure/simulated-queue.ts).
+ */
+const ASSUMED = { dispersion: 10, misses: 10 } as const;
+/** Shares of misses from which something is learned, as multiples of what is allowed: a queue far beyond its limit has larger clusters. */
+const NEAR = { least: 1 / 8, most: 4 } as const;
+/** Neighbouring parts of the time are also taken together, as clusters may be longer than one. */
+const TOGETHER = [1, 2, 4] as const;
+const LEAST_PARTS = 6;
+
+type Parts = readonly (readonly [requests: number, over: number])[];
+
+/**
+ * The variance of the misses of a part of the time as a multiple of the binomial one, at least 1, over all `results` whose share of misses
+ * is near the one allowed. A number of requests divided by it is that of independent ones which say as much (the design effect: J. N. K.
+ * Rao and A. J. Scott, "A Simple Method for the Analysis of Clustered Binary Data", Biometrics 48, 1992; the parts are batch means).
+ */
+export function dispersionOf(results: readonly LoadResult[], percentile: number): number {
+  const allowed = allowedShare(percentile);
+  const near = results
+    .map(({ goal_blocks: parts }) => (parts ?? []).filter(([requests]) => requests > 0))
+    .filter((parts) => {
+      const share = shareOf(parts);
+      return share >= allowed * NEAR.least && share <= allowed * NEAR.most;
+    });
+  const pooled = TOGETHER.map((size) => {
+    let [seen, binomial] = [ASSUMED.dispersion * ASSUMED.misses, ASSUMED.misses];
+    for (const parts of near) {
+      const larger = together(parts, size);
+      if (larger.length < LEAST_PARTS) continue;
+      const share = shareOf(larger);
+      const squares = larger.reduce((sum, [requests, over]) => sum + (over - requests * share) ** 2, 0);
+      seen += (squares * larger.length) / (larger.length - 1);
+      binomial += larger.reduce((sum, [requests]) => sum + requests, 0) * share * (1 - share);
+    }
+    return seen / binomial;
+  });
+  return Math.max(1, ...pooled);
+}
+
+function together(parts: Parts, size: number): Parts {
+  return Array.from({ length: Math.ceil(parts.length / size) }, (_, i) => sumOf(parts.slice(i * size, (i + 1) * size)));
+}
+
+function sumOf(parts: Parts): readonly [requests: number, over: number] {
+  return parts.reduce<readonly [number, number]>(([requests, over], part) => [requests + part[0], over + part[1]], [0, 0]);
+}
+
+function shareOf(parts: Parts): number {
+  const [requests, over] = sumOf(parts);
+  return requests === 0 ? 0 : over / requests;
+}
