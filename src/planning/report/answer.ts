@@ -69,7 +69,11 @@ function drawTiles(plan: Plan): Markup {
 
 function replicaTiles({ chosen, replicas }: Plan): Tile[] {
   if (chosen === null) return [];
-  const sustains = { name: 'One replica sustains', value: rateText(chosen.rate.value), more: `95 % interval ${intervalText(chosen.rate)}` };
+  const sustains = {
+    name: 'One replica sustains',
+    value: rateText(chosen.rate.value),
+    more: `shown to hold, and shown not to: ${intervalText(chosen.rate)}`,
+  };
   if (replicas === null) return [sustains];
   const share = chosen.rate.low > 0 ? replicas.rateOfEach / chosen.rate.low : null;
   const of = isKnown(share) ? `${percentText(share)} of what it surely sustains` : 'with all up';

@@ -41,7 +41,7 @@ export function settingsFigure(plan: Plan): Markup {
         size,
       ),
     table: {
-      head: ['largest batch', 'lanes', 'threads', 'delay', 'requests/s', '95 % interval', 'trials', ''],
+      head: ['largest batch', 'lanes', 'threads', 'delay', 'requests/s', 'holds to fails', 'trials', ''],
       rows: candidates
         .toSorted((a, b) => b.rate.value - a.rate.value)
         .map(({ settings, rate, trials, state }) => [
@@ -50,7 +50,7 @@ export function settingsFigure(plan: Plan): Markup {
           numberText(settings.cpuThreads),
           delayText(settings.maxQueueDelayUs),
           numberText(rate.value),
-          intervalText(rate),
+          state === 'finished' ? intervalText(rate) : '–',
           numberText(trials),
           settingsName(settings) === chosenName ? 'chosen' : state === 'finished' ? '' : STATES[state],
         ]),
@@ -153,7 +153,7 @@ export function predictionFigure(plan: Plan): Markup {
     title,
     says,
     key: [
-      { swatch: pointKey('within'), text: 'within, with the 95 % interval measured' },
+      { swatch: pointKey('within'), text: 'within, with what was shown to hold and not to' },
       ...(within < predictions.length ? [{ swatch: pointKey('beyond'), text: 'beyond' }] : []),
       { swatch: bandKey(), text: 'equal, ± 5 %' },
     ],
@@ -175,7 +175,7 @@ export function predictionFigure(plan: Plan): Markup {
         size,
       ),
     table: {
-      head: ['settings', 'measured', '95 % interval', 'predicted', 'error', ''],
+      head: ['settings', 'measured', 'holds to fails', 'predicted', 'error', ''],
       rows: predictions.map((prediction) => [
         settingsText(prediction.settings),
         rateText(prediction.measured.value),

@@ -52,16 +52,19 @@ describe('verdictOf', () => {
     expect(verdictOf({ requests: 4000, over: 0 }, 99, 10)).toBe('open');
   });
 
-  it.each([1, 3, 10, 30])('hardly ever says of a queue that it meets the goal where just one in a hundred misses it, after %d s', (seconds) => {
-    const goal = { percentile: 99, latencyMs: 12 };
-    const load = { rate: 401.5, inFlight: null, arrivals: 'poisson', seconds, rowsPerRequest: 1, goalMs: 12 };
-    const verdicts = Array.from({ length: 100 }, (_, i) => {
-      const trial = new SimulatedQueue({ runMs: 1.7, goal }).measure({ ...load, seed: 17 * (i + 1) });
-      return verdictOf(tallyOf(trial.result, goal), 99, dispersionAmong([trial], goal));
-    });
-    expect(verdicts.filter((verdict) => verdict === 'meets').length).toBeLessThanOrEqual(3);
-    expect(verdicts.filter((verdict) => verdict === 'misses').length).toBeLessThanOrEqual(5);
-  });
+  it.each([1, 3, 10, 30])(
+    'hardly ever says of a queue that it meets the goal where just one in a hundred misses it, after %d s',
+    (seconds) => {
+      const goal = { percentile: 99, latencyMs: 12 };
+      const load = { rate: 401.5, inFlight: null, arrivals: 'poisson', seconds, rowsPerRequest: 1, goalMs: 12 };
+      const verdicts = Array.from({ length: 100 }, (_, i) => {
+        const trial = new SimulatedQueue({ runMs: 1.7, goal }).measure({ ...load, seed: 17 * (i + 1) });
+        return verdictOf(tallyOf(trial.result, goal), 99, dispersionAmong([trial], goal));
+      });
+      expect(verdicts.filter((verdict) => verdict === 'meets').length).toBeLessThanOrEqual(3);
+      expect(verdicts.filter((verdict) => verdict === 'misses').length).toBeLessThanOrEqual(5);
+    },
+  );
 });
 
 describe('rateBounds', () => {

@@ -97,7 +97,7 @@ describe('the page of a plan', () => {
       '1,480/s 1,322/s 241 ms 404 ms – 1,893',
       '16 2 1 adaptive 1,184 1,148 to 1,220 7 chosen',
       '16 2 1 500 µs 1,163 1,128 to 1,198 7',
-      '4 4 1 adaptive 540 432 to 648 2 given up early',
+      '4 4 1 adaptive 540 – 2 given up early',
       'batches of up to 8, 4 lanes, 1 thread 955/s 926 to 984 1,031/s +8 % beyond',
       '5,500/s 7 replicas',
       '5,500/s 0.67 EUR an hour',
