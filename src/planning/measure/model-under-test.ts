@@ -9,8 +9,7 @@ import { LATENCY_GOAL } from '../../models/model-config.js';
 import { CONFIG_FILENAMES, scanRepositories, type FoundModel } from '../../models/repository.js';
 import { chooseVersions } from '../../models/version-policy.js';
 import type { ServerSettings } from '../server-settings.js';
-
-type Fields = Readonly<Record<string, unknown>>;
+import { messagesOf, settledConfig, without, type Fields } from './settled-config.js';
 
 /** How it is measured, whatever the settings. */
 export interface TestChoices {
@@ -20,8 +19,7 @@ export interface TestChoices {
   /** Of the data. */
   readonly seed: number;
   /**
-   * The parameter latency_goal_ms of the configuration, and what the generator counts late answers by; 0 = the configuration stays as it is,
-   * and late answers are not counted.
+   * The parameter latency_goal_ms of the configuration; 0 = none, whatever the model's own configuration says.
    */
   readonly latencyGoalMs: number;
 }
@@ -75,45 +73,25 @@ async function findModel(path: string): Promise<FoundModel> {
 }
 
 /**
- * What config.json of a measured server says: the model's own configuration, with the fields replaced that the settings decide.
+ * What config.json of a measured server says: the model's own configuration, with the fields replaced that the settings decide. Without a
+ * goal it has none at all: a server that knows one drops what would be late, and that is to be measured.
  */
 export function measuredConfig({ config, choices }: Pick<ModelUnderTest, 'config' | 'choices'>, settings: ServerSettings): Fields {
   return {
-    ...without(config ?? {}, 'name', 'version_policy', 'dynamic_batching', 'parameters'),
-    max_batch_size: settings.maxBatchSize,
-    instance_group: [{ ...messagesOf(config?.['instance_group'])[0], count: settings.lanes }],
-    ...batchingOf(config, settings),
+    ...without(settledConfig(config, settings), 'name', 'version_policy', 'parameters'),
     ...parametersOf(config?.['parameters'], choices.latencyGoalMs),
   };
-}
-
-function batchingOf(config: Fields | null, { maxBatchSize, maxQueueDelayUs }: ServerSettings): Fields {
-  const [given] = messagesOf(config?.['dynamic_batching']);
-  if (maxBatchSize === 0) return {};
-  const isComplete = config !== null && messagesOf(config['input']).length > 0 && messagesOf(config['output']).length > 0;
-  // Without it and without tensors, the server lets rows share a batch only after it found that they do not depend on each other.
-  if (given === undefined && maxQueueDelayUs === null && !isComplete) return {};
-  const kept = without(given ?? {}, 'max_queue_delay_microseconds', 'preferred_batch_size');
-  return { dynamic_batching: { ...kept, ...(maxQueueDelayUs !== null && { max_queue_delay_microseconds: maxQueueDelayUs }) } };
 }
 
 function parametersOf(given: unknown, latencyGoalMs: number): Fields {
   const entries: Fields[] = messagesOf(given).flatMap((item) =>
     typeof item['key'] === 'string' ? [item] : Object.entries(item).map(([key, value]) => ({ key, value })),
   );
-  const others = latencyGoalMs === 0 ? entries : entries.filter((entry) => entry['key'] !== LATENCY_GOAL);
+  const others = entries.filter((entry) => entry['key'] !== LATENCY_GOAL);
   // Never with an exponent, which the configuration does not know there.
   const goal = { string_value: latencyGoalMs.toFixed(6) };
   const all = [...others.map((entry) => [entry['key'], entry['value']]), ...(latencyGoalMs === 0 ? [] : [[LATENCY_GOAL, goal]])];
   return all.length === 0 ? {} : { parameters: Object.fromEntries(all) as Fields };
-}
-
-function without(fields: Fields, ...names: readonly string[]): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
-}
-
-function messagesOf(value: unknown): readonly Fields[] {
-  return (Array.isArray(value) ? value : value === undefined ? [] : [value]) as readonly Fields[];
 }
 
 /** A repository in `root` that holds nothing but this model, with the settings. Links lead out of no repository, so files are shared, or copied. */

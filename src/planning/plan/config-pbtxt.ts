@@ -1,20 +1,19 @@
 /** The chosen settings as a config.pbtxt: the model's own configuration with the fields replaced that the plan has decided. */
+import { settledConfig, without, type Fields as Message } from '../measure/settled-config.js';
 import type { LatencyGoal } from '../measure/trial.js';
 import type { ServerSettings } from '../server-settings.js';
-
-/** A configuration as parsePbtxt or JSON has it. */
-type Message = Readonly<Record<string, unknown>>;
 
 /** Our own parameter; Triton has no field for it. */
 const LATENCY_GOAL = 'latency_goal_ms';
 /** A server refuses what would miss the goal. Where the goal allows many to be later, that is not what was asked for. */
 const LEAST_PERCENTILE = 95;
-/** These say when a batch starts, and the plan has decided that. */
-const DECIDED_BATCHING = ['max_queue_delay_microseconds', 'preferred_batch_size'];
 /** Fields of Triton whose values are names, which pbtxt writes without quotes. Everything else that is a text is quoted. */
 const NAMES = new Set(['data_type', 'format', 'kind', 'timeout_action', 'priority']);
 /** Whole numbers, which JSON may have as texts. */
-const INTEGERS = new Set(['dims', 'versions', 'num_versions', 'default_timeout_microseconds', 'shape']);
+const INTEGERS = new Set([
+  ...['dims', 'versions', 'num_versions', 'shape', 'default_timeout_microseconds', 'max_queue_delay_microseconds'],
+  ...['priority_levels', 'default_priority_level'],
+]);
 /** Maps of Triton: messages of key and value in pbtxt, plain objects in JSON. */
 const MAPS = new Set(['parameters', 'cc_model_filenames', 'metric_tags', 'priority_queue_policy', 'inputs', 'properties']);
 
@@ -32,28 +31,12 @@ export function configPbtxt(
 
 /** As a tree; what the user has besides stays. */
 export function chosenConfig(name: string, config: Message | null, settings: ServerSettings, goal: LatencyGoal): Message {
-  const { instance_group: groups, dynamic_batching: batching, parameters, ...others } = config ?? {};
-  const isBatched = settings.maxBatchSize > 0;
   return {
     name,
     ...(config === null && { backend: 'onnxruntime' }),
-    ...others,
-    max_batch_size: settings.maxBatchSize,
-    instance_group: withCount(groups, settings.lanes),
-    ...(isBatched && { dynamic_batching: batchingOf(batching, settings.maxQueueDelayUs) }),
-    ...parametersOf(parameters, goal),
+    ...without(settledConfig(config, settings), 'name', 'parameters'),
+    ...parametersOf(config?.['parameters'], goal),
   };
-}
-
-function batchingOf(given: unknown, maxQueueDelayUs: number | null): Message {
-  const kept = Object.entries(isMessage(given) ? given : {}).filter(([field]) => !DECIDED_BATCHING.includes(field));
-  return { ...Object.fromEntries(kept), ...(maxQueueDelayUs !== null && { max_queue_delay_microseconds: maxQueueDelayUs }) };
-}
-
-/** One group: several were measured as one. Its kind, GPUs and other fields stay. */
-function withCount(groups: unknown, lanes: number): Message {
-  const [first] = listOf(groups);
-  return { ...(isMessage(first) ? first : {}), count: lanes };
 }
 
 /** In pbtxt's form: a list of keys and values. */

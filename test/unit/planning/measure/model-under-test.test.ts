@@ -83,7 +83,8 @@ describe('measuredConfig', () => {
 
   it('lets the server find out itself whether rows may share a batch where nobody has vouched for it', () => {
     expect(merged(null)).toEqual({ max_batch_size: 8, instance_group: [{ count: 3 }] });
-    expect(merged(COMPLETE)).toMatchObject({ dynamic_batching: {} });
+    expect(merged(COMPLETE)).not.toHaveProperty('dynamic_batching');
+    expect(merged(`${COMPLETE} dynamic_batching { }`)).toMatchObject({ dynamic_batching: {} });
   });
 
   it('sets the latency goal among other parameters', () => {
@@ -91,8 +92,15 @@ describe('measuredConfig', () => {
     const old = 'parameters { key: "latency_goal_ms" value { string_value: "7" } }';
     const parameters = { gpu_mem_limit: { string_value: '1000' }, latency_goal_ms: { string_value: '20.500000' } };
     expect(merged(`${COMPLETE} ${cuda} ${old}`, {}, 20.5)).toMatchObject({ parameters });
-    const fields = measuredConfig({ config: { parameters: { latency_goal_ms: { string_value: '7' } } }, choices: CHOICES }, SETTINGS);
-    expect(fields).toMatchObject({ parameters: { latency_goal_ms: { string_value: '7' } } });
+  });
+
+  it('is measured without the latency goal that the configuration has, unless a goal is given', () => {
+    const goal = { latency_goal_ms: { string_value: '7' } };
+    expect(measuredConfig({ config: { parameters: goal }, choices: CHOICES }, SETTINGS)).not.toHaveProperty('parameters');
+    const parameters = { ...goal, gpu_mem_limit: { string_value: '1000' } };
+    expect(measuredConfig({ config: { parameters }, choices: CHOICES }, SETTINGS)['parameters']).toEqual({
+      gpu_mem_limit: { string_value: '1000' },
+    });
   });
 });
 

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readModelConfig, type ModelConfig } from '../../../../src/models/model-config.js';
 import { parsePbtxt } from '../../../../src/models/pbtxt.js';
-import { configPbtxt } from '../../../../src/planning/plan/config-pbtxt.js';
+import { measuredConfig } from '../../../../src/planning/measure/model-under-test.js';
+import { chosenConfig, configPbtxt } from '../../../../src/planning/plan/config-pbtxt.js';
 import type { ServerSettings } from '../../../../src/planning/server-settings.js';
 
 const SETTINGS: ServerSettings = { maxBatchSize: 16, lanes: 3, maxQueueDelayUs: null, cpuThreads: 2 };
@@ -42,7 +43,6 @@ max_batch_size: 16
 instance_group {
   count: 3
 }
-dynamic_batching { }
 parameters {
   key: "latency_goal_ms"
   value {
@@ -50,6 +50,25 @@ parameters {
   }
 }
 `);
+  });
+
+  it('never vouches for rows by itself: no batcher where the model has none and no delay was found to help', () => {
+    const tensor = { name: 'x', data_type: 'TYPE_FP32', dims: [4] };
+    const whole = { max_batch_size: 8, input: [tensor], output: [{ ...tensor, name: 'y' }] };
+    for (const given of [null, { max_batch_size: 8 }, whole]) {
+      expect(written(given).config.batching).toBeUndefined();
+      const choices = { shapes: new Map(), data: 'random', seed: 1, latencyGoalMs: 0 } as const;
+      for (const settings of [SETTINGS, { ...SETTINGS, maxQueueDelayUs: 400 }]) {
+        const chosen = chosenConfig('m', given, settings, GOAL)['dynamic_batching'];
+        expect(chosen).toEqual(measuredConfig({ config: given, choices }, settings)['dynamic_batching']);
+      }
+    }
+    expect(written(null, { ...SETTINGS, maxQueueDelayUs: 400 }).config.batching?.maxQueueDelayUs).toBe(400);
+  });
+
+  it('writes whole numbers that JSON has as texts without quotes', () => {
+    const given = { dynamic_batching: { priority_levels: '2', default_priority_level: '1' } };
+    expect(written(given).config.batching).toMatchObject({ priorityLevels: 2 });
   });
 
   it('replaces what says when a batch starts, and keeps what else a batcher has', () => {
