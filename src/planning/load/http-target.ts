@@ -34,22 +34,38 @@ function inferenceHeaders(request: HttpRequest): Readonly<Record<string, string>
   return { 'Content-Type': 'application/octet-stream', [JSON_BYTES]: String(request.jsonBytes) };
 }
 
-/** Throws `OptionsError` when there is no such server or model, or it does not answer the request. `inJson`: tensors as JSON. */
-export async function findHttpTarget(options: LoadSettings, inJson: boolean): Promise<LoadTarget> {
-  const found = await findModel(options);
+/** The server answered, with another status than 200. */
+export class RequestRefused extends OptionsError {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super([message]);
+    this.status = status;
+  }
+}
+
+/** There was no answer at all: no server, or none any more, or it took too long. */
+export class NoAnswer extends OptionsError {}
+
+/**
+ * Throws `OptionsError` when there is no such server or model, or it does not answer the request: `RequestRefused` and `NoAnswer` say which.
+ * `inJson`: tensors as JSON. `stop` ends it early, as if there were no answer.
+ */
+export async function findHttpTarget(options: LoadSettings, inJson: boolean, stop?: AbortSignal): Promise<LoadTarget> {
+  const found = await findModel(options, stop);
   const sample = sampleTensors(found.inputs, options);
   if ('faults' in sample) throw new OptionsError(sample.faults);
-  const { target } = await tryModel(options.url, found, inJson ? jsonRequest(sample) : binaryRequest(sample));
+  const { target } = await tryModel(options.url, found, inJson ? jsonRequest(sample) : binaryRequest(sample), stop);
   return target;
 }
 
 /** Throws `OptionsError` when there is no such server or model. */
-export async function findModel(options: LoadSettings): Promise<FoundModel> {
+export async function findModel(options: LoadSettings, stop?: AbortSignal): Promise<FoundModel> {
   const prefix = options.url.pathname.replace(/\/$/, '');
   const version = options.modelVersion === '' ? '' : `/versions/${encodeURIComponent(options.modelVersion)}`;
   const modelPath = `${prefix}/v2/models/${encodeURIComponent(options.model)}${version}`;
-  const server = await readDocument(options.url, `${prefix}/v2`, 'metadata of the server');
-  const model = await readDocument(options.url, modelPath, `metadata of the model "${options.model}"`);
+  const server = await readDocument(options.url, `${prefix}/v2`, 'metadata of the server', stop);
+  const model = await readDocument(options.url, modelPath, `metadata of the model "${options.model}"`, stop);
   const inputs = model['inputs'];
   if (!Array.isArray(inputs) || !inputs.every(isTensorMetadata)) {
     throw new OptionsError([`${options.url.origin}: the metadata of the model "${options.model}" lists no inputs`]);
@@ -71,10 +87,11 @@ export async function tryModel(
   url: URL,
   { server, model, path }: FoundModel,
   request: HttpRequest,
+  stop?: AbortSignal,
 ): Promise<{ readonly target: LoadTarget; readonly answer: HttpAnswer }> {
   const headers = Object.entries(inferenceHeaders(request)).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
-  const answer = await tryRequest(url, path, request);
-  const again = await tryRequest(url, path, request);
+  const answer = await tryRequest(url, path, request, stop);
+  const again = await tryRequest(url, path, request, stop);
   const target = {
     server,
     model,
@@ -106,23 +123,30 @@ function isTensorMetadata(value: unknown): value is TensorMetadata {
   return typeof name === 'string' && typeof datatype === 'string' && Array.isArray(shape) && shape.every(Number.isSafeInteger);
 }
 
-async function readDocument(url: URL, path: string, what: string): Promise<Readonly<Record<string, unknown>>> {
-  const { status, body } = await exchange(url, path, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+async function readDocument(url: URL, path: string, what: string, stop?: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
+  const { status, body } = await exchange(url, path, { signal: within(TIMEOUT_MS, stop) });
   const document = parse(body);
   if (status === 200 && document !== undefined) return document;
-  throw new OptionsError([`${url.origin}: no ${what}: status ${status}${reasonOf(document)}`]);
+  throw new RequestRefused(status, `${url.origin}: no ${what}: status ${status}${reasonOf(document)}`);
 }
 
-async function tryRequest(url: URL, path: string, request: HttpRequest): Promise<HttpAnswer> {
+async function tryRequest(url: URL, path: string, request: HttpRequest, stop?: AbortSignal): Promise<HttpAnswer> {
   const init = {
     method: 'POST',
     body: request.body as Uint8Array<ArrayBuffer>,
     headers: inferenceHeaders(request),
-    signal: AbortSignal.timeout(TRIAL_TIMEOUT_MS),
+    signal: within(TRIAL_TIMEOUT_MS, stop),
   };
   const { status, body, headers } = await exchange(url, path, init);
-  if (status !== 200) throw new OptionsError([`${url.origin}: the model does not answer: status ${status}${reasonOf(parse(body))}`]);
+  if (status !== 200) {
+    throw new RequestRefused(status, `${url.origin}: the model does not answer: status ${status}${reasonOf(parse(body))}`);
+  }
   return { body, jsonBytes: Number(headers.get(JSON_BYTES) ?? body.length) };
+}
+
+function within(milliseconds: number, stop?: AbortSignal): AbortSignal {
+  const timeout = AbortSignal.timeout(milliseconds);
+  return stop === undefined ? timeout : AbortSignal.any([timeout, stop]);
 }
 
 async function exchange(url: URL, path: string, init: RequestInit): Promise<{ status: number; body: Uint8Array; headers: Headers }> {
@@ -133,7 +157,7 @@ async function exchange(url: URL, path: string, init: RequestInit): Promise<{ st
     // Node says "fetch failed", and the reason in the cause.
     const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
     const reason = cause instanceof Error ? cause.message || ('code' in cause ? String(cause.code) : cause.name) : String(cause);
-    throw new OptionsError([`no server answers at ${url.origin}: ${reason}`]);
+    throw new NoAnswer([`no server answers at ${url.origin}: ${reason}`]);
   }
 }
 

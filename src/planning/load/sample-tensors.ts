@@ -10,6 +10,7 @@ export interface TensorMetadata {
 
 export interface SampleChoices {
   readonly batchSize: number;
+  /** Whole shapes, by name; a first dimension of -1 stands for `batchSize`. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly data: 'random' | 'zeros';
   readonly seed: number;
@@ -30,6 +31,8 @@ export interface SampleTensors {
 }
 
 const MAX_BODY_BYTES = 2 ** 30;
+/** In place of the first dimension of a given shape: the rows of the request. */
+export const ROWS = -1;
 const SAMPLE_TEXT = new TextEncoder().encode('penstock');
 const TEXT_ELEMENT_BYTES = 4 + SAMPLE_TEXT.length;
 
@@ -87,10 +90,13 @@ export function sampleTensors(inputs: readonly TensorMetadata[], choices: Sample
 }
 
 function shapeOf(input: TensorMetadata, { batchSize, shapes }: SampleChoices, faults: string[]): readonly number[] {
-  const given = shapes.get(input.name);
-  if (given !== undefined) {
-    const fits = given.length === input.shape.length && input.shape.every((wanted, i) => wanted === -1 || wanted === given[i]);
+  const wanted = shapes.get(input.name);
+  if (wanted !== undefined) {
+    const given = wanted[0] === ROWS ? [batchSize, ...wanted.slice(1)] : wanted;
+    const fits = given.length === input.shape.length && input.shape.every((dimension, i) => dimension === -1 || dimension === given[i]);
     if (!fits) faults.push(`--shape: [${given.join(',')}] is not a shape of "${input.name}", which takes [${input.shape.join(',')}]`);
+    // At 1, the shape says how many rows there are.
+    else if (batchSize > 1 && input.shape[0] === -1 && given[0] !== batchSize) faults.push(contradiction(input.name, given, batchSize));
     return given;
   }
   const [first, ...others] = input.shape;
@@ -101,6 +107,11 @@ function shapeOf(input: TensorMetadata, { batchSize, shapes }: SampleChoices, fa
     faults.push(`--batch-size: the input "${input.name}" takes [${input.shape.join(',')}], whose first dimension is not free`);
   }
   return first === -1 ? [batchSize, ...others] : input.shape;
+}
+
+/** For users who gave both. */
+export function contradiction(input: string, shape: readonly number[], batchSize: number): string {
+  return `--shape ${input}:${shape.join(',')} has ${shape[0]} rows, and --batch-size is ${batchSize}: give both the same number`;
 }
 
 function elementBytes({ name, datatype }: TensorMetadata, faults: string[]): number {

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { arch, cpus, release, totalmem } from 'node:os';
+import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { usableCpus } from '../../config/cpu-limit.js';
+import { measuredEnvironment } from '../../config/measured-environment.js';
 import { VERSION } from '../../config/version.js';
 import type { ModelUnderTest } from './model-under-test.js';
 import type { RunFacts } from './run-store.js';
@@ -16,7 +17,12 @@ const NVIDIA = 'proc/driver/nvidia';
 
 export function runFacts({ name, version, hash, choices }: ModelUnderTest): RunFacts {
   const model = { name, version, hash, ...choices, shapes: Object.fromEntries(choices.shapes) };
-  return { machine: machineFacts(), versions: versionFacts(), model };
+  return { machine: { ...machineFacts(), ...environmentFacts() }, versions: versionFacts(), model };
+}
+
+/** Such as "env CUDA_VISIBLE_DEVICES": which devices and libraries measured servers are shown. */
+function environmentFacts(): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(measuredEnvironment().deciding).map(([name, value]) => [`env ${name}`, value]));
 }
 
 /** `root` is for tests. */
@@ -25,7 +31,12 @@ export function machineFacts(root = '/'): Readonly<Record<string, string | numbe
   const gpus = gpuNames(root);
   const gpu = gpus.length === 0 ? {} : { gpu: [...new Set(gpus)].join(', '), gpus: gpus.length };
   const [cpu, cores] = [processors[0]?.model.trim() ?? '', usableCpus()];
-  return { cpu, cores, ...gpu, memory_bytes: totalmem(), arch: arch(), kernel: release() };
+  // Twins are not told apart by what they have. The id itself is not to be passed on (machine-id(5)).
+  const id = createHash('sha256')
+    .update(`penstock ${read(join(root, 'etc/machine-id')).trim() || hostname()}`)
+    .digest('hex')
+    .slice(0, 12);
+  return { id, cpu, cores, ...gpu, memory_bytes: totalmem(), arch: arch(), kernel: release() };
 }
 
 export function versionFacts(root = '/'): Readonly<Record<string, string>> {
@@ -44,8 +55,8 @@ export function versionFacts(root = '/'): Readonly<Record<string, string>> {
   };
 }
 
-/** As the NVIDIA driver names them. */
-function gpuNames(root: string): readonly string[] {
+/** As the NVIDIA driver names them. `root` is for tests. */
+export function gpuNames(root = '/'): readonly string[] {
   const folder = join(root, NVIDIA, 'gpus');
   return namesIn(folder).map((address) => /^Model:\s*(.+)$/m.exec(read(join(folder, address, 'information')))?.[1]?.trim() ?? 'GPU');
 }

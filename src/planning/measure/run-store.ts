@@ -21,6 +21,8 @@ interface Run extends RunFacts {
   /** Seconds of the planner, the start of the server included. */
   readonly tookS: number;
   readonly trial: Trial;
+  /** SHA-256 of all the rest, hexadecimal: figures that were edited are not taken. */
+  readonly digest: string;
 }
 
 export class RunStore {
@@ -55,7 +57,8 @@ export class RunStore {
 
   /** Throws what the system says; what was kept before stays. */
   keep(trial: Trial, tookS: number): void {
-    const run: Run = { format: 1, taken: new Date().toISOString(), ...this.#facts, tookS, trial };
+    const content = { format: 1, taken: new Date().toISOString(), ...this.#facts, tookS, trial } as const;
+    const run: Run = { ...content, digest: digestOf(content) };
     const key = this.#keyOf(trial.settings, trial.load);
     writeWholeFile(join(this.#folder, nameOf(trial, key)), `${JSON.stringify(run, null, 2)}\n`);
     this.#runs.set(key, run);
@@ -66,7 +69,8 @@ export class RunStore {
       const run: unknown = JSON.parse(readFileSync(join(this.#folder, name), 'utf8'));
       if (!isRun(run)) throw new Error('it is no run of ours');
       const key = keyOf(run, run.trial.settings, run.trial.load);
-      if (nameOf(run.trial, key) === name) this.#runs.set(key, run);
+      const { digest, ...content } = run;
+      if (nameOf(run.trial, key) === name && digest === digestOf(content)) this.#runs.set(key, run);
       else this.#notes.push(`runs/${name} is passed over: it was changed or renamed`);
     } catch (thrown) {
       this.#notes.push(`runs/${name} is passed over: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
@@ -78,9 +82,17 @@ export class RunStore {
   }
 }
 
-/** The same text for the same content, whatever the order of the fields. */
 function keyOf({ machine, versions, model }: RunFacts, settings: ServerSettings, load: TrialLoad): string {
-  return JSON.stringify({ machine, versions, model, settings, load }, (_, value: unknown) =>
+  return canonical({ machine, versions, model, settings, load });
+}
+
+function digestOf(content: Omit<Run, 'digest'>): string {
+  return createHash('sha256').update(canonical(content)).digest('hex');
+}
+
+/** The same text for the same content, whatever the order of the fields. */
+function canonical(content: unknown): string {
+  return JSON.stringify(content, (_, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
       : value,
@@ -95,8 +107,8 @@ function nameOf({ settings, load }: Trial, key: string): string {
 
 function isRun(value: unknown): value is Run {
   if (!isObject(value) || value['format'] !== 1 || !isObject(value['machine']) || !isObject(value['versions'])) return false;
-  const { model, tookS, trial } = value;
-  if (!isObject(model) || typeof tookS !== 'number' || !(tookS >= 0) || !isObject(trial)) return false;
+  const { model, tookS, trial, digest } = value;
+  if (typeof digest !== 'string' || !isObject(model) || typeof tookS !== 'number' || !(tookS >= 0) || !isObject(trial)) return false;
   const { settings, load, result, batches } = trial;
   return isObject(settings) && isObject(load) && isObject(result) && isObject(result['counts']) && Array.isArray(batches);
 }

@@ -79,6 +79,16 @@ describe('a request for a measurement', () => {
     expect(request.shapes).toEqual({ x: [2, 3, 4, 5] });
   });
 
+  it('has the rows in place of a first dimension of -1, and refuses shapes that contradict the rows', () => {
+    const inputs = [input('x', 'UINT8', [-1, -1]), input('y', 'UINT8', [-1, 3])];
+    const rows = (batchSize: number): unknown => made(inputs, { batchSize, shapes: new Map([['x', [-1, 5]]]) }).shapes;
+    expect(rows(4)).toEqual({ x: [4, 5], y: [4, 3] });
+    expect(rows(1)).toEqual({ x: [1, 5], y: [1, 3] });
+    const contrary = { batchSize: 4, shapes: new Map([['x', [2, 5]]]) };
+    expect(faultsOf(inputs, contrary)).toBe('--shape x:2,5 has 2 rows, and --batch-size is 4: give both the same number');
+    expect(made(inputs, { batchSize: 4, shapes: new Map([['x', [4, 5]]]) }).shapes).toEqual({ x: [4, 5], y: [4, 3] });
+  });
+
   it('is refused with the reason', () => {
     const image = input('x', 'FP32', [-1, 3, -1, -1]);
     expect(faultsOf([image])).toBe('the input "x" takes [-1,3,-1,-1]: choose a shape with --shape x:D,D,...');

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { machineFacts, versionFacts } from '../../../../src/planning/measure/machine.js';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { machineFacts, runFacts, versionFacts } from '../../../../src/planning/measure/machine.js';
 import { RunStore, type RunFacts } from '../../../../src/planning/measure/run-store.js';
 import { StoredServer, type TriedServer } from '../../../../src/planning/measure/stored-server.js';
 import type { TrialLoad } from '../../../../src/planning/measure/trial.js';
@@ -85,6 +85,18 @@ describe('runs on disk', () => {
     expect(store.take(SETTINGS, { ...LOAD, seed: 9 })).toBeDefined();
   });
 
+  it('are passed over when a figure in them was changed', () => {
+    const folder = temporaryFolder();
+    kept(folder, LOAD);
+    const [name = ''] = readdirSync(folder);
+    const text = readFileSync(join(folder, name), 'utf8');
+    writeFileSync(join(folder, name), text.replace('"misses": 0', '"misses": 7'));
+    expect(readFileSync(join(folder, name), 'utf8')).not.toBe(text);
+    const store = new RunStore(folder, FACTS);
+    expect(store.notes).toEqual([`runs/${name} is passed over: it was changed or renamed`]);
+    expect(store.take(SETTINGS, LOAD)).toBeUndefined();
+  });
+
   it('keep what was there when another cannot be written', () => {
     const folder = temporaryFolder();
     const store = new RunStore(folder, FACTS);
@@ -120,6 +132,27 @@ describe('a stored server', () => {
 });
 
 describe('what runs depend on', () => {
+  it('is the machine itself, and which devices measured servers are shown', () => {
+    const [one, other] = [mkdtempSync(join(tmpdir(), 'penstock-machine-test-')), mkdtempSync(join(tmpdir(), 'penstock-machine-test-'))];
+    onTestFinished(() => [one, other].forEach((root) => rmSync(root, { recursive: true, force: true })));
+    for (const [root, id] of [
+      [one, 'aaa'],
+      [other, 'bbb'],
+    ] as const) {
+      mkdirSync(join(root, 'etc'));
+      writeFileSync(join(root, 'etc/machine-id'), `${id}\n`);
+    }
+    expect(machineFacts(one)).toEqual(machineFacts(one));
+    expect(machineFacts(one)['id']).not.toBe(machineFacts(other)['id']);
+    expect(JSON.stringify(machineFacts(one))).not.toContain('aaa');
+
+    vi.stubEnv('CUDA_VISIBLE_DEVICES', '3');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const choices = { shapes: new Map(), data: 'random', seed: 1, latencyGoalMs: 0 } as const;
+    const model = { folder: '', name: 'm', config: null, version: 1, versionFolder: '', hash: '', choices };
+    expect(runFacts(model).machine).toMatchObject({ 'env CUDA_VISIBLE_DEVICES': '3' });
+  });
+
   it('names the GPUs and the driver where there are any', () => {
     const root = mkdtempSync(join(tmpdir(), 'penstock-machine-test-'));
     onTestFinished(() => rmSync(root, { recursive: true, force: true }));
