@@ -9,7 +9,7 @@ import { MeasuredServer, ServerDied } from '../../src/planning/measure/measured-
 import { openModel } from '../../src/planning/measure/model-under-test.js';
 import { runFacts } from '../../src/planning/measure/machine.js';
 import { RunStore } from '../../src/planning/measure/run-store.js';
-import { startMeasured, StoredServer } from '../../src/planning/measure/stored-server.js';
+import { StoredServer, type TriedServer } from '../../src/planning/measure/stored-server.js';
 import type { TrialLoad } from '../../src/planning/measure/trial.js';
 import type { ServerSettings } from '../../src/planning/server-settings.js';
 import { repositoryRoot, shippedModels } from '../support/server-process.js';
@@ -40,7 +40,7 @@ async function started(settings: Partial<ServerSettings> = {}): Promise<Measured
 describe('a measured server', () => {
   it('serves the newest version of the model under the settings, and tells what it ran', async () => {
     const server = await started({ maxBatchSize: 4, lanes: 3, maxQueueDelayUs: 2000 });
-    await expect(server.served()).resolves.toEqual({ maxBatchSize: 4, lanes: 3 });
+    expect(server.served).toEqual({ maxBatchSize: 4, lanes: 3, merges: true, placement: { kind: 'cpu' } });
     expect(server.target.model.versions).toEqual(['2']);
 
     const trial = await server.measure({ ...LOAD, rowsPerRequest: 2 }, never());
@@ -136,7 +136,11 @@ describe('a measured server', () => {
   it('is not started for what an earlier planner has measured', async () => {
     const model = await openModel(digits);
     const runs = join(temporary, 'runs');
-    const first = new StoredServer(new RunStore(runs, runFacts(model)), SETTINGS, () => startMeasured(model, SETTINGS, never()));
+    const startNow = async (): Promise<TriedServer> => {
+      const server = await MeasuredServer.start(model, SETTINGS, never());
+      return { measure: (load) => server.measure(load, never()), stop: () => server.stop() };
+    };
+    const first = new StoredServer(new RunStore(runs, runFacts(model)), SETTINGS, startNow);
     onTestFinished(() => first.stop());
     const trial = await first.measure({ ...LOAD, seconds: 0.4 });
     await first.stop();

@@ -8,13 +8,16 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { OptionsError } from '../../config/load.js';
+import { measuredEnvironment } from '../../config/measured-environment.js';
 import { ServerError } from '../../errors.js';
 import { runLoad } from '../load/load-generator.js';
-import { findTarget } from '../load/find-target.js';
+import { findHttpTarget, NoAnswer, RequestRefused } from '../load/http-target.js';
 import type { LoadTarget } from '../load/load-target.js';
 import type { LoadSettings } from '../load/load-settings.js';
+import { ROWS } from '../load/sample-tensors.js';
 import type { ServerSettings } from '../server-settings.js';
 import { writeRepository, type ModelUnderTest } from './model-under-test.js';
+import { readServed, type Served } from './served-model.js';
 import { readUse, useBetween, type ServerUse } from './server-use.js';
 import type { Trial, TrialLoad } from './trial.js';
 
@@ -27,13 +30,20 @@ const STOP_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
 /** Lines of its log that are kept for a message. */
 const KEPT_LINES = 50;
+/** A refusal that is no fault of the server. */
+const REFUSED = 400;
 const CONNECTIONS = 1024;
 /** Seconds of a trial that are not counted: queues and caches settle. */
 const MOST_WARM_UP_S = 1;
 /** What has not been answered this long after the last request was sent is not answered; an overloaded server has a queue to drop. */
 const LEAST_GRACE_S = 2;
 
-/** A measured server that never became ready, or ended by itself. The message has its last words. */
+/** A process that is about to end, or whose last words are still on their way. */
+const END_TIMEOUT_MS = 2000;
+/** Of the goal: what is sent last is waited for as well, and so is what is later than it should be. */
+const GRACE_GOALS = 2;
+
+/** A measured server that never became ready, ended by itself or fails at every request. The message has its last words. */
 export class ServerDied extends ServerError {
   constructor(message: string) {
     super('ERR_MODEL_RUN', message);
@@ -51,8 +61,9 @@ export class MeasuredServer {
   readonly #folder: string;
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
-  /** Aborted when the process has ended. */
+  /** Aborted when the process has ended and all of its last words are here. */
   readonly #ended = new AbortController();
+  #served: Served | undefined;
   readonly #targets = new Map<number, LoadTarget>();
   #url = new URL('http://127.0.0.1');
 
@@ -63,16 +74,18 @@ export class MeasuredServer {
     const flags = [
       ...['--model-repository', join(folder, 'models'), '--exit-on-error', '--ready-file', join(folder, 'ready.json')],
       ...['--host', '127.0.0.1', '--http-port', '0', '--allow-grpc', 'false', '--allow-metrics', 'false'],
-      // Whatever the environment says for servers.
-      ...['--model-name', '', '--log-level', 'warn'],
+      ...['--log-level', 'warn'],
       ...['--drain-delay-secs', '0', '--exit-timeout-secs', '1', '--cpu-threads', String(settings.cpuThreads)],
     ];
     // In a group of its own: Ctrl-C in a terminal reaches it only from here.
     this.#child = spawn(process.execPath, ['--import', END_WITH_US, MAIN, 'serve', ...flags], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: measuredEnvironment().whole,
       detached: true,
     });
-    this.#child.once('exit', () => this.#ended.abort());
+    this.#child.once('close', () => this.#ended.abort());
+    // Whoever else has its standard error may keep that open.
+    this.#child.once('exit', () => setTimeout(() => this.#ended.abort(), END_TIMEOUT_MS).unref());
     this.#child.once('error', (error) => {
       this.#lines.push(error.message);
       this.#ended.abort();
@@ -85,18 +98,18 @@ export class MeasuredServer {
   }
 
   /**
-   * Resolves when the model answers. Throws `ServerDied` when it never does, `OptionsError` when no request for it can be made, and the
-   * reason of `stop`; nothing is left of the server then.
+   * Resolves when the model answers. Throws `ServerDied` when it never does, or answers as a broken server does (5xx), `OptionsError` when
+   * no request for it can be made, and the reason of `stop`; nothing is left of the server then.
    */
   static async start(model: ModelUnderTest, settings: ServerSettings, stop: AbortSignal): Promise<MeasuredServer> {
     stop.throwIfAborted();
     const folder = mkdtempSync(join(tmpdir(), 'penstock-plan-'));
     let server: MeasuredServer | undefined;
     try {
-      await writeRepository(join(folder, 'models'), model, settings);
+      await writeRepository(join(folder, 'models'), model, settings, stop);
       server = new MeasuredServer(model, settings, folder);
       await server.#becomeReady(stop);
-      await server.#targetOf(1);
+      await server.#tryOut(stop);
       return server;
     } catch (thrown) {
       await server?.stop();
@@ -117,24 +130,20 @@ export class MeasuredServer {
     return this.#child.pid ?? 0;
   }
 
-  /** Rows of a batch at most and lanes, as the server says that it runs: what it chose where the configuration leaves it open. */
-  async served(): Promise<Pick<ServerSettings, 'maxBatchSize' | 'lanes'>> {
-    const document = (await this.#read('config')) as {
-      readonly max_batch_size?: number;
-      readonly instance_group?: readonly { readonly count?: number }[];
-    };
-    const lanes = (document.instance_group ?? []).reduce((sum, { count }) => sum + (count ?? 0), 0);
-    return { maxBatchSize: document.max_batch_size ?? 0, lanes: Math.max(1, lanes) };
+  /** What the server says of the model that it runs. */
+  get served(): Served {
+    if (this.#served === undefined) throw new ServerError('ERR_INTERNAL', 'the server was not started');
+    return this.#served;
   }
 
   /**
-   * A result that the generator refused is a result, too. Throws `ServerDied` when the server ended meanwhile, `OptionsError` when it does
-   * not take such requests, and the reason of `stop`: what was measured until then is no trial.
+   * A result that the generator refused is a result, too. Throws `ServerDied` when the server ended or broke meanwhile, `OptionsError` when
+   * it does not take such requests, and the reason of `stop`: what was measured until then is no trial.
    */
   async measure(load: TrialLoad, stop: AbortSignal): Promise<Trial> {
     stop.throwIfAborted();
     try {
-      const target = await this.#targetOf(load.rowsPerRequest);
+      const target = await this.#targetOf(load.rowsPerRequest, stop);
       const before = await this.#use();
       const ends = AbortSignal.any([stop, this.#ended.signal]);
       const result = await runLoad(this.#settingsOf(load), target, ends, () => {});
@@ -142,11 +151,7 @@ export class MeasuredServer {
       if (result === undefined || this.#ended.signal.aborted) throw this.#death('died while it was measured');
       return { settings: this.#settings, load, result, ...useBetween(before, await this.#use()) };
     } catch (thrown) {
-      stop.throwIfAborted();
-      if (thrown instanceof ServerDied) throw thrown;
-      // What broke may be due to an end that is only about to be noticed.
-      await sleep(POLL_MS);
-      throw this.#ended.signal.aborted ? this.#death('died while it was measured') : thrown;
+      throw await this.#reasonOf(thrown, stop, 'died while it was measured');
     }
   }
 
@@ -185,17 +190,48 @@ export class MeasuredServer {
     }
   }
 
-  async #targetOf(rows: number): Promise<LoadTarget> {
+  async #tryOut(stop: AbortSignal): Promise<void> {
+    try {
+      await this.#targetOf(1, stop);
+      this.#served = readServed(await this.#read('config'));
+    } catch (thrown) {
+      throw await this.#reasonOf(thrown, stop, 'died of its first request');
+    }
+  }
+
+  /** What is to be thrown instead. */
+  async #reasonOf(thrown: unknown, stop: AbortSignal, how: string): Promise<unknown> {
+    stop.throwIfAborted();
+    // A server that still answers that the request is wrong has nothing more to say.
+    if (thrown instanceof ServerDied || (thrown instanceof RequestRefused && thrown.status < 500)) return thrown;
+    // What broke may be due to an end that is only about to be noticed.
+    await Promise.race([once(this.#child, 'close'), sleep(this.#ended.signal.aborted ? 0 : END_TIMEOUT_MS)]);
+    stop.throwIfAborted();
+    if (this.#ended.signal.aborted) return this.#death(how);
+    if (!(thrown instanceof RequestRefused || thrown instanceof NoAnswer)) return thrown;
+    return new ServerDied(`the measured server fails: ${thrown.message}`);
+  }
+
+  async #targetOf(rows: number, stop: AbortSignal): Promise<LoadTarget> {
     const known = this.#targets.get(rows);
     if (known !== undefined) return known;
     const { latencyGoalMs } = this.#model.choices;
-    const target = await findTarget(this.#settingsOf({ ...NO_LOAD, rowsPerRequest: rows })).catch((thrown: unknown) => {
-      if (!(thrown instanceof OptionsError) || latencyGoalMs === 0 || this.#ended.signal.aborted) throw thrown;
+    const ends = AbortSignal.any([stop, this.#ended.signal]);
+    const target = await findHttpTarget(this.#settingsOf({ ...NO_LOAD, rowsPerRequest: rows }), false, ends).catch((thrown: unknown) => {
+      if (!(thrown instanceof RequestRefused) || latencyGoalMs === 0) throw thrown;
       // It refuses even a lone request when it knows from its own measurements that the run alone takes longer.
-      throw new OptionsError([`not even a lone request is answered, with a goal of ${latencyGoalMs} ms: ${thrown.message}`]);
+      const lone = `not even a lone request is answered, with a goal of ${latencyGoalMs} ms`;
+      throw new RequestRefused(REFUSED, `${lone}: ${thrown.message}`);
     });
     this.#targets.set(rows, target);
     return target;
+  }
+
+  /** Of a batched model, the first dimension is that of the rows; of another one it is what the user says. */
+  #shapes(): ReadonlyMap<string, readonly number[]> {
+    const { shapes } = this.#model.choices;
+    if (this.#settings.maxBatchSize === 0) return shapes;
+    return new Map([...shapes].map(([name, [, ...others]]) => [name, [ROWS, ...others]]));
   }
 
   #settingsOf(load: TrialLoad): LoadSettings {
@@ -208,9 +244,9 @@ export class MeasuredServer {
       arrivals: load.arrivals,
       closedLoop: load.inFlight,
       warmUp: warmUpSeconds(load.seconds),
-      grace: Math.max(LEAST_GRACE_S, load.seconds),
+      grace: Math.max(LEAST_GRACE_S, load.seconds, (GRACE_GOALS * (load.goalMs ?? 0)) / 1000),
       batchSize: load.rowsPerRequest,
-      shapes: this.#model.choices.shapes,
+      shapes: this.#shapes(),
       data: this.#model.choices.data,
       seed: load.seed,
       threads: 1,

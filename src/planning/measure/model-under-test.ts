@@ -37,13 +37,15 @@ export interface ModelUnderTest {
   readonly choices: TestChoices;
 }
 
+/** The folder of a model that has no version folders may hold a plan of it, which this file tells. */
+const PLAN = 'plan.json';
 const DEFAULT_CHOICES: TestChoices = { shapes: new Map(), data: 'random', seed: 1, latencyGoalMs: 0 };
 
 /**
  * `path`: the folder of a model, such as models/digits. Throws `OptionsError` for what is no model, ERR_MODEL_CONFIG when its configuration
- * is wrong. Reads all files of the version once, for the hash.
+ * is wrong, and the reason of `stop`. Reads all files of the version once, for the hash.
  */
-export async function openModel(path: string, choices: TestChoices = DEFAULT_CHOICES): Promise<ModelUnderTest> {
+export async function openModel(path: string, choices: TestChoices = DEFAULT_CHOICES, stop?: AbortSignal): Promise<ModelUnderTest> {
   const found = await findModel(path);
   const { config, fields } = await readConfigFile(found);
   const available = found.versions.map(({ version }) => version);
@@ -55,7 +57,10 @@ export async function openModel(path: string, choices: TestChoices = DEFAULT_CHO
   const hash = createHash('sha256').update(jsonOf(fields));
   for (const file of await filesOf(served.folder)) {
     hash.update(`\0${file}\0`);
-    for await (const chunk of createReadStream(join(served.folder, file))) hash.update(chunk as Buffer);
+    for await (const chunk of createReadStream(join(served.folder, file))) {
+      stop?.throwIfAborted();
+      hash.update(chunk as Buffer);
+    }
   }
   const { version, folder: versionFolder } = served;
   return { folder: found.folder, name: found.name, config: fields, version, versionFolder, hash: hash.digest('hex'), choices };
@@ -94,13 +99,14 @@ function parametersOf(given: unknown, latencyGoalMs: number): Fields {
   return all.length === 0 ? {} : { parameters: Object.fromEntries(all) as Fields };
 }
 
-/** A repository in `root` that holds nothing but this model, with the settings. Links lead out of no repository, so files are shared, or copied. */
-export async function writeRepository(root: string, model: ModelUnderTest, settings: ServerSettings): Promise<void> {
+/** A repository in `root` that holds nothing but this model, with the settings. Links lead out of no repository, so files are shared, or copied. Throws the reason of `stop`. */
+export async function writeRepository(root: string, model: ModelUnderTest, settings: ServerSettings, stop?: AbortSignal): Promise<void> {
   const folder = join(root, model.name);
   const version = join(folder, String(model.version));
   await mkdir(version, { recursive: true });
   await writeFile(join(folder, 'config.json'), jsonOf(measuredConfig(model, settings)));
   for (const file of await filesOf(model.versionFolder)) {
+    stop?.throwIfAborted();
     const [from, to] = [await realpath(join(model.versionFolder, file)), join(version, file)];
     await mkdir(join(to, '..'), { recursive: true });
     // Another file system, or a file of somebody else.
@@ -108,10 +114,12 @@ export async function writeRepository(root: string, model: ModelUnderTest, setti
   }
 }
 
-/** Paths from the folder on, in one order always. Links count as what they point to. */
+/** Paths from the folder on, in one order always. Links count as what they point to. What is no file of a model is left out: plans of it, too. */
 async function filesOf(folder: string): Promise<readonly string[]> {
   const files: string[] = [];
-  for (const name of (await readdir(folder)).sort()) {
+  const names = await readdir(folder);
+  if (names.includes(PLAN)) return [];
+  for (const name of names.sort()) {
     const path = join(folder, name);
     if ((await stat(path)).isDirectory()) files.push(...(await filesOf(path)).map((inner) => join(name, inner)));
     else if (!CONFIG_FILENAMES.some((config) => config === name)) files.push(name);

@@ -1,7 +1,5 @@
 /** A measured server that is started only when something is asked of it that is not on disk. */
 import type { ServerSettings } from '../server-settings.js';
-import { MeasuredServer } from './measured-server.js';
-import type { ModelUnderTest } from './model-under-test.js';
 import type { RunStore } from './run-store.js';
 import type { Trial, TrialLoad } from './trial.js';
 
@@ -39,10 +37,4 @@ export class StoredServer implements TriedServer {
     await this.#server?.stop();
     this.#server = undefined;
   }
-}
-
-/** As a search needs it: everything ends by `stop`. */
-export async function startMeasured(model: ModelUnderTest, settings: ServerSettings, stop: AbortSignal): Promise<TriedServer> {
-  const server = await MeasuredServer.start(model, settings, stop);
-  return { measure: (load) => server.measure(load, stop), stop: () => server.stop() };
 }

@@ -14,6 +14,8 @@ export interface SweepSpace {
 export interface SpaceLimits {
   /** Of the model; 0 = it does not batch. */
   readonly maxBatchSize: number;
+  /** Requests share batches. */
+  readonly merges: boolean;
   /** No batch may be smaller. */
   readonly rowsPerRequest: number;
   readonly cpus: number;
@@ -24,15 +26,16 @@ const MOST_LANES = 16;
 /** Of the goal, that a batch may wait for more rows. */
 const DELAYS = [0.02, 0.1] as const;
 
-export function sweepSpace({ maxBatchSize, rowsPerRequest, cpus, goal }: SpaceLimits): SweepSpace {
+/** Where requests do not share batches, no size of them is tried, and no delay: a delay would make them share. */
+export function sweepSpace({ maxBatchSize, merges, rowsPerRequest, cpus, goal }: SpaceLimits): SweepSpace {
   const batches = powersUpTo(maxBatchSize).filter((size) => size >= rowsPerRequest);
   const delays = DELAYS.map((share) => Math.round(goal.latencyMs * 1000 * share)).filter((delay) => delay > 0);
   return {
-    maxBatchSize: maxBatchSize === 0 ? [0] : batches,
+    maxBatchSize: merges ? batches : [maxBatchSize],
     // On one CPU, too: while one lane computes, another gathers.
     lanes: powersUpTo(Math.min(MOST_LANES, Math.max(2, cpus))),
     cpuThreads: powersUpTo(cpus),
-    maxQueueDelayUs: maxBatchSize > 1 ? [null, ...delays] : [null],
+    maxQueueDelayUs: merges && maxBatchSize > 1 ? [null, ...delays] : [null],
   };
 }
 

@@ -2,6 +2,8 @@
 import { OptionsError } from '../../config/load.js';
 import type { PlanCandidate } from '../plan/plan.js';
 import { settingsName, type ServerSettings } from '../server-settings.js';
+import { longer, secondsFor } from './closed-loop-seconds.js';
+import type { LoadResult } from '../load/load-generator.js';
 import { findMaxRate, inFlightFor, type FoundRate, type RateSearch, type SearchProgress } from './max-rate.js';
 import { ServerDied } from './measured-server.js';
 import type { TriedServer } from './stored-server.js';
@@ -49,7 +51,10 @@ const LEAST_ONE_S = 6;
 const PRECISION = 0.08;
 /** A setting that is behind by so little goes on: the comparison is no better. */
 const TIE = 0.03;
+/** Of a closed loop whose requests are fast. */
 const SHORT_S = 1;
+/** Of the time that is left, that a closed loop may take in which nothing was answered before. */
+const LONGER_SHARE = 0.25;
 /** A closed loop may fall short of what an open one sustains by so much. */
 const CLOSED_SLACK = 1.15;
 /** Of a closed loop, where nothing is known yet. */
@@ -75,6 +80,8 @@ interface Tried {
   /** Requests per second of a closed loop: nearly what the server does at most. */
   closedRate: number;
   trials: number;
+  /** Its server did not start, ended or broke. */
+  hasDied: boolean;
   /** One of the two that were looked at for long: whatever short trials say of the others, they do not come before it. */
   isFinal: boolean;
 }
@@ -132,12 +139,12 @@ class Sweep {
   async #try(settings: ServerSettings): Promise<void> {
     const name = settingsName(settings);
     if (this.#tried.has(name) || (this.#tried.size > 0 && !this.#hasTime())) return;
-    const tried: Tried = { settings, found: null, closedRate: 0, trials: 0, isFinal: false };
+    const tried: Tried = { settings, found: null, closedRate: 0, trials: 0, hasDied: false, isFinal: false };
     this.#tried.set(name, tried);
     await this.#withServer(tried, async (measure) => {
       const best = this.#ranking()[0];
       const begin = this.#clock();
-      tried.closedRate = (await measure(this.#closedLoop(settings))).result.rate_answered;
+      tried.closedRate = (await this.#measureClosed(measure, this.#closedLoop(settings))).rate_answered;
       const least = (best?.found?.rate.value ?? 0) * (1 - TIE);
       if (tried.closedRate * CLOSED_SLACK < least) {
         tried.found = behind(settings, tried.closedRate);
@@ -190,6 +197,7 @@ class Sweep {
       if (!(thrown instanceof ServerDied)) throw thrown;
       this.#notes.push(`${settingsName(tried.settings)}: ${thrown.message}`);
       tried.found = null;
+      tried.hasDied = true;
     } finally {
       await server?.stop();
     }
@@ -208,19 +216,39 @@ class Sweep {
   #closedLoop({ lanes, maxBatchSize }: ServerSettings): TrialLoad {
     const { goal, rowsPerRequest, arrivals, seed } = this.#options;
     const inFlight = inFlightFor(lanes, maxBatchSize, rowsPerRequest);
-    return { rate: null, inFlight, arrivals, seconds: SHORT_S, rowsPerRequest, seed, goalMs: goal.latencyMs };
+    const seconds = secondsFor(SHORT_S, this.#loneRequestMs);
+    return { rate: null, inFlight, arrivals, seconds, rowsPerRequest, seed, goalMs: goal.latencyMs };
   }
 
+  /** No request counted is nothing measured: each takes longer than the loop. */
+  async #measureClosed(measure: Measure, load: TrialLoad): Promise<LoadResult> {
+    const { result } = await measure(load);
+    const seconds = longer(load.seconds);
+    if (result.counts.requests > 0 || seconds > this.#secondsLeft() * LONGER_SHARE) return result;
+    return this.#measureClosed(measure, { ...load, seconds });
+  }
+
+  /** Throws `OptionsError` when it takes longer than the goal. */
   async #measureLoneRequest(measure: Measure): Promise<void> {
     const { goal, rowsPerRequest, arrivals, seed } = this.#options;
-    const { result } = await measure({
-      ...{ rate: null, inFlight: 1, arrivals, seconds: SHORT_S, rowsPerRequest, seed, goalMs: goal.latencyMs },
-    });
-    const lone = result.latency_ms.p50.value;
-    if (lone === null) return;
-    this.#loneRequestMs = lone;
-    if (lone <= goal.latencyMs) return;
-    throw new OptionsError([`the goal of ${goal.latencyMs} ms is below what a lone request takes (${shown(lone)} ms)`]);
+    const below = `the goal of ${goal.latencyMs} ms is below what a lone request takes`;
+    for (let seconds = SHORT_S; ; seconds = longer(seconds)) {
+      const { result } = await measure({
+        ...{ rate: null, inFlight: 1, arrivals, seconds, rowsPerRequest, seed, goalMs: goal.latencyMs },
+      });
+      const lone = result.latency_ms.p50.value;
+      if (lone !== null) {
+        this.#loneRequestMs = lone;
+        if (lone > goal.latencyMs) throw new OptionsError([`${below} (${shown(lone)} ms)`]);
+        return;
+      }
+      if (result.counts.requests > 0) break;
+      // Not one was begun after another: each takes longer than this.
+      if (seconds * 1000 >= goal.latencyMs) throw new OptionsError([`${below} (more than ${seconds} s)`]);
+      if (longer(seconds) > this.#secondsLeft()) break;
+    }
+    const note = 'lone requests got no right answer, so it is not known whether the goal can be met at all';
+    if (!this.#notes.includes(note)) this.#notes.push(note);
   }
 
   /** Those that meet the goal at some rate, the best first. */
@@ -251,8 +279,8 @@ class Sweep {
   }
 }
 
-function candidateOf({ settings, found, trials }: Tried): PlanCandidate {
-  const state = found === null ? 'unfinished' : found.isGivenUp ? 'given-up' : 'finished';
+function candidateOf({ settings, found, trials, hasDied }: Tried): PlanCandidate {
+  const state = hasDied ? 'died' : found === null ? 'unfinished' : found.isGivenUp ? 'given-up' : 'finished';
   return { settings, rate: found?.rate ?? { value: 0, low: 0, high: 0 }, trials, state };
 }
 

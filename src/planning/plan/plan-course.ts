@@ -1,14 +1,18 @@
 /** The measuring of a plan, step by step. Each step leaves in the draft what it found, so that an end at any time loses little. */
 import { usableCpus } from '../../config/cpu-limit.js';
+import { OptionsError } from '../../config/load.js';
 import { asServerError } from '../../errors.js';
+import { longer, secondsFor } from '../measure/closed-loop-seconds.js';
 import type { SearchProgress } from '../measure/max-rate.js';
+import { ServerDied } from '../measure/measured-server.js';
+import type { TriedServer } from '../measure/stored-server.js';
 import { sweepSpace } from '../measure/sweep-space.js';
 import { sweep } from '../measure/sweep.js';
 import type { TrialLoad } from '../measure/trial.js';
 import type { ServerSettings } from '../server-settings.js';
 import type { PlanDraft } from './plan-draft.js';
 import type { PlanOptions } from './plan-options.js';
-import type { PlanServers } from './plan-servers.js';
+import type { OwnSettings, PlanServers } from './plan-servers.js';
 
 export interface Course {
   readonly options: PlanOptions;
@@ -23,9 +27,10 @@ export interface Course {
 
 /** Of the budget. */
 const SWEEP_SHARE = 0.8;
+/** Of a closed loop whose requests are fast. */
 const RUN_TIME_S = 0.5;
-/** Of the highest rate; the search itself has measured near 1. */
-const CURVE_SHARES = [0.1, 0.25, 0.5, 0.7, 0.85, 1.1];
+/** Of the highest rate, which the search itself has measured; in an order in which a part of them serves, too. */
+const CURVE_SHARES = [0.5, 0.85, 0.25, 1.1, 0.1, 0.7];
 /** Seconds of a point, by the time that is left: few choices, so that a plan that goes on asks for what is on disk. */
 const POINT_S = [15, 8, 4, 2];
 const LEAST_POINT_S = 1;
@@ -40,24 +45,27 @@ const MOST_ROWS = 64;
  */
 export async function measureCourse(course: Course): Promise<void> {
   const start = course.clock();
-  const { settings, inputShapes } = await course.servers.ownSettings(course.options.batchSize);
-  course.draft.inputShapes = inputShapes;
-  await search(course, settings, start);
+  const own = await course.servers.ownSettings(course.options.batchSize);
+  course.draft.inputShapes = own.inputShapes;
+  await search(course, own, start);
   course.save();
   await measureRunTimes(course, start);
   await measureCurve(course, start);
 }
 
-async function search(course: Course, first: ServerSettings, start: number): Promise<void> {
+async function search(course: Course, { settings: first, merges }: OwnSettings, start: number): Promise<void> {
   const { options, draft, servers, clock } = course;
   const { goal, arrivals, seed, batchSize: rowsPerRequest, budgetS } = options;
   const found = await sweep({
-    space: sweepSpace({ maxBatchSize: first.maxBatchSize, rowsPerRequest, cpus: usableCpus(), goal }),
+    space: sweepSpace({ maxBatchSize: first.maxBatchSize, merges, rowsPerRequest, cpus: usableCpus(), goal }),
     ...{ first, goal, rowsPerRequest, arrivals, seed, clock },
     budgetS: SWEEP_SHARE * budgetS,
     start: (settings) => Promise.resolve(servers.start(settings)),
     progress: ({ text }) => show(course, start, text),
   });
+  if (!merges && first.maxBatchSize > 1) {
+    draft.note('Requests do not share batches: the configuration does not say that they may, or their rows depend on each other.');
+  }
   draft.loneRequestMs = found.loneRequestMs;
   draft.isComplete = found.failure === null;
   draft.candidates = found.candidates;
@@ -74,7 +82,7 @@ async function search(course: Course, first: ServerSettings, start: number): Pro
   }
 }
 
-/** By rows, one request at a time; for every other number of CPU threads whose rate was found, one row. */
+/** By rows, one request at a time, as far as there is time; for every other number of CPU threads whose rate was found, one row. */
 async function measureRunTimes(course: Course, start: number): Promise<void> {
   const { options, draft } = course;
   const { best } = draft;
@@ -84,18 +92,19 @@ async function measureRunTimes(course: Course, start: number): Promise<void> {
   for (let size = options.batchSize; size === options.batchSize || size <= most; size *= 2) rows.push(size);
   const others = draft.found.filter(({ settings }) => settings.cpuThreads !== best.settings.cpuThreads);
   const ofThreads = new Map(others.map(({ settings }) => [settings.cpuThreads, settings]));
+  const seconds = secondsFor(RUN_TIME_S, draft.loneRequestMs);
   const lone = (size: number): TrialLoad => ({
-    ...{ rate: null, inFlight: 1, arrivals: options.arrivals, seconds: RUN_TIME_S, rowsPerRequest: size, seed: options.seed, goalMs: null },
+    ...{ rate: null, inFlight: 1, arrivals: options.arrivals, seconds, rowsPerRequest: size, seed: options.seed, goalMs: null },
   });
   await measureAll(course, start, best.settings, rows.map(lone));
   for (const settings of ofThreads.values()) await measureAll(course, start, settings, [lone(options.batchSize)]);
 }
 
 async function measureCurve(course: Course, start: number): Promise<void> {
-  const { options, draft, clock } = course;
+  const { options, draft } = course;
   const { best } = draft;
   if (best === null) return;
-  const left = Math.max(0, options.budgetS - (clock() - start)) / CURVE_SHARES.length / OVERHEAD;
+  const left = secondsLeft(course, start) / CURVE_SHARES.length / OVERHEAD;
   const seconds = POINT_S.find((length) => length <= left) ?? LEAST_POINT_S;
   const loads = CURVE_SHARES.map((share, i) => ({
     ...{ rate: Number((share * best.rate.value).toPrecision(3)), inFlight: null, arrivals: options.arrivals, seconds },
@@ -104,23 +113,49 @@ async function measureCurve(course: Course, start: number): Promise<void> {
   await measureAll(course, start, best.settings, loads);
 }
 
+/**
+ * As many as there is time for. A load that the server refuses, or of which it dies, is a note: what was measured before suffices for a plan.
+ */
 async function measureAll(course: Course, start: number, settings: ServerSettings, loads: readonly TrialLoad[]): Promise<void> {
   const server = course.servers.start(settings);
   try {
     for (const load of loads) {
       const rows = `requests of ${load.rowsPerRequest} rows`;
-      show(course, start, load.rate === null ? `${rows}, one at a time` : `${load.rate} requests per second, for the curve`);
-      await server.measure(load);
+      const what = load.rate === null ? `${rows}, one at a time` : `${load.rate} requests per second, for the curve`;
+      if (secondsLeft(course, start) === 0) {
+        course.draft.note('The time did not suffice for all of the curve of latency and of run times: a larger --budget does.');
+        return;
+      }
+      show(course, start, what);
+      try {
+        await measureLongEnough(course, start, server, load);
+      } catch (thrown) {
+        if (!(thrown instanceof OptionsError) && !(thrown instanceof ServerDied)) throw thrown;
+        course.draft.note(sentence(`${what}, could not be measured: ${thrown.message}`));
+        if (thrown instanceof ServerDied) return;
+      }
     }
   } finally {
     await server.stop();
   }
 }
 
-function show({ options, clock, draft, progress }: Course, start: number, text: string): void {
-  const elapsed = clock() - start;
-  const secondsLeft = Math.max(0, options.budgetS - elapsed);
-  progress({ done: draft.trials.length, share: Math.min(1, elapsed / options.budgetS), secondsLeft, text });
+/** A closed loop in which no request was counted says nothing. */
+async function measureLongEnough(course: Course, start: number, server: TriedServer, load: TrialLoad): Promise<void> {
+  const { result } = await server.measure(load);
+  const seconds = longer(load.seconds);
+  if (load.rate !== null || result.counts.requests > 0 || seconds > secondsLeft(course, start)) return;
+  await measureLongEnough(course, start, server, { ...load, seconds });
+}
+
+function secondsLeft({ options, clock }: Course, start: number): number {
+  return Math.max(0, options.budgetS - (clock() - start));
+}
+
+function show(course: Course, start: number, text: string): void {
+  const { options, draft, progress } = course;
+  const left = secondsLeft(course, start);
+  progress({ done: draft.trials.length, share: 1 - left / options.budgetS, secondsLeft: left, text });
 }
 
 function sentence(text: string): string {

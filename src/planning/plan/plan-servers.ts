@@ -1,17 +1,29 @@
 /** The servers that a plan measures: trials that are on disk already need none. */
 import { usableCpus } from '../../config/cpu-limit.js';
+import { OptionsError } from '../../config/load.js';
+import { contradiction } from '../load/sample-tensors.js';
 import { MeasuredServer, ServerDied } from '../measure/measured-server.js';
 import type { ModelUnderTest } from '../measure/model-under-test.js';
 import type { RunStore } from '../measure/run-store.js';
+import type { Placement } from '../measure/served-model.js';
+import { messagesOf, type Fields } from '../measure/settled-config.js';
 import { StoredServer, type TriedServer } from '../measure/stored-server.js';
 import type { Trial, TrialLoad } from '../measure/trial.js';
 import { settingsName, type ServerSettings } from '../server-settings.js';
 
-type Fields = Readonly<Record<string, unknown>>;
 type Shapes = Readonly<Record<string, readonly number[]>>;
 
 /** Where nobody has said how many rows a batch may have, and the model takes any number. */
 const MOST_AUTO_ROWS = 64;
+
+/** What a model is like without any plan. */
+export interface OwnSettings {
+  readonly settings: ServerSettings;
+  /** Whether the server lets requests share batches. Where it does not, sizes of batches and delays change nothing that may be changed. */
+  readonly merges: boolean;
+  /** Of one request. */
+  readonly inputShapes: Shapes;
+}
 
 export class PlanServers {
   readonly #model: ModelUnderTest;
@@ -21,6 +33,7 @@ export class PlanServers {
   /** Started to see what the model is like, and not measured yet. */
   #ready: { readonly name: string; readonly server: MeasuredServer } | undefined;
   #died: ServerDied | undefined;
+  #placement: Placement = { kind: 'cpu' };
 
   /** `measured` hears of each trial, those from disk included. */
   constructor(model: ModelUnderTest, store: RunStore, stop: AbortSignal, measured: (trial: Trial) => void) {
@@ -35,20 +48,28 @@ export class PlanServers {
     return this.#died;
   }
 
+  /** Where the measured servers run the model, as the first of them has said; the CPU before that. */
+  get placement(): Placement {
+    return this.#placement;
+  }
+
   /**
    * What the model's own configuration says, with the shapes of a request. Throws `ServerDied` where the model cannot be served, `OptionsError`
    * where no request can be made for it.
    */
-  async ownSettings(rowsPerRequest: number): Promise<{ readonly settings: ServerSettings; readonly inputShapes: Shapes }> {
+  async ownSettings(rowsPerRequest: number): Promise<OwnSettings> {
     const { config } = this.#model;
-    const given = config?.['max_batch_size'];
-    const sizes = typeof given === 'number' ? [given] : [MOST_AUTO_ROWS, 0];
+    const sizes = batchSizesOf(config, rowsPerRequest);
     for (const [i, maxBatchSize] of sizes.entries()) {
+      if (maxBatchSize > 0) this.#checkRows(maxBatchSize, rowsPerRequest, sizes.length === 1);
       const settings = { ...laneSettings(config), maxBatchSize };
       try {
         const server = await MeasuredServer.start(this.#model, settings, this.#stop);
         this.#ready = { name: settingsName(settings), server };
-        return { settings, inputShapes: this.#shapesOf(server, maxBatchSize === 0 ? 1 : rowsPerRequest) };
+        if (maxBatchSize > 0) this.#checkRows(maxBatchSize, rowsPerRequest, true);
+        const { merges, placement } = server.served;
+        this.#placement = placement;
+        return { settings, merges, inputShapes: shapesOf(server, maxBatchSize === 0 ? 1 : rowsPerRequest) };
       } catch (thrown) {
         // A model whose first dimension is fixed is refused with batches.
         if (!(thrown instanceof ServerDied) || i === sizes.length - 1) throw thrown;
@@ -57,14 +78,15 @@ export class PlanServers {
     throw new ServerDied('the model was not tried');
   }
 
-  /** Of one request; what the user gave is whole already. */
-  #shapesOf({ target }: MeasuredServer, rows: number): Shapes {
-    const { shapes } = this.#model.choices;
-    const ofRequest = ([name, shape]: [string, readonly number[]]): [string, readonly number[]] => [
-      name,
-      rows === 1 || shapes.has(name) ? shape : [rows, ...shape.slice(1)],
-    ];
-    return Object.fromEntries(Object.entries(target.request.shapes).map(ofRequest));
+  /** `isBatched`: it is known that the first dimension of the inputs is that of the rows. Throws `OptionsError`. */
+  #checkRows(maxBatchSize: number, rowsPerRequest: number, isBatched: boolean): void {
+    if (rowsPerRequest > maxBatchSize) {
+      throw new OptionsError([
+        `--batch-size: requests of ${rowsPerRequest} rows are more than the max_batch_size ${maxBatchSize} of the model's configuration`,
+      ]);
+    }
+    const contrary = [...this.#model.choices.shapes].filter(([, shape]) => isBatched && shape[0] !== rowsPerRequest);
+    if (contrary.length > 0) throw new OptionsError(contrary.map(([name, shape]) => contradiction(name, shape, rowsPerRequest)));
   }
 
   /** Throws nothing: the server starts with its first trial that is not on disk. */
@@ -106,6 +128,18 @@ function laneSettings(config: Fields | null): Omit<ServerSettings, 'maxBatchSize
   return { lanes: lanes > 0 ? lanes : 1, cpuThreads: usableCpus(), maxQueueDelayUs: delay > 0 ? delay : null };
 }
 
-function messagesOf(value: unknown): readonly Fields[] {
-  return (Array.isArray(value) ? value : value === undefined ? [] : [value]) as readonly Fields[];
+/** Values of max_batch_size to be tried, until the model is served. */
+function batchSizesOf(config: Fields | null, rowsPerRequest: number): readonly number[] {
+  const given = config?.['max_batch_size'];
+  if (typeof given === 'number') return [given];
+  // As the server: whoever gave dimensions on both sides and no max_batch_size meant Triton's default of 0.
+  const hasDims = (side: 'input' | 'output'): boolean => messagesOf(config?.[side]).some(({ dims }) => dims !== undefined);
+  return hasDims('input') && hasDims('output') ? [0] : [Math.max(MOST_AUTO_ROWS, rowsPerRequest), 0];
+}
+
+/** Of a request with `rows` rows. */
+function shapesOf({ target }: MeasuredServer, rows: number): Shapes {
+  const { shapes } = target.request;
+  if (rows === 1) return shapes;
+  return Object.fromEntries(Object.entries(shapes).map(([name, [, ...others]]) => [name, [rows, ...others]]));
 }

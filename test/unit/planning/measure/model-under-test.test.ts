@@ -39,6 +39,26 @@ describe('openModel', () => {
     await expect(hashOf({ ...files, 'm/config.pbtxt': 'max_batch_size: 1' })).resolves.not.toBe(hash);
   });
 
+  it('leaves out the plans that lie in the folder of the model', async () => {
+    const folder = folderOf({ 'm/model.onnx': 'a', 'm/weights/w.bin': 'b' });
+    const { hash } = await openModel(join(folder, 'm'));
+    mkdirSync(join(folder, 'm/plan/runs'), { recursive: true });
+    writeFileSync(join(folder, 'm/plan/plan.json'), '{}');
+    writeFileSync(join(folder, 'm/plan/runs/1.json'), '{}');
+    const model = await openModel(join(folder, 'm'));
+    expect(model.hash).toBe(hash);
+    await writeRepository(join(folder, 'r'), model, SETTINGS);
+    expect(readFileSync(join(folder, 'r/m/1/weights/w.bin'), 'utf8')).toBe('b');
+    expect(statSync(join(folder, 'r/m/1/plan'), { throwIfNoEntry: false })).toBeUndefined();
+  });
+
+  it('ends early when it is told to', async () => {
+    const folder = folderOf({ 'm/model.onnx': 'a' });
+    const stop = AbortSignal.abort(new Error('enough'));
+    await expect(openModel(join(folder, 'm'), CHOICES, stop)).rejects.toThrow('enough');
+    await expect(writeRepository(join(folder, 'r'), await openModel(join(folder, 'm')), SETTINGS, stop)).rejects.toThrow('enough');
+  });
+
   it.each<[string, Readonly<Record<string, string>>, RegExp]>([
     ['nothing', {}, /"\S+\/m" is not the folder of a model$/],
     ['an empty folder', { 'm/notes/a.txt': '' }, /it needs a file model\.onnx or 1\/model\.onnx/],

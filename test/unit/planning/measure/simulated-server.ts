@@ -43,16 +43,19 @@ export class SimulatedServer {
     const most = highest(settings);
     // What a closed loop does more than an open one depends on the settings.
     const closed = most * (1.3 + 0.15 * Math.sin(settings.maxBatchSize + 3 * settings.lanes + 7 * settings.cpuThreads));
-    const rate = load.rate ?? Math.min(closed, (1000 / loneMs) * (load.inFlight ?? 1));
+    const unhurried = (1000 / loneMs) * (load.inFlight ?? 1);
+    // A lone request is answered whatever the server does under load.
+    const isAnswered = load.rate === null && (most > 0 || load.inFlight === 1);
+    const rate = load.rate ?? (load.inFlight === 1 ? unhurried : Math.min(closed, unhurried));
     // A server that answers nothing is sent requests all the same.
-    const requests = most <= 0 && load.rate === null ? (load.inFlight ?? 1) : Math.round(rate * load.seconds);
+    const requests = load.rate === null && !isAnswered ? (load.inFlight ?? 1) : Math.round(rate * load.seconds);
     let share = most <= 0 ? 1 : Math.min(1, 0.01 * (rate / most) ** steepness);
     if (this.#random() < hiccups) share = Math.min(1, share + 0.05);
     const inPart = Array.from({ length: PARTS }, (_, i) => Math.floor((requests * (i + 1)) / PARTS) - Math.floor((requests * i) / PARTS));
-    const parts = inPart.map((count) => [count, load.rate === null && most > 0 ? 0 : binomial(count, share, this.#random)] as const);
+    const parts = inPart.map((count) => [count, isAnswered ? 0 : binomial(count, share, this.#random)] as const);
     const refused = load.rate !== null && rate >= lateFrom ? 'the generator was late itself' : null;
     const result = resultOf(parts, load.rate === null ? loneMs * (load.inFlight ?? 1) : loneMs, refused);
-    const answered = { ...result, rate_wanted: load.rate, rate_answered: most <= 0 ? 0 : Math.min(rate, closed) };
+    const answered = { ...result, rate_wanted: load.rate, rate_answered: isAnswered || most > 0 ? Math.min(rate, load.inFlight === 1 ? rate : closed) : 0 };
     return { settings, load, result: answered, batches: [], laneCpuMs: 0.1, frontEndCpuMs: 0.1 };
   }
 }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { SearchProgress } from '../../../../src/planning/measure/max-rate.js';
 import { ServerDied } from '../../../../src/planning/measure/measured-server.js';
+import type { TriedServer } from '../../../../src/planning/measure/stored-server.js';
 import { sweep, type SweepOptions, type SweepResult } from '../../../../src/planning/measure/sweep.js';
 import { startingPoints, stepsFrom, sweepSpace } from '../../../../src/planning/measure/sweep-space.js';
 import type { ServerSettings } from '../../../../src/planning/server-settings.js';
-import { GOAL, SimulatedServer, type SimulatedMachine } from './simulated-server.js';
+import type { LatencyGoal, TrialLoad } from '../../../../src/planning/measure/trial.js';
+import { GOAL, resultOf, SimulatedServer, type SimulatedMachine } from './simulated-server.js';
 
 type Surface = (settings: ServerSettings) => number;
 
@@ -33,7 +35,7 @@ const SURFACES: readonly (readonly [string, Surface])[] = [
 
 const SEEDS = Array.from({ length: 40 }, (_, i) => i + 1);
 const cpus = 4;
-const space = sweepSpace({ maxBatchSize: 64, rowsPerRequest: 1, cpus, goal: GOAL });
+const space = sweepSpace({ maxBatchSize: 64, merges: true, rowsPerRequest: 1, cpus, goal: GOAL });
 const first: ServerSettings = { maxBatchSize: 64, lanes: 2, maxQueueDelayUs: null, cpuThreads: cpus };
 
 function everySettings(): readonly ServerSettings[] {
@@ -74,6 +76,39 @@ async function swept(machine: SimulatedMachine, seed: number, given: Partial<Swe
     ...given,
   });
   return { result, server, running: () => running };
+}
+
+/** Each request takes so many milliseconds: a shorter trial has none that counts. */
+class SlowServer {
+  readonly loads: TrialLoad[] = [];
+  readonly options: Partial<SweepOptions>;
+
+  constructor(ms: number) {
+    let nowS = 0;
+    this.options = {
+      budgetS: 2000,
+      clock: () => nowS,
+      start: (settings) => {
+        const measure: TriedServer['measure'] = (load) => {
+          this.loads.push(load);
+          nowS += load.seconds * 1.25;
+          const requests = Math.floor((load.seconds * 1000) / ms) * (load.inFlight ?? 1);
+          const result = { ...resultOf(requests, 0, ms), rate_answered: requests / load.seconds };
+          const empty = { value: null, low: null, high: null };
+          const latency = requests === 0 ? { ...result.latency_ms, p50: empty } : { ...result.latency_ms, p50: { ...empty, value: ms } };
+          return Promise.resolve({
+            settings,
+            load,
+            result: { ...result, latency_ms: latency },
+            batches: [],
+            laneCpuMs: 1,
+            frontEndCpuMs: 1,
+          });
+        };
+        return Promise.resolve({ measure, stop: () => Promise.resolve() });
+      },
+    };
+  }
 }
 
 describe('sweep', () => {
@@ -144,11 +179,47 @@ describe('sweep', () => {
     expect(result.best?.settings.maxBatchSize).toBe(32);
     expect(result.notes).toContain('b64-l2-t4: the measured server died while it was measured (SIGKILL)');
     expect(result.failure).toBeNull();
+    const states = new Set(result.candidates.filter(({ settings }) => settings.lanes > 2).map(({ state }) => state));
+    expect(states).toEqual(new Set(['died']));
+  });
+
+  it('measures requests for long enough that some are counted, however slow they are', async () => {
+    const goal: LatencyGoal = { percentile: 99, latencyMs: 60_000 };
+    const slow = new SlowServer(8000);
+    const { result } = await swept({ highest: () => 1 }, 1, { ...slow.options, goal });
+    expect(result.loneRequestMs).toBe(8000);
+    expect(slow.loads.filter(({ inFlight }) => inFlight === 1).map(({ seconds }) => seconds)).toEqual([1, 4, 16]);
+    const closed = slow.loads.filter(({ inFlight }) => inFlight !== null && inFlight > 1);
+    expect(closed.length).toBeGreaterThan(0);
+    expect(closed.every(({ seconds }) => seconds >= 40)).toBe(true);
+  });
+
+  it('says so when a lone request takes longer than the goal and than a short trial', async () => {
+    const sweeping = swept({ highest: () => 1 }, 1, new SlowServer(8000).options);
+    await expect(sweeping).rejects.toThrow('the goal of 20 ms is below what a lone request takes (more than 1 s)');
+  });
+
+  it('does not pass over in silence that lone requests are not answered', async () => {
+    const server = new SimulatedServer({ highest: () => 3000 }, 1);
+    const { result } = await swept({ highest: () => 3000 }, 1, {
+      clock: server.clock,
+      start: (settings) =>
+        Promise.resolve({
+          measure: (load) => {
+            const trial = server.measure(settings, load);
+            return Promise.resolve(load.inFlight === 1 ? { ...trial, result: resultOf(10, 10, 1) } : trial);
+          },
+          stop: () => Promise.resolve(),
+        }),
+    });
+    expect(result.loneRequestMs).toBeNull();
+    expect(result.notes.filter((note) => note.startsWith('lone requests got no right answer'))).toHaveLength(1);
   });
 
   it('has nothing but reasons when every server dies', async () => {
     const { result } = await swept({ highest: () => 1 }, 1, { start: () => Promise.reject(new ServerDied('no memory')) });
     expect(result).toMatchObject({ best: null, loneRequestMs: null, failure: null });
+    expect(result.candidates.every(({ state }) => state === 'died')).toBe(true);
     expect(result.notes).toContain('b64-l2-t4: no memory');
   });
 
@@ -174,18 +245,23 @@ describe('sweep', () => {
 
 describe('sweepSpace', () => {
   it('goes in powers of two up to what the model and the machine have', () => {
-    expect(sweepSpace({ maxBatchSize: 48, rowsPerRequest: 4, cpus: 6, goal: GOAL })).toEqual({
+    expect(sweepSpace({ maxBatchSize: 48, merges: true, rowsPerRequest: 4, cpus: 6, goal: GOAL })).toEqual({
       maxBatchSize: [4, 8, 16, 32, 48],
       lanes: [1, 2, 4, 6],
       cpuThreads: [1, 2, 4, 6],
       maxQueueDelayUs: [null, 400, 2000],
     });
-    expect(sweepSpace({ maxBatchSize: 0, rowsPerRequest: 1, cpus: 1, goal: GOAL })).toEqual({
+    expect(sweepSpace({ maxBatchSize: 0, merges: false, rowsPerRequest: 1, cpus: 1, goal: GOAL })).toEqual({
       maxBatchSize: [0],
       lanes: [1, 2],
       cpuThreads: [1],
       maxQueueDelayUs: [null],
     });
+  });
+
+  it('leaves batches as they are where requests do not share them', () => {
+    const alone = sweepSpace({ maxBatchSize: 48, merges: false, rowsPerRequest: 4, cpus: 2, goal: GOAL });
+    expect(alone).toMatchObject({ maxBatchSize: [48], maxQueueDelayUs: [null] });
   });
 
   it('begins with what the server does by itself, and far from it', () => {
