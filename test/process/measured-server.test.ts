@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MeasuredServer, ServerDied } from '../../src/planning/measure/measured-server.js';
 import { openModel } from '../../src/planning/measure/model-under-test.js';
 import { runFacts } from '../../src/planning/measure/machine.js';
@@ -12,6 +12,7 @@ import { RunStore } from '../../src/planning/measure/run-store.js';
 import { StoredServer, type TriedServer } from '../../src/planning/measure/stored-server.js';
 import type { TrialLoad } from '../../src/planning/measure/trial.js';
 import type { ServerSettings } from '../../src/planning/server-settings.js';
+import { buildFakeGpu, fakeGpuEnvironment, fakeOrtLibrary, FakeGpuScript } from '../support/fake-gpu.js';
 import { repositoryRoot, shippedModels } from '../support/server-process.js';
 
 const SETTINGS: ServerSettings = { maxBatchSize: 8, lanes: 1, maxQueueDelayUs: null, cpuThreads: 1 };
@@ -58,7 +59,7 @@ describe('a measured server', () => {
     const reachable = await openModel(digits, { ...choices, latencyGoalMs: 10_000 });
     const server = await MeasuredServer.start(reachable, SETTINGS, never());
     onTestFinished(() => server.stop());
-    const { result } = await server.measure({ ...LOAD, rate: 50 }, never());
+    const { result } = await server.measure({ ...LOAD, rate: 50, goalMs: 10_000 }, never());
     expect(result).toMatchObject({ goal_ms: 10_000, counts: { answered: 50, late_answers: 0 } });
 
     const unreachable = await openModel(digits, { ...choices, latencyGoalMs: 0.001 });
@@ -131,6 +132,65 @@ describe('a measured server', () => {
     while (existsSync(`/proc/${pid}`)) await sleep(20);
     // Nobody was left to remove them.
     for (const folder of leftFolders()) rmSync(join(temporary, folder), { recursive: true });
+  });
+
+  describe('on a machine with GPUs', () => {
+    beforeAll(() => buildFakeGpu(), 600_000);
+
+    function withGpus(count: number): FakeGpuScript {
+      const script = new FakeGpuScript([`gpus ${count}`]);
+      const environment = { ...fakeGpuEnvironment(script), PENSTOCK_ORT_LIBRARY: fakeOrtLibrary };
+      for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+      onTestFinished(() => {
+        vi.unstubAllEnvs();
+        script.remove();
+      });
+      return script;
+    }
+
+    it('says on how many of them it runs the model, and that it does on none', async () => {
+      const onBoth = mkdtempSync(join(temporary, 'gpu-'));
+      cpSync(join(shippedModels, 'add_sub/1'), join(onBoth, 'add_sub/1'), { recursive: true });
+      const model = await openModel(join(onBoth, 'add_sub'));
+      withGpus(2);
+      const both = await MeasuredServer.start(model, SETTINGS, never());
+      onTestFinished(() => both.stop());
+      expect(both.served).toMatchObject({ lanes: 2, placement: { kind: 'gpu', gpus: [expect.any(String), expect.any(String)] } });
+      vi.stubEnv('PENSTOCK_GPU', 'off');
+      const none = await MeasuredServer.start(model, SETTINGS, never());
+      onTestFinished(() => none.stop());
+      expect(none.served.placement).toEqual({ kind: 'cpu' });
+    });
+
+    it('counts as dead when it answers as a broken server does', async () => {
+      const model = await openModel(join(shippedModels, 'add_sub'));
+      const script = withGpus(1);
+      const server = await MeasuredServer.start(model, SETTINGS, never());
+      onTestFinished(() => server.stop());
+      script.write(['gpus 1', 'ort fail RunWithBinding "out of order"', 'ort fail Run "out of order"']);
+      const measured = server.measure({ ...LOAD, rowsPerRequest: 2 }, never());
+      await expect(measured).rejects.toBeInstanceOf(ServerDied);
+      await expect(measured).rejects.toThrow(/the measured server fails: .*status 5\d\d/);
+    });
+  });
+
+  it('gets none of the options of other servers from the environment', async () => {
+    vi.stubEnv('PENSTOCK_STRICT_NONSENSE', '1');
+    vi.stubEnv('PENSTOCK_MAX_REQUEST_BYTES', 'nonsense');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await started();
+  });
+
+  it('takes the rows of each trial where a whole shape is given', async () => {
+    const choices = { shapes: new Map([['image', [1, 1, 8, 8]]]), data: 'random', seed: 1, latencyGoalMs: 0 } as const;
+    const server = await MeasuredServer.start(await openModel(digits, choices), SETTINGS, never());
+    onTestFinished(() => server.stop());
+    const { batches } = await server.measure({ ...LOAD, rowsPerRequest: 4, seconds: 0.5 }, never());
+    expect(batches.every(({ rows }) => rows % 4 === 0)).toBe(true);
+    // The server says that it takes no such request, and goes on.
+    const tooMany = server.measure({ ...LOAD, rowsPerRequest: 9 }, never());
+    await expect(tooMany).rejects.toMatchObject({ code: 'ERR_CONFIG_OPTION', status: 400 });
+    await server.measure({ ...LOAD, rowsPerRequest: 8, seconds: 0.5 }, never());
   });
 
   it('is not started for what an earlier planner has measured', async () => {

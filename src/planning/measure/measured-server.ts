@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { OptionsError } from '../../config/load.js';
 import { measuredEnvironment } from '../../config/measured-environment.js';
 import { ServerError } from '../../errors.js';
 import { runLoad } from '../load/load-generator.js';
