@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import { copyFile, link, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { OptionsError } from '../../config/load.js';
 import { readConfigFile } from '../../models/config-file.js';
 import { LATENCY_GOAL } from '../../models/model-config.js';
@@ -69,7 +69,11 @@ export async function openModel(path: string, choices: TestChoices = DEFAULT_CHO
 async function findModel(path: string): Promise<FoundModel> {
   const folder = await realpath(path).catch(() => undefined);
   if (folder === undefined || !(await stat(folder)).isDirectory()) throw new OptionsError([`"${path}" is not the folder of a model`]);
-  const { models } = await scanRepositories([folder], '');
+  let { models } = await scanRepositories([folder], '');
+  // Beside version folders there may be others, as in a repository, where the folder would count as a model.
+  if (models.length > 0 && models.every(({ name }) => /^[1-9]\d*$/.test(name))) {
+    ({ models } = await scanRepositories([folder], basename(folder)));
+  }
   const model = models.find((candidate) => candidate.folder === folder);
   if (model !== undefined && model.fault === '') return model;
   const inside = models.map(({ name }) => name);

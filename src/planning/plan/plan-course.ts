@@ -17,7 +17,7 @@ import type { OwnSettings, PlanServers } from './plan-servers.js';
 export interface Course {
   readonly options: PlanOptions;
   readonly draft: PlanDraft;
-  readonly servers: PlanServers;
+  readonly servers: Pick<PlanServers, 'ownSettings' | 'start'>;
   /** Seconds that only rise; a trial from disk counts with what it took once. */
   readonly clock: () => number;
   readonly progress: (progress: SearchProgress) => void;
@@ -96,7 +96,8 @@ async function measureRunTimes(course: Course, start: number): Promise<void> {
   const lone = (size: number): TrialLoad => ({
     ...{ rate: null, inFlight: 1, arrivals: options.arrivals, seconds, rowsPerRequest: size, seed: options.seed, goalMs: null },
   });
-  await measureAll(course, start, best.settings, rows.map(lone));
+  // Without any, there is no fleet to be planned.
+  await measureAll(course, start, best.settings, rows.map(lone), 1);
   for (const settings of ofThreads.values()) await measureAll(course, start, settings, [lone(options.batchSize)]);
 }
 
@@ -114,15 +115,15 @@ async function measureCurve(course: Course, start: number): Promise<void> {
 }
 
 /**
- * As many as there is time for. A load that the server refuses, or of which it dies, is a note: what was measured before suffices for a plan.
+ * As many as there is time for, and at least `least`. A load that the server refuses, or of which it dies, is a note: what was measured before suffices for a plan.
  */
-async function measureAll(course: Course, start: number, settings: ServerSettings, loads: readonly TrialLoad[]): Promise<void> {
+async function measureAll(course: Course, start: number, settings: ServerSettings, loads: readonly TrialLoad[], least = 0): Promise<void> {
   const server = course.servers.start(settings);
   try {
-    for (const load of loads) {
+    for (const [i, load] of loads.entries()) {
       const rows = `requests of ${load.rowsPerRequest} rows`;
       const what = load.rate === null ? `${rows}, one at a time` : `${load.rate} requests per second, for the curve`;
-      if (secondsLeft(course, start) === 0) {
+      if (i >= least && secondsLeft(course, start) === 0) {
         course.draft.note('The time did not suffice for all of the curve of latency and of run times: a larger --budget does.');
         return;
       }

@@ -52,6 +52,11 @@ describe('openModel', () => {
     expect(statSync(join(folder, 'r/m/1/plan'), { throwIfNoEntry: false })).toBeUndefined();
   });
 
+  it('takes a folder of versions for a model, whatever else lies beside them', async () => {
+    const folder = folderOf({ 'm/1/model.onnx': 'a', 'm/2/model.onnx': 'b', 'm/samples/seven.json': '{}' });
+    await expect(openModel(join(folder, 'm'))).resolves.toMatchObject({ name: 'm', version: 2 });
+  });
+
   it('ends early when it is told to', async () => {
     const folder = folderOf({ 'm/model.onnx': 'a' });
     const stop = AbortSignal.abort(new Error('enough'));
