@@ -111,7 +111,7 @@ function shapeOf(input: TensorMetadata, { batchSize, shapes }: SampleChoices, fa
 
 /** For users who gave both. */
 export function contradiction(input: string, shape: readonly number[], batchSize: number): string {
-  return `--shape ${input}:${shape.join(',')} has ${shape[0]} rows, and --batch-size is ${batchSize}: give both the same number`;
+  return `--shape ${input}:${shape.join(',')} has ${shape[0]} ${shape[0] === 1 ? 'row' : 'rows'}, and --batch-size is ${batchSize}: give both the same number`;
 }
 
 function elementBytes({ name, datatype }: TensorMetadata, faults: string[]): number {

@@ -49,6 +49,9 @@ export class ServerDied extends ServerError {
   }
 }
 
+/** It never became ready: with this model or under these settings there is no server. */
+export class NeverReady extends ServerDied {}
+
 /** Seconds that the trial takes besides those that count. */
 export function warmUpSeconds(seconds: number): number {
   return Math.min(MOST_WARM_UP_S, seconds / 4);
@@ -170,13 +173,15 @@ export class MeasuredServer {
     const deadline = performance.now() + START_TIMEOUT_MS;
     for (;;) {
       stop.throwIfAborted();
-      if (this.#ended.signal.aborted) throw this.#death('did not become ready');
+      if (this.#ended.signal.aborted) throw new NeverReady(this.#death('did not become ready').message);
       const ports = this.#readyPorts();
       if (ports !== undefined) {
         this.#url = new URL(`http://127.0.0.1:${ports.http}`);
         return;
       }
-      if (performance.now() > deadline) throw this.#death(`did not become ready within ${START_TIMEOUT_MS / 1000} s`);
+      if (performance.now() > deadline) {
+        throw new NeverReady(this.#death(`did not become ready within ${START_TIMEOUT_MS / 1000} s`).message);
+      }
       await sleep(POLL_MS);
     }
   }

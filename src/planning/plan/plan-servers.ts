@@ -2,7 +2,7 @@
 import { usableCpus } from '../../config/cpu-limit.js';
 import { OptionsError } from '../../config/load.js';
 import { contradiction } from '../load/sample-tensors.js';
-import { MeasuredServer, ServerDied } from '../measure/measured-server.js';
+import { MeasuredServer, NeverReady, ServerDied } from '../measure/measured-server.js';
 import type { ModelUnderTest } from '../measure/model-under-test.js';
 import type { RunStore } from '../measure/run-store.js';
 import type { Placement } from '../measure/served-model.js';
@@ -61,31 +61,26 @@ export class PlanServers {
     const { config } = this.#model;
     const sizes = batchSizesOf(config, rowsPerRequest);
     for (const [i, maxBatchSize] of sizes.entries()) {
-      if (maxBatchSize > 0) this.#checkRows(maxBatchSize, rowsPerRequest, sizes.length === 1);
+      if (maxBatchSize > 0 && rowsPerRequest > maxBatchSize) throw tooManyRows(rowsPerRequest, maxBatchSize);
       const settings = { ...laneSettings(config), maxBatchSize };
       try {
         const server = await MeasuredServer.start(this.#model, settings, this.#stop);
         this.#ready = { name: settingsName(settings), server };
-        if (maxBatchSize > 0) this.#checkRows(maxBatchSize, rowsPerRequest, true);
+        if (maxBatchSize > 0) this.#checkShapes(rowsPerRequest);
         const { merges, placement } = server.served;
         this.#placement = placement;
         return { settings, merges, inputShapes: shapesOf(server, maxBatchSize === 0 ? 1 : rowsPerRequest) };
       } catch (thrown) {
         // A model whose first dimension is fixed is refused with batches.
-        if (!(thrown instanceof ServerDied) || i === sizes.length - 1) throw thrown;
+        if (!(thrown instanceof NeverReady) || i === sizes.length - 1) throw thrown;
       }
     }
     throw new ServerDied('the model was not tried');
   }
 
-  /** `isBatched`: it is known that the first dimension of the inputs is that of the rows. Throws `OptionsError`. */
-  #checkRows(maxBatchSize: number, rowsPerRequest: number, isBatched: boolean): void {
-    if (rowsPerRequest > maxBatchSize) {
-      throw new OptionsError([
-        `--batch-size: requests of ${rowsPerRequest} rows are more than the max_batch_size ${maxBatchSize} of the model's configuration`,
-      ]);
-    }
-    const contrary = [...this.#model.choices.shapes].filter(([, shape]) => isBatched && shape[0] !== rowsPerRequest);
+  /** Of a model whose first dimension is that of the rows. Throws `OptionsError`. */
+  #checkShapes(rowsPerRequest: number): void {
+    const contrary = [...this.#model.choices.shapes].filter(([, shape]) => shape[0] !== rowsPerRequest);
     if (contrary.length > 0) throw new OptionsError(contrary.map(([name, shape]) => contradiction(name, shape, rowsPerRequest)));
   }
 
@@ -135,6 +130,10 @@ function batchSizesOf(config: Fields | null, rowsPerRequest: number): readonly n
   // As the server: whoever gave dimensions on both sides and no max_batch_size meant Triton's default of 0.
   const hasDims = (side: 'input' | 'output'): boolean => messagesOf(config?.[side]).some(({ dims }) => dims !== undefined);
   return hasDims('input') && hasDims('output') ? [0] : [Math.max(MOST_AUTO_ROWS, rowsPerRequest), 0];
+}
+
+function tooManyRows(rows: number, most: number): OptionsError {
+  return new OptionsError([`--batch-size: requests of ${rows} rows are more than the max_batch_size ${most} of the model's configuration`]);
 }
 
 /** Of a request with `rows` rows. */
