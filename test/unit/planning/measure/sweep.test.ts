@@ -93,7 +93,7 @@ class SlowServer {
           this.loads.push(load);
           nowS += load.seconds * 1.25;
           const requests = Math.floor((load.seconds * 1000) / ms) * (load.inFlight ?? 1);
-          const result = { ...resultOf(requests, 0, ms), rate_answered: requests / load.seconds };
+          const result = { ...resultOf([[requests, 0]], ms), rate_answered: requests / load.seconds };
           const empty = { value: null, low: null, high: null };
           const latency = requests === 0 ? { ...result.latency_ms, p50: empty } : { ...result.latency_ms, p50: { ...empty, value: ms } };
           return Promise.resolve({
@@ -207,7 +207,7 @@ describe('sweep', () => {
         Promise.resolve({
           measure: (load) => {
             const trial = server.measure(settings, load);
-            return Promise.resolve(load.inFlight === 1 ? { ...trial, result: resultOf(10, 10, 1) } : trial);
+            return Promise.resolve(load.inFlight === 1 ? { ...trial, result: resultOf([[10, 10]], 1) } : trial);
           },
           stop: () => Promise.resolve(),
         }),
