@@ -4,7 +4,10 @@
 
 namespace penstock {
 
-double Random::Uniform() { return (static_cast<double>(engine_() >> 11) + 0.5) * 0x1p-53; }
+// 52 bits: with one more, the half would not fit and the largest would be rounded up to 1.
+double UniformOf(uint64_t bits) { return (static_cast<double>(bits >> 12) + 0.5) * 0x1p-52; }
+
+double Random::Uniform() { return UniformOf(engine_()); }
 
 int64_t Random::Between(int64_t least, int64_t most) {
   return least + static_cast<int64_t>(Uniform() * static_cast<double>(most - least + 1));

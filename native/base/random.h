@@ -6,6 +6,9 @@
 
 namespace penstock {
 
+// In (0, 1), neither end included, for any 64 bits.
+double UniformOf(uint64_t bits);
+
 class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}
