@@ -1,9 +1,11 @@
 #include "bridge/simulate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bridge/js_values.h"
 #include "simulation/fleet.h"
@@ -14,18 +16,23 @@ namespace {
 using simulation::FleetJob;
 using simulation::FleetTotals;
 
-// What is within these can be turned into nanoseconds; simulation/fleet_job.cc says what makes sense.
-constexpr double kMostSeconds = 1e6;
-constexpr double kMostMs = 1e9;
-constexpr double kMostFactor = 1e9;
-constexpr int64_t kMostWhole = 2147483647;
+// Any finite number is read; which of them make sense, simulation/fleet_job.cc says.
+constexpr double kFinite = 1e300;
+// Fits 64 bits, and lies far beyond every duration that makes sense.
+constexpr double kMostNs = 9e18;
 
 constexpr double kShares[] = {0.5, 0.9, 0.95, 0.99, 0.999};
 constexpr const char* kShareNames[] = {"p50", "p90", "p95", "p99", "p999"};
 
-int64_t SecondsToNs(double seconds) { return std::llround(seconds * 1e9); }
-int64_t MsToNs(double ms) { return std::llround(ms * 1e6); }
+int64_t RoundedNs(double ns) { return std::llround(std::clamp(ns, -kMostNs, kMostNs)); }
+int64_t SecondsToNs(double seconds) { return RoundedNs(seconds * 1e9); }
+int64_t MsToNs(double ms) { return RoundedNs(ms * 1e6); }
+int64_t UsToNs(double us) { return RoundedNs(us * 1e3); }
 double NsToMs(int64_t ns) { return static_cast<double>(ns) / 1e6; }
+
+double Decimal(ObjectReader& reader, const char* name) { return reader.Decimal(name, -kFinite, kFinite); }
+std::vector<double> DecimalList(ObjectReader& reader, const char* name) { return reader.DecimalList(name, -kFinite, kFinite); }
+int64_t Whole(ObjectReader& reader, const char* name) { return reader.Whole(name, -kMaxWhole, kMaxWhole); }
 
 Arrivals ReadKind(ObjectReader& reader) {
   const std::string kind = reader.Text("kind");
@@ -39,10 +46,10 @@ Arrivals ReadKind(ObjectReader& reader) {
 void ReadArrivals(ObjectReader& job, ScheduleOptions* arrivals) {
   ObjectReader reader = job.Nested("arrivals");
   arrivals->arrivals = ReadKind(reader);
-  arrivals->rate = reader.Decimal("rate", 0, kMostFactor);
-  arrivals->shape = reader.Decimal("shape", 0, kMostFactor);
-  for (const double seconds : reader.DecimalList("momentsS", 0, kMostSeconds)) arrivals->trace_ns.push_back(SecondsToNs(seconds));
-  arrivals->length_ns = SecondsToNs(reader.Decimal("lengthS", 0, kMostSeconds));
+  arrivals->rate = Decimal(reader, "rate");
+  arrivals->shape = Decimal(reader, "shape");
+  for (const double seconds : DecimalList(reader, "momentsS")) arrivals->trace_ns.push_back(SecondsToNs(seconds));
+  arrivals->length_ns = SecondsToNs(Decimal(reader, "lengthS"));
   job.Adopt(reader);
 }
 
@@ -50,11 +57,11 @@ void ReadServers(ObjectReader& reader, FleetJob* job) {
   const std::string routing = reader.Text("routing");
   if (routing != "round-robin" && routing != "random") reader.Complain("routing", "\"round-robin\" or \"random\"");
   job->routing = routing == "random" ? simulation::Routing::kChance : simulation::Routing::kTurns;
-  job->servers = reader.Whole("servers", 1, simulation::kMostServers);
+  job->servers = Whole(reader, "servers");
   for (ObjectReader& item : reader.List("events")) {
     simulation::ServerEvent event;
-    event.at_ns = SecondsToNs(item.Decimal("atS", 0, kMostSeconds));
-    event.server = item.Whole("server", 0, simulation::kMostServers);
+    event.at_ns = SecondsToNs(Decimal(item, "atS"));
+    event.server = Whole(item, "server");
     event.is_up = item.Flag("isUp");
     reader.Adopt(item);
     job->events.push_back(event);
@@ -63,40 +70,40 @@ void ReadServers(ObjectReader& reader, FleetJob* job) {
 
 void ReadBatching(ObjectReader& job, FleetJob* fleet) {
   ObjectReader reader = job.Nested("batching");
-  fleet->max_batch_rows = reader.Whole("maxBatchRows", 1, kMostWhole);
-  fleet->lanes = reader.Whole("lanes", 1, kMostWhole);
-  fleet->max_queue_delay_ns = std::llround(reader.Decimal("maxQueueDelayUs", 0, kMostMs) * 1000);
-  fleet->latency_goal_ns = MsToNs(reader.Decimal("latencyGoalMs", 0, kMostMs));
-  fleet->max_queue_size = reader.Whole("maxQueueSize", 0, kMostWhole);
+  fleet->max_batch_rows = Whole(reader, "maxBatchRows");
+  fleet->lanes = Whole(reader, "lanes");
+  fleet->max_queue_delay_ns = UsToNs(Decimal(reader, "maxQueueDelayUs"));
+  fleet->latency_goal_ns = MsToNs(Decimal(reader, "latencyGoalMs"));
+  fleet->max_queue_size = Whole(reader, "maxQueueSize");
   job.Adopt(reader);
 }
 
 void ReadFrontEnd(ObjectReader& job, FleetJob* fleet) {
   ObjectReader reader = job.Nested("frontEnd");
-  fleet->front_end_threads = reader.Whole("threads", 1, kMostWhole);
-  fleet->front_end_ns = MsToNs(reader.Decimal("perRequestMs", 0, kMostMs));
-  fleet->fixed_ns = MsToNs(reader.Decimal("fixedMs", 0, kMostMs));
+  fleet->front_end_threads = Whole(reader, "threads");
+  fleet->front_end_ns = MsToNs(Decimal(reader, "perRequestMs"));
+  fleet->fixed_ns = MsToNs(Decimal(reader, "fixedMs"));
   job.Adopt(reader);
 }
 
 FleetJob ReadJob(ObjectReader& reader) {
   FleetJob job;
-  job.arrivals.seed = static_cast<uint64_t>(reader.Whole("seed", 0, kMaxWhole));
+  job.arrivals.seed = static_cast<uint64_t>(Whole(reader, "seed"));
   ReadArrivals(reader, &job.arrivals);
-  job.rows_per_request = reader.Whole("rowsPerRequest", 1, kMostWhole);
-  job.warm_up_ns = SecondsToNs(reader.Decimal("warmUpS", 0, kMostSeconds));
+  job.rows_per_request = Whole(reader, "rowsPerRequest");
+  job.warm_up_ns = SecondsToNs(Decimal(reader, "warmUpS"));
   ReadServers(reader, &job);
   ReadBatching(reader, &job);
   ReadFrontEnd(reader, &job);
   for (ObjectReader& item : reader.List("runTimes")) {
     simulation::RunQuantiles table;
-    table.rows = item.Whole("rows", 1, kMostWhole);
-    for (const double ms : item.DecimalList("quantilesMs", 0, kMostMs)) table.quantiles_ns.push_back(MsToNs(ms));
+    table.rows = Whole(item, "rows");
+    for (const double ms : DecimalList(item, "quantilesMs")) table.quantiles_ns.push_back(MsToNs(ms));
     reader.Adopt(item);
     job.run_times.push_back(std::move(table));
   }
-  job.lane_slowdown = reader.DecimalList("laneSlowdown", 0, kMostFactor);
-  job.goal_ns = MsToNs(reader.Decimal("goalMs", 0, kMostMs));
+  job.lane_slowdown = DecimalList(reader, "laneSlowdown");
+  job.goal_ns = MsToNs(Decimal(reader, "goalMs"));
   return job;
 }
 

@@ -97,6 +97,7 @@ class Fleet {
   }
 
   Result<FleetTotals> Run() && {
+    if (stopped_()) return Stopped();
     Schedule schedule(job_.arrivals, 0, 1);
     size_t portion = 0;
     for (int64_t at_ns = schedule.Next(); at_ns != kNever; at_ns = schedule.Next()) {

@@ -1,5 +1,6 @@
 // Discrete-event simulation of a group of servers: the load generator's arrivals, routing, and on each server our own batcher, in virtual
-// time with run times that were measured. Deterministic: the same job gives the same totals everywhere.
+// time with run times that were measured. Deterministic: the same job gives the same totals on the same machine
+// with the same build; elsewhere the last digits of logarithms may differ.
 #pragma once
 
 #include <functional>

@@ -86,15 +86,16 @@ Status CheckRunTimes(const FleetJob& job) {
   for (size_t i = 0; i < job.run_times.size(); ++i) {
     const std::string field = "runTimes[" + std::to_string(i) + "]";
     const RunQuantiles& table = job.run_times[i];
-    if (table.rows < (i == 0 ? 1 : job.run_times[i - 1].rows + 1)) return Wrong(field + ".rows", "rising numbers from 1 on");
+    const int64_t before = i == 0 ? 0 : job.run_times[i - 1].rows;
+    if (table.rows <= before || table.rows > INT32_MAX) return Wrong(field + ".rows", "rising numbers from 1 to 2147483647");
     const std::vector<int64_t>& quantiles = table.quantiles_ns;
     if (quantiles.empty()) return Wrong(field + ".quantilesMs", "at least one");
     if (!std::is_sorted(quantiles.begin(), quantiles.end())) return Wrong(field + ".quantilesMs", "times that never fall");
     if (quantiles.front() < 0 || quantiles.back() > kLongestNs) return Wrong(field + ".quantilesMs", "times of 0 to 11 days");
   }
-  const double longest_run = RunTable(job.run_times).Ns(std::max(job.max_batch_rows, job.rows_per_request), 1) *
+  const double longest_run = RunTable(job.run_times).MostNs(std::max(job.max_batch_rows, job.rows_per_request)) *
                              *std::max_element(job.lane_slowdown.begin(), job.lane_slowdown.end());
-  if ((longest_run + static_cast<double>(job.front_end_ns)) * ExpectedRequests(job) > kMostWorkNs) {
+  if ((longest_run + static_cast<double>(job.front_end_ns)) * std::max(1.0, ExpectedRequests(job)) > kMostWorkNs) {
     return Wrong("runTimes", "less work: all runs together would take a century");
   }
   return Status::Ok();

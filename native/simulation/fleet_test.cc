@@ -172,10 +172,13 @@ TEST(Fleet, CarriesOnFromPortionToPortion) {
   EXPECT_NEAR(static_cast<double>(totals.latency.max_ns()), 10e9, 1e6);
 }
 
-TEST(Fleet, StopsAmongArrivalsAndAmongWhatWaits) {
+TEST(Fleet, StopsBeforeAndAmongArrivalsAndAmongWhatWaits) {
   FleetJob job = JobOf(Arrivals::kConstant, 1'000'000, 10);
   int asked = 0;
-  EXPECT_EQ(SimulateFleet(job, [&] { return ++asked == 2; }).status().code(), StatusCode::kRequestCancelled);
+  EXPECT_EQ(SimulateFleet(job, [&] { return ++asked > 0; }).status().code(), StatusCode::kRequestCancelled);
+  EXPECT_EQ(asked, 1);  // before any of the work: many jobs wait behind each other
+  asked = 0;
+  EXPECT_EQ(SimulateFleet(job, [&] { return ++asked == 3; }).status().code(), StatusCode::kRequestCancelled);
   job.arrivals.length_ns = kNsPerSecond / 10;  // 100,000 requests: 500 seconds of work, all of it after the arrivals
   asked = 0;
   EXPECT_EQ(SimulateFleet(job, [&] { return ++asked == 20; }).status().code(), StatusCode::kRequestCancelled);
@@ -209,9 +212,17 @@ TEST(Fleet, NamesTheFieldThatMakesNoSense) {
       {"laneSlowdown[1]", [](FleetJob* job) { job->lane_slowdown[1] = 0; }},
       {"runTimes", [](FleetJob* job) { job->run_times.clear(); }},
       {"runTimes[1].rows", [](FleetJob* job) { job->run_times[1].rows = 1; }},
+      {"runTimes[1].rows", [](FleetJob* job) { job->run_times[1].rows = INT64_MAX; }},
       {"runTimes[0].quantilesMs", [](FleetJob* job) { job->run_times[0].quantiles_ns = {2, 1}; }},
       {"runTimes[0].quantilesMs", [](FleetJob* job) { job->run_times[0].quantiles_ns.clear(); }},
       {"runTimes", [](FleetJob* job) { job->run_times[1].quantiles_ns = {100'000 * kNsPerSecond}; }},
+      // Only small batches take that long, and only the fast runs of batches beyond the last table do.
+      {"runTimes", [](FleetJob* job) { job->run_times[0].quantiles_ns = {100'000 * kNsPerSecond}; }},
+      {"runTimes",
+       [](FleetJob* job) {
+         job->max_batch_rows = 1'000'000;
+         job->run_times = {{1, {0, 1000 * kNsPerSecond}}, {2, {1000 * kNsPerSecond}}};
+       }},
       {"goalMs", [](FleetJob* job) { job->goal_ns = -1; }},
   };
   for (const WrongJob& each : wrong) {

@@ -33,4 +33,17 @@ double RunTable::Ns(int64_t rows, double share) const {
   return beyond ? std::max(high, line) : line;
 }
 
+double RunTable::MostNs(int64_t rows) const {
+  double most = 0;
+  for (const Table& table : tables_) most = std::max(most, table.ns.back());
+  const auto wanted = static_cast<double>(rows);
+  const Table& last = tables_.back();
+  if (wanted <= last.rows) return most;
+  if (tables_.size() == 1) return most * wanted / last.rows;
+  // The steepest line of any share is no steeper than from the shortest run of one table to the longest of the other.
+  const Table& below = tables_[tables_.size() - 2];
+  const double slope = std::max(0.0, last.ns.back() - below.ns.front()) / (last.rows - below.rows);
+  return std::max(most, last.ns.back() + (wanted - last.rows) * slope);
+}
+
 }  // namespace penstock::simulation

@@ -20,6 +20,8 @@ class RunTable {
   // Nanoseconds that `share` (0..1) of the runs of `rows` rows do not pass. In a straight line between the tables and beyond the last,
   // never falling there; proportional to the rows beyond a single one. Below the first as that.
   double Ns(int64_t rows, double share) const;
+  // No run of up to `rows` rows takes longer; what is beyond the last table is bounded, not exact.
+  double MostNs(int64_t rows) const;
 
  private:
   struct Table {

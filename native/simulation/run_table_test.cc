@@ -41,5 +41,21 @@ TEST(RunTable, TakesOneSizeAsProportionalBeyondIt) {
   EXPECT_DOUBLE_EQ(table.Ns(8, 0.5), 800);
 }
 
+TEST(RunTable, BoundsWhatItDrawsWhateverTheShareAndTheRows) {
+  const std::vector<std::vector<RunQuantiles>> all = {{{1, {900}}, {2, {90}}},           // small batches are the slow ones
+                                                      {{1, {0, 100}}, {2, {100}}},       // fast runs grow more than slow ones
+                                                      {{1, {0, 0, 100}}, {2, {0, 100, 100}}},  // those between do
+                                                      {{4, {10, 400}}}};
+  for (const std::vector<RunQuantiles>& quantiles : all) {
+    const RunTable table(quantiles);
+    for (const int64_t most : {1, 2, 3, 10, 1000}) {
+      for (int64_t rows = 1; rows <= most; ++rows) {
+        for (const double share : {0.0, 0.25, 0.5, 1.0}) EXPECT_LE(table.Ns(rows, share), table.MostNs(most)) << rows << " at " << share;
+      }
+    }
+  }
+  EXPECT_DOUBLE_EQ(RunTable(all[0]).MostNs(10), 900);
+}
+
 }  // namespace
 }  // namespace penstock::simulation

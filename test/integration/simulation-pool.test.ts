@@ -41,8 +41,8 @@ describe('a pool of simulations', () => {
 
   it('names the job that makes no sense, and ends the others', async () => {
     await expect(pool.run([endless, endless, wrong, endless].reverse())).rejects.toMatchObject({
-      code: 'ERR_INTERNAL',
-      message: 'simulation 2 of 4: simulate.servers: expected a whole number from 1 to 20000',
+      code: 'ERR_CONFIG_OPTION',
+      message: 'simulation 2 of 4: simulate.servers: expected 1 to 20000, not 0',
     });
     expect(await pool.run([simulationJob()])).toHaveLength(1);
   });
