@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { simulate } from '../../src/bridge/simulation.js';
 import { planAutoscaling, planReplicas } from '../../src/planning/server-model/fleet.js';
 import { fitServer } from '../../src/planning/server-model/fit-server.js';
-import { predictCurve, predictMaxRate } from '../../src/planning/server-model/predict-rate.js';
+import { predictMaxRate } from '../../src/planning/server-model/predict-rate.js';
 import type { Simulate } from '../../src/planning/server-model/simulation-job.js';
 import { longerWaitShare, ONE_LANE, steadyServer, trialOf } from '../unit/planning/server-model/known-server.js';
 
@@ -45,13 +45,6 @@ describe('predictions over the simulation', { timeout: SLOW_MACHINE_MS }, () => 
     expect(bursts).toBeLessThan(eight);
     expect(bursts).toBeGreaterThan(0);
   });
-
-  it('draw a curve that rises', async () => {
-    const curve = await predictCurve(queue.fitted, queue.settings, [50, 200, 350, 450], options);
-    const p99s = curve.map(({ p99Ms }) => p99Ms ?? Infinity);
-    expect(p99s).toEqual([...p99s].sort((a, b) => a - b));
-    expect(curve.map(({ misses }) => misses)).toEqual([0, 0, 0, 0]);
-  });
 });
 
 describe('fleets over the simulation', { timeout: SLOW_MACHINE_MS }, () => {
@@ -71,6 +64,18 @@ describe('fleets over the simulation', { timeout: SLOW_MACHINE_MS }, () => {
     const thousands = await planReplicas({ ...fleet, rate: 4000 * sustained.low * 0.8, spare: 0 });
     expect([few.needed, thousands.needed]).toEqual([40, 4000]);
     expect(Math.abs((thousands.p99Ms ?? 0) / (few.p99Ms ?? 1) - 1)).toBeLessThan(0.05);
+  });
+
+  it('carry a hundred requests an hour, on a server that does one a second at most', async () => {
+    const slow = { fitted: steadyServer(() => 1000, [1, 2]), settings: queue.settings, goal: { percentile: 99, latencyMs: 5000 } };
+    const rate = await predictMaxRate(slow.fitted, slow.settings, slow.goal, options);
+    expect(rate).toBeGreaterThan(0.5);
+    const load = { ...slow, ...options, sustained: { value: rate, low: rate, high: rate }, headroom: 0.2, rate: 100 / 3600 };
+    const plan = await planReplicas({ ...load, spare: 1 });
+    expect(plan).toMatchObject({ needed: 1, total: 2 });
+    const { targetRate, ramp } = await planAutoscaling({ ...load, replicas: plan, delaySeconds: 45 });
+    expect(targetRate).toBeCloseTo(0.8 * rate, 9);
+    expect(ramp.isMet).toBe(true);
   });
 
   it('have a headroom that lasts until a further replica is ready', async () => {

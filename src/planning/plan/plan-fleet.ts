@@ -1,8 +1,11 @@
 /** From what was measured of one server to how many a load needs: the part of a plan that starts no server. */
-import type { MaxRate, Trial } from '../measure/trial.js';
+import { OptionsError } from '../../config/load.js';
+import type { LatencyGoal, MaxRate, Trial } from '../measure/trial.js';
 import { fitServer } from '../server-model/fit-server.js';
-import { planAutoscaling, planReplicas, replicasByLoad, type FleetOptions } from '../server-model/fleet.js';
-import { leaveOneOut, type MeasuredCell } from '../server-model/leave-one-out.js';
+import type { FittedServer } from '../server-model/fitted-server.js';
+import { planAutoscaling, planReplicas, replicasByLoad, shareDevice, type FleetOptions } from '../server-model/fleet.js';
+import { predictLeftOut, type MeasuredCell } from '../server-model/leave-one-out.js';
+import { predictMaxRate, type PredictionOptions } from '../server-model/predict-rate.js';
 import type { Simulate } from '../server-model/simulation-job.js';
 import type { Autoscaling, Cost, Plan, Prediction, Replicas } from './plan.js';
 import type { PlanOptions } from './plan-options.js';
@@ -21,11 +24,15 @@ type FleetChoices = Pick<
   'goal' | 'rate' | 'arrivals' | 'batchSize' | 'seed' | 'headroom' | 'spare' | 'startUpS' | 'minReplicas' | 'maxReplicas'
 > &
   PriceChoices;
-type PriceChoices = Pick<PlanOptions, 'rate' | 'kind' | 'pricePerHour' | 'prices'>;
+type PriceChoices = Pick<PlanOptions, 'rate' | 'kind' | 'pricePerHour' | 'prices'> & {
+  /** Busy models, this one among them, that share the device of a replica; 1 = it has it for itself, as while it was measured. */
+  readonly sharedBy?: number;
+};
 
 /**
- * `trials`: of the chosen number of CPU threads, with any other settings. Throws `OptionsError` for too few of them to fit a server, or where
- * no number of replicas carries the load, and what `simulate` throws.
+ * `trials`: of the chosen number of CPU threads, with any other settings. On a shared device the measured rate is taken as much lower as the
+ * fitted server predicts, and the rest is that of the slower server; `fitted` stays as measured. Throws `OptionsError` for too few trials to
+ * fit a server, or where no number of replicas carries the load, and what `simulate` throws, as it is: the reason of a stop, too.
  */
 export async function planFleet(
   options: FleetChoices,
@@ -35,9 +42,10 @@ export async function planFleet(
   simulate: Simulate,
 ): Promise<FleetPlan> {
   const fitted = fitServer(withThreads(trials, best.settings.cpuThreads), hardware.cpus);
-  const { goal, rate, arrivals, seed, headroom, spare } = options;
-  const load = { arrivals, seed, rowsPerRequest: options.batchSize };
-  const fleet: FleetOptions = { ...load, fitted, settings: best.settings, goal, rate, sustained: best.rate, headroom, simulate };
+  const { goal, rate, arrivals, seed, headroom, spare, sharedBy = 1 } = options;
+  const load = { arrivals, seed, rowsPerRequest: options.batchSize, simulate };
+  const replica = sharedBy === 1 ? { fitted, sustained: best.rate } : await onSharedDevice(fitted, best, goal, sharedBy, load);
+  const fleet: FleetOptions = { ...load, ...replica, settings: best.settings, goal, rate, headroom };
   const replicas: Replicas = await planReplicas({ ...fleet, spare });
   const autoscaling = bounded(await planAutoscaling({ ...fleet, replicas, delaySeconds: AUTOSCALER_S + options.startUpS }), options);
   const cost = costOf(options, replicas.total, hardware);
@@ -48,24 +56,40 @@ export async function planFleet(
   return { fitted, replicas, replicasByLoad: byLoad, autoscaling, cost };
 }
 
+/** The measured rate, scaled by what the simulation says of the same server with and without others on its device. */
+async function onSharedDevice(
+  fitted: FittedServer,
+  { settings, rate }: Pick<MaxRate, 'settings' | 'rate'>,
+  goal: LatencyGoal,
+  sharedBy: number,
+  options: PredictionOptions,
+): Promise<Pick<FleetOptions, 'fitted' | 'sustained'>> {
+  const shared = shareDevice(fitted, sharedBy);
+  const alone = await predictMaxRate(fitted, settings, goal, options);
+  const slower = await predictMaxRate(shared, settings, goal, options);
+  const share = alone > 0 ? Math.min(1, slower / alone) : 0;
+  return { fitted: shared, sustained: { value: share * rate.value, low: share * rate.low, high: share * rate.high } };
+}
+
 /** What the user says about bounds wins, and moves the other bound out of its way. */
 function bounded(autoscaling: Autoscaling, { minReplicas, maxReplicas }: FleetChoices): Autoscaling {
   const least = minReplicas ?? Math.min(autoscaling.least, maxReplicas ?? Infinity);
   return { ...autoscaling, least, most: maxReplicas ?? Math.max(autoscaling.most, least) };
 }
 
-/** null: no price is known. */
-export function costOf({ kind, pricePerHour, prices, rate }: PriceChoices, replicas: number, hardware: Hardware): Cost | null {
+/** null: no price is known. Of a listed price a replica pays its share of the device; a price that the user gives is that of a replica. */
+export function costOf(choices: PriceChoices, replicas: number, hardware: Hardware): Cost | null {
+  const { kind, pricePerHour, prices, rate, sharedBy = 1 } = choices;
   const listed = priceOfReplica(prices, kind, hardware);
-  const price = pricePerHour === null ? listed : { kind: listed?.kind ?? 'replica', perHour: pricePerHour };
-  if (price === undefined) return null;
+  if (listed === undefined && pricePerHour === null) return null;
+  const price = { kind: listed?.kind ?? 'replica', perHour: pricePerHour ?? (listed?.perHour ?? 0) / sharedBy };
   const allPerHour = price.perHour * replicas;
   return { ...price, currency: prices.currency, allPerHour, perMillionRequests: (allPerHour * 1e6) / (rate * SECONDS_OF_HOUR) };
 }
 
 /**
- * How well the model of the server predicts cells that it was not fitted to. Trials with one request in flight have no queue and so nothing of
- * a cell's batching in them: they are given to each. Empty where too few cells were finished to leave one out.
+ * How well the model of the server predicts cells that it was not fitted to. `lone`: trials with one request in flight, of any settings. Without
+ * the cells whose settings alone tell what a fit needs. Throws what `simulate` throws, as it is.
  */
 export async function predictCells(
   options: FleetChoices,
@@ -75,15 +99,18 @@ export async function predictCells(
   simulate: Simulate,
 ): Promise<readonly Prediction[]> {
   const predictions: Prediction[] = [];
-  const { goal, arrivals, seed } = options;
-  for (const threads of new Set(cells.map(({ settings }) => settings.cpuThreads))) {
-    const group = cells
-      .filter(({ settings }) => settings.cpuThreads === threads)
-      .map((cell) => ({ ...cell, trials: [...cell.trials, ...withThreads(lone, threads)] }));
-    if (group.length < 2) continue;
-    predictions.push(...(await leaveOneOut(group, goal, hardware.cpus, { arrivals, seed, rowsPerRequest: options.batchSize, simulate })));
+  const { goal, arrivals, seed, batchSize: rowsPerRequest } = options;
+  for (const cell of cells) {
+    const others = { cells, shared: lone, goal, cpus: hardware.cpus, arrivals, seed, rowsPerRequest, simulate };
+    const judged = await predictLeftOut(cell, others).catch(unlessTooFew);
+    if (judged !== null) predictions.push({ settings: judged.settings, measured: judged.measured, predicted: judged.predicted });
   }
-  return predictions.map(({ settings, measured, predicted }) => ({ settings, measured, predicted }));
+  return predictions;
+}
+
+function unlessTooFew(thrown: unknown): null {
+  if (thrown instanceof OptionsError) return null;
+  throw thrown;
 }
 
 function withThreads(trials: readonly Trial[], threads: number): readonly Trial[] {

@@ -24,8 +24,9 @@ export interface FleetOptions extends LoadKind {
 
 /**
  * Servers that get requests by chance are exchangeable, and a Poisson stream that is shared out by chance makes independent Poisson streams:
- * so many of them stand for any number exactly, each with its own share of the load. Bursts (gamma) thin out the more servers share them; with
- * fewer servers they come out worse than they are, never better.
+ * so many of them stand for any number exactly, each with its own share of the load. Other streams come nearer to Poisson the more servers
+ * share them, within 1/64 with so many: bursts come out a little worse than they are, arrivals that are more even than Poisson (constant, gamma
+ * with a shape above 1) a little better.
  */
 const MOST_SIMULATED = 64;
 const REQUESTS = 100_000;
@@ -35,12 +36,13 @@ const MOST_CORRECTION = 2;
 const TRIED_AT_ONCE = 8;
 
 /**
- * The smallest number whose share of the load leaves the headroom free of what was measured, and which by simulation meets the goal when all
- * spares are gone. Throws `OptionsError` when nothing is sustained, or when twice that number does not meet the goal in the simulation.
+ * The smallest number whose share of the load leaves the headroom free of what was measured, where by simulation it meets the goal when all
+ * spares are gone; otherwise the first above it that does, looked for in steps of up to 2 % from 100 replicas on. Throws `OptionsError` when
+ * nothing is sustained, or when twice that number does not meet the goal in the simulation, and what `simulate` throws.
  */
 export async function planReplicas(options: FleetOptions & { readonly spare: number }): Promise<Replicas> {
   const { rate, goal, headroom, spare, simulate } = options;
-  const least = Math.max(1, Math.ceil(rate / rateOfEach(options) - 1e-9));
+  const least = Math.max(1, leastCount(rate, rateOfEach(options)));
   const step = Math.max(1, Math.floor(least / 50));
   for (let from = least; from <= MOST_CORRECTION * least; from += step * TRIED_AT_ONCE) {
     const counts = Array.from({ length: TRIED_AT_ONCE }, (_, i) => from + i * step).filter((count) => count <= MOST_CORRECTION * least);
@@ -48,12 +50,13 @@ export async function planReplicas(options: FleetOptions & { readonly spare: num
     const at = results.findIndex((result) => missShare(result) <= 1 - goal.percentile / 100);
     const needed = counts[at];
     if (needed === undefined) continue;
-    const [all, dying] = await simulate([fleetJob(options, needed + spare), dyingJob(options, needed + spare, spare)]);
+    const { job, perDeath } = dyingJob(options, needed + spare, spare);
+    const [all, dying] = await simulate([fleetJob(options, needed + spare), job]);
     return {
       ...{ needed, spare, total: needed + spare, headroom, rateOfEach: rate / (needed + spare) },
       p99Ms: all?.latencyMs.p99 ?? null,
       p99WithoutSpareMs: results[at]?.latencyMs.p99 ?? null,
-      lostWithSpare: dying?.lost ?? 0,
+      lostWithSpare: Math.round((dying?.lost ?? 0) * perDeath),
     };
   }
   throw new OptionsError([
@@ -62,30 +65,40 @@ export async function planReplicas(options: FleetOptions & { readonly spare: num
   ]);
 }
 
-/** Spares included. Where the simulation asked for more than the measured rate does, other loads get as much more. */
+/** Of the load, up to which replicas are counted. */
+const MOST_LOAD = 4;
+const MOST_POINTS = 60;
+
+/**
+ * Up to `rate` requests per second so many `replicas`, spares included; beyond it the next point holds. Rising, up to four times the load, which
+ * is among them: each number of replicas where these are few, of more every n-th. Where the simulation asked for more than the measured rate
+ * does, other loads get as much more.
+ */
 export function replicasByLoad(
   options: Pick<FleetOptions, 'rate' | 'sustained' | 'headroom'>,
   replicas: Pick<Replicas, 'needed' | 'spare'>,
 ): { readonly rate: number; readonly replicas: number }[] {
-  const measured = rateOfEach(options);
-  const perReplica = Math.ceil(options.rate / measured - 1e-9) < replicas.needed ? options.rate / replicas.needed : measured;
-  return SHARES_OF_LOAD.map((share) => {
-    const rate = share * options.rate;
-    return { rate, replicas: Math.max(1, Math.ceil(rate / perReplica - 1e-9)) + replicas.spare };
-  });
+  const each = perReplica(options, replicas);
+  const countAt = (rate: number): number => Math.max(1, leastCount(rate, each));
+  const most = MOST_LOAD * options.rate;
+  const step = Math.ceil(countAt(most) / MOST_POINTS);
+  const rates = [options.rate, most];
+  for (let count = step; count * each < most * (1 - SAME); count += step) {
+    if (Math.abs(count * each - options.rate) > SAME * options.rate) rates.push(count * each);
+  }
+  return rates.sort((a, b) => a - b).map((rate) => ({ rate, replicas: countAt(rate) + replicas.spare }));
 }
 
-const SHARES_OF_LOAD = [0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4];
-
 /**
- * The load is the peak that is expected: `most` leaves room for twice that, `least` keeps one besides the spares. `delaySeconds`: from too
- * much load to a further ready replica, such as 15 s until the autoscaler looks and the start of a pod.
+ * The load is the peak that is expected: `most` leaves room for twice that, `least` keeps one besides the spares. The target is what one
+ * replica takes with its headroom left, however small the load. `delaySeconds`: from too much load to a further ready replica, until the
+ * autoscaler asks for it and its pod has started.
  */
 export async function planAutoscaling(
   options: FleetOptions & { readonly replicas: Pick<Replicas, 'needed' | 'spare'>; readonly delaySeconds: number },
 ): Promise<Autoscaling> {
   const { replicas, delaySeconds, simulate } = options;
-  const targetRate = Math.min(rateOfEach(options), options.rate / replicas.needed);
+  const targetRate = perReplica(options, replicas);
   const [atTarget] = await simulate([
     simulationJob(options.fitted, options.settings, { ...options, rate: targetRate, requests: REQUESTS, servers: 1, goalMs: 0 }),
   ]);
@@ -118,6 +131,19 @@ function rateOfEach({ sustained, headroom }: Pick<FleetOptions, 'sustained' | 'h
   ]);
 }
 
+/** With the headroom left: as measured, or less where the simulation raised the number of replicas above what that gives. */
+function perReplica(options: Pick<FleetOptions, 'rate' | 'sustained' | 'headroom'>, { needed }: Pick<Replicas, 'needed'>): number {
+  const measured = rateOfEach(options);
+  return leastCount(options.rate, measured) < needed ? options.rate / needed : measured;
+}
+
+/** Relative; rates that differ by less are the same, and divide each other exactly. */
+const SAME = 1e-9;
+
+function leastCount(rate: number, each: number): number {
+  return Math.ceil((rate / each) * (1 - SAME));
+}
+
 function fleetJob(options: FleetOptions, servers: number): SimulationJob {
   const simulated = Math.min(servers, MOST_SIMULATED);
   return simulationJob(options.fitted, options.settings, {
@@ -127,10 +153,11 @@ function fleetJob(options: FleetOptions, servers: number): SimulationJob {
   });
 }
 
-/** Half way all spares die. */
-function dyingJob(options: FleetOptions, servers: number, spare: number): SimulationJob {
+/** Half way all spares die, or as many as are simulated but one: each of those stands for `perDeath` of them. */
+function dyingJob(options: FleetOptions, servers: number, spare: number): { readonly job: SimulationJob; readonly perDeath: number } {
   const job = fleetJob(options, servers);
   const dying = Math.min(spare, job.servers - 1);
   const atS = (job.warmUpS + job.arrivals.lengthS) / 2;
-  return { ...job, events: Array.from({ length: dying }, (_, server) => ({ atS, server, isUp: false })) };
+  const events = Array.from({ length: dying }, (_, server) => ({ atS, server, isUp: false }));
+  return { job: { ...job, events }, perDeath: dying === 0 ? 0 : spare / dying };
 }

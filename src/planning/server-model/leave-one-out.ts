@@ -24,24 +24,26 @@ export interface JudgedPrediction extends Prediction {
 
 const TOLERANCE = 0.05;
 
-/** All cells of one model. Throws `OptionsError` when what remains without a cell does not suffice for a fit. */
-export async function leaveOneOut(
-  cells: readonly MeasuredCell[],
-  goal: LatencyGoal,
-  cpus: number,
-  options: PredictionOptions,
-): Promise<JudgedPrediction[]> {
-  const predictions: JudgedPrediction[] = [];
-  for (const cell of cells) {
-    const name = settingsName(cell.settings);
-    const others = cells.filter(({ settings }) => settingsName(settings) !== name && settings.cpuThreads === cell.settings.cpuThreads);
-    const fitted = fitServer(
-      others.flatMap(({ trials }) => trials),
-      cpus,
-    );
-    predictions.push(judge(cell, await predictMaxRate(fitted, cell.settings, goal, options)));
-  }
-  return predictions;
+export interface LeaveOneOutOptions extends PredictionOptions {
+  readonly cells: readonly MeasuredCell[];
+  /** Further trials of the same model, of no cell in particular. They count once, and not at all for a cell with the same settings. */
+  readonly shared: readonly Trial[];
+  readonly goal: LatencyGoal;
+  /** Of the server. */
+  readonly cpus: number;
+}
+
+/**
+ * What a model of the server that saw nothing of these settings says of the cell, by all else that has its number of CPU threads. Throws
+ * `OptionsError` when that does not suffice for a fit, and what `simulate` throws.
+ */
+export async function predictLeftOut(cell: MeasuredCell, options: LeaveOneOutOptions): Promise<JudgedPrediction> {
+  const name = settingsName(cell.settings);
+  const isOther = ({ settings }: { readonly settings: ServerSettings }): boolean =>
+    settingsName(settings) !== name && settings.cpuThreads === cell.settings.cpuThreads;
+  const trials = [...options.cells.filter(isOther).flatMap((other) => other.trials), ...options.shared.filter(isOther)];
+  const fitted = fitServer(trials, options.cpus);
+  return judge(cell, await predictMaxRate(fitted, cell.settings, options.goal, options));
 }
 
 export function judge({ settings, measured }: Pick<MeasuredCell, 'settings' | 'measured'>, predicted: number): JudgedPrediction {

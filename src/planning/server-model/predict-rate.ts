@@ -1,6 +1,5 @@
 /** What a server that was not measured like that would do: the highest rate that meets a goal, and latency over rates. */
 import type { LatencyGoal } from '../measure/trial.js';
-import type { CurvePoint } from '../plan/plan.js';
 import type { ServerSettings } from '../server-settings.js';
 import type { FittedServer } from './fitted-server.js';
 import { capacityOf, missShare, simulationJob, type LoadKind, type Simulate } from './simulation-job.js';
@@ -28,8 +27,9 @@ interface Point {
 
 /**
  * Requests per second; 0 when no rate meets the goal. The same seeds are used at every rate, so that a higher rate is the same requests closer
- * together. Each seed has its own highest rate; the result is their mean less twice its standard error: on the low side, since a plan that
- * promises too much is worse than one that promises too little. Within 0.5 % besides. Throws what `simulate` throws.
+ * together. Each seed has its own highest rate; the result is their mean less twice its standard error, or the lowest of them where that is
+ * higher: on the low side, since a plan that promises too much is worse than one that promises too little. Within 0.5 % besides. Throws what
+ * `simulate` throws.
  */
 export async function predictMaxRate(
   fitted: FittedServer,
@@ -70,24 +70,6 @@ export async function predictMaxRate(
     const misses = results.map(missShare);
     return ofSeeds.map((_, s) => rates.map((rate, r) => ({ rate, misses: misses[s * rates.length + r] ?? 1 })));
   }
-}
-
-/** Latency over rates, each with as many requests as a curve needs to be smooth; milliseconds. */
-export async function predictCurve(
-  fitted: FittedServer,
-  settings: ServerSettings,
-  rates: readonly number[],
-  { simulate, ...kind }: PredictionOptions,
-): Promise<CurvePoint[]> {
-  const results = await simulate(
-    rates.map((rate) => simulationJob(fitted, settings, { ...kind, rate, requests: FINE.requests, servers: 1, goalMs: 0 })),
-  );
-  return results.map(({ requests, answered, latencyMs }, i) => {
-    const rate = rates[i] ?? 0;
-    const { p50, p90, p99 } = latencyMs;
-    const share = requests === 0 ? 0 : answered / requests;
-    return { rateWanted: rate, rateAnswered: rate * share, p50Ms: p50, p90Ms: p90, p99Ms: p99, misses: requests - answered };
-  });
 }
 
 /** Equal ratios, both ends included. */

@@ -20,7 +20,7 @@ export interface LoadKind {
 export interface SimulatedLoad extends LoadKind {
   /** Requests per second, of all servers together. */
   readonly rate: number;
-  /** About so many are counted. */
+  /** About so many are counted; fewer where they would take longer than ten days. */
   readonly requests: number;
   readonly servers: number;
   /** 0 = no answer is late. */
@@ -29,13 +29,15 @@ export interface SimulatedLoad extends LoadKind {
 
 /** Of the counted length, before it: queues fill. */
 const WARM_UP = 0.1;
+/** With the warm-up below the longest simulation there is (11 days, native/simulation/fleet_job.cc). */
+const LONGEST_COUNTED_S = 900_000;
 
 /**
  * Requests go to servers by chance, as kube-proxy sends them; nothing is refused, as the server does by default for requests without a timeout.
  * Throws `OptionsError` for arrivals that cannot be simulated at any rate.
  */
 export function simulationJob(fitted: FittedServer, settings: ServerSettings, load: SimulatedLoad): SimulationJob {
-  const counted = load.requests / load.rate;
+  const counted = Math.min(load.requests / load.rate, LONGEST_COUNTED_S);
   const frontEndBusy = ((load.rate / load.servers) * fitted.frontEnd.perRequestMs) / 1e3;
   const longer = 1 + fitted.contention * frontEndBusy;
   return {

@@ -74,14 +74,68 @@ describe('replicas for a load', () => {
     expect((first?.arrivals.rate ?? 0) / 64).toBeCloseTo(1_000_000 / plan.needed, 9);
   });
 
-  it('grow with the load, in whole numbers, spares included', () => {
+  it('lose with the spare ones as many as those had, where more are spare than are simulated', async () => {
+    const plan = await planReplicas({ ...fleet, rate: 1_000_000, spare: 200 });
+    // 63 are simulated to die, with 3 requests each.
+    expect(plan.lostWithSpare).toBe(3 * 200);
+  });
+
+  it('can carry a hundred requests an hour, on a server that takes a second for each', async () => {
+    const jobs: SimulationJob[] = [];
+    const recorded: Simulate = (asked) => {
+      jobs.push(...asked);
+      return simulateQueues(asked);
+    };
+    const slow = { fitted: steadyServer(() => 1000, [1, 2]), goal: { percentile: 99, latencyMs: 5000 }, simulate: recorded };
+    const options = { ...fleet, ...slow, rate: 100 / 3600, sustained: { value: 0.5, low: 0.4, high: 0.6 }, spare: 1 };
+    const plan = await planReplicas(options);
+    expect(plan).toMatchObject({ needed: 1, total: 2 });
+    await planAutoscaling({ ...options, replicas: plan, delaySeconds: 60 });
+    // The simulation takes no more.
+    expect(Math.max(...jobs.map(({ arrivals }) => arrivals.lengthS))).toBeLessThanOrEqual(1e6);
+  });
+});
+
+describe('replicas over loads', () => {
+  /** Of the points, as a reader takes them: the first whose rate is enough. */
+  const countAt = (loads: ReturnType<typeof replicasByLoad>, rate: number) => loads.find((point) => rate <= point.rate)?.replicas;
+
+  it('have a point at each number, up to which load it is enough, and at the load itself', () => {
     const loads = replicasByLoad(fleet, { needed: 8, spare: 1 });
-    expect(loads).toHaveLength(12);
-    expect(loads[0]).toEqual({ rate: 200, replicas: 2 });
-    expect(loads.find(({ rate }) => rate === 2000)).toEqual({ rate: 2000, replicas: 9 });
-    expect(loads.at(-1)).toEqual({ rate: 8000, replicas: 32 });
-    const counts = loads.map(({ replicas }) => replicas);
-    expect(counts).toEqual([...counts].sort((a, b) => a - b));
+    expect(loads.slice(0, 2)).toEqual([
+      { rate: 266, replicas: 2 },
+      { rate: 532, replicas: 3 },
+    ]);
+    expect(loads).toContainEqual({ rate: 2000, replicas: 9 });
+    expect(loads.at(-1)).toEqual({ rate: 8000, replicas: Math.ceil(8000 / 266) + 1 });
+    for (let rate = 10; rate <= 8000; rate += 10) expect(countAt(loads, rate)).toBe(Math.ceil(rate / 266) + 1);
+  });
+
+  it('are not drawn as more than are needed between two points', () => {
+    const loads = replicasByLoad({ rate: 2000, sustained: { value: 600, low: 600, high: 600 }, headroom: 0 }, { needed: 4, spare: 0 });
+    expect(countAt(loads, 2100)).toBe(4);
+  });
+
+  it('are one number where one is enough for four times the load', () => {
+    const idle = { rate: 100, sustained: { value: 9000, low: 9000, high: 9000 }, headroom: 0.2 };
+    expect(replicasByLoad(idle, { needed: 1, spare: 1 })).toEqual([
+      { rate: 100, replicas: 2 },
+      { rate: 400, replicas: 2 },
+    ]);
+  });
+
+  it('are as many for other loads as the simulation asked for at this one', () => {
+    const loads = replicasByLoad(fleet, { needed: 10, spare: 0 });
+    expect(loads.filter(({ rate }) => Math.abs(rate - 2000) < 1)).toEqual([{ rate: 2000, replicas: 10 }]);
+    expect(loads[0]).toEqual({ rate: 200, replicas: 1 });
+    expect(loads.at(-1)).toEqual({ rate: 8000, replicas: 40 });
+  });
+
+  it('skip numbers where there are very many, and never say too few', () => {
+    const loads = replicasByLoad({ ...fleet, rate: 1_000_000 }, { needed: 3760, spare: 2 });
+    expect(loads.length).toBeLessThanOrEqual(62);
+    expect(loads).toContainEqual({ rate: 1_000_000, replicas: 3762 });
+    for (const { rate, replicas } of loads) expect(replicas).toBe(Math.ceil((rate / 266) * (1 - 1e-9)) + 2);
   });
 });
 
@@ -90,9 +144,20 @@ describe('autoscaling', () => {
 
   it('aims at the lane-busy share of the rate that leaves the headroom', async () => {
     const plan = await planAutoscaling({ ...fleet, replicas, delaySeconds: 60 });
-    expect(plan).toMatchObject({ least: 2, most: 17, targetRate: 250, targetLaneBusy: 0.425, delaySeconds: 60 });
-    expect(plan.ramp.growthPerSecond).toBeCloseTo((380 / 250 - 1) / 60, 9);
+    expect(plan).toMatchObject({ least: 2, most: 17, targetRate: 266, delaySeconds: 60 });
+    expect(plan.targetLaneBusy).toBeCloseTo(0.266 * 1.7, 9);
+    expect(plan.ramp.growthPerSecond).toBeCloseTo((380 / 266 - 1) / 60, 9);
     expect(plan.ramp.isMet).toBe(true);
+  });
+
+  it('aims as high where one replica has hardly anything to do', async () => {
+    const small = await planAutoscaling({ ...fleet, rate: 10, replicas: { needed: 1, spare: 1 }, delaySeconds: 60 });
+    expect(small.targetRate).toBe(266);
+  });
+
+  it('aims lower where the simulation asked for more replicas than the measured rate does', async () => {
+    const { targetRate } = await planAutoscaling({ ...fleet, replicas: { needed: 10, spare: 1 }, delaySeconds: 60 });
+    expect(targetRate).toBe(200);
   });
 
   it('says so when the headroom does not last until a further replica is ready', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { judge, leaveOneOut } from '../../../../src/planning/server-model/leave-one-out.js';
+import type { Trial } from '../../../../src/planning/measure/trial.js';
+import { judge, predictLeftOut } from '../../../../src/planning/server-model/leave-one-out.js';
 import { ONE_LANE, simulateQueues, trialOf } from './known-server.js';
 
 describe('the verdict on a prediction', () => {
@@ -18,9 +19,9 @@ describe('the verdict on a prediction', () => {
   });
 });
 
-describe('predictions that leave one out', () => {
+describe('a prediction of what was left out', () => {
   const goal = { percentile: 99, latencyMs: 12 };
-  const options = { arrivals: 'poisson', rowsPerRequest: 1, seed: 1, simulate: simulateQueues };
+  const options = { arrivals: 'poisson', rowsPerRequest: 1, seed: 1, simulate: simulateQueues, goal, cpus: 2 };
   const measured = { value: 400, low: 390, high: 410 };
   /** By the batch size, 2 ms a run of one row. */
   const cell = (maxBatchSize: number, ms: number) => {
@@ -28,14 +29,30 @@ describe('predictions that leave one out', () => {
     return { settings, measured, trials: [trialOf({ settings, inFlight: 1, runs: [{ rows: 1, runs: 1000, ms }] })] };
   };
 
-  it('do not see the trials of their own cell', async () => {
-    const [wrong, right] = await leaveOneOut([cell(1, 20), cell(2, 2)], goal, 2, options);
+  it('does not see the trials of its own cell', async () => {
+    const [slow, fast] = [cell(1, 20), cell(2, 2)];
+    const among = { ...options, cells: [slow, fast], shared: [] };
     // Fitted to the other: 2 ms for the first, 20 ms for the second, which no goal of 12 ms allows.
-    expect(wrong?.predicted).toBeGreaterThan(300);
-    expect(right?.predicted).toBe(0);
+    expect((await predictLeftOut(slow, among)).predicted).toBeGreaterThan(300);
+    expect((await predictLeftOut(fast, among)).predicted).toBe(0);
   });
 
-  it('are refused where nothing remains', async () => {
-    await expect(leaveOneOut([cell(1, 2)], goal, 2, options)).rejects.toThrow(/at least 100 are needed/);
+  it('does not see shared trials with its own settings', async () => {
+    const slow = cell(1, 20);
+    const of = (shared: readonly Trial[]) => predictLeftOut(slow, { ...options, cells: [slow, cell(2, 2)], shared });
+    expect((await of(slow.trials)).predicted).toBe((await of([])).predicted);
+  });
+
+  it('counts each shared trial once, however many cells there are', async () => {
+    // Two say 4 ms, three say 2 ms: the weighted median is the latter unless the former are counted for each cell.
+    const settings = { ...ONE_LANE, maxBatchSize: 32 };
+    const shared = [4, 4].map((ms) => trialOf({ settings, inFlight: 1, runs: [{ rows: 1, runs: 1000, ms }] }));
+    const cells = [cell(1, 2), cell(2, 2), cell(4, 2), cell(8, 2)];
+    expect((await predictLeftOut(cell(1, 2), { ...options, cells, shared })).predicted).toBeGreaterThan(300);
+  });
+
+  it('is refused where nothing remains', async () => {
+    const only = cell(1, 2);
+    await expect(predictLeftOut(only, { ...options, cells: [only], shared: [] })).rejects.toThrow(/at least 100 are needed/);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SimulationJob } from '../../../../src/bridge/simulation.js';
-import { predictCurve, predictMaxRate } from '../../../../src/planning/server-model/predict-rate.js';
-import type { Simulate } from '../../../../src/planning/server-model/simulation-job.js';
+import { predictMaxRate } from '../../../../src/planning/server-model/predict-rate.js';
+import { simulationJob, type Simulate } from '../../../../src/planning/server-model/simulation-job.js';
 import { longerWaitShare, ONE_LANE, simulateQueues, steadyServer } from './known-server.js';
 
 const RUN_MS = 2;
@@ -34,6 +34,19 @@ describe('the highest rate that meets a goal', () => {
 
   it('is nothing when a lone request takes longer', async () => {
     expect(await predictMaxRate(fitted, settings, { percentile: 99, latencyMs: 1.9 }, options)).toBe(0);
+  });
+
+  it('is found of a server that does less than one a second', async () => {
+    const slow = steadyServer(() => 3000, [1, 2]);
+    const asked: number[] = [];
+    const recorded: Simulate = (jobs) => {
+      asked.push(...jobs.map(({ arrivals }) => arrivals.lengthS));
+      return simulateQueues(jobs);
+    };
+    const predicted = await predictMaxRate(slow, settings, { percentile: 99, latencyMs: 18_000 }, { ...options, simulate: recorded });
+    // As of runs and a goal that are 1500 times shorter.
+    expect((predicted * 1500) / exactRate(12, 0.01)).toBeCloseTo(1, 2);
+    expect(Math.max(...asked)).toBeLessThanOrEqual(1e6);
   });
 
   it('is never more than the lanes can run, however loose the goal', async () => {
@@ -74,25 +87,18 @@ describe('the highest rate that meets a goal', () => {
 });
 
 describe('a job of the simulation', () => {
-  it('has the run times of its rate and a slowdown for all of its lanes', async () => {
-    const jobs: SimulationJob[] = [];
+  const load = { arrivals: 'poisson', rowsPerRequest: 1, seed: 1, requests: 70_000, servers: 1, goalMs: 0 };
+
+  it('has the run times of its rate and a slowdown for all of its lanes', () => {
     const server = { ...fitted, contention: 0.5, laneSlowdown: [1, 1.5], frontEnd: { threads: 1, perRequestMs: 0.1, fixedMs: 0 } };
-    await predictCurve(server, { ...settings, lanes: 3 }, [100, 2000], {
-      ...options,
-      simulate: (asked) => {
-        jobs.push(...asked);
-        return simulateQueues(asked);
-      },
-    });
+    const jobs = [100, 2000].map((rate) => simulationJob(server, { ...settings, lanes: 3 }, { ...load, rate }));
     expect(jobs.map(({ runTimes }) => runTimes[0]?.quantilesMs[0])).toEqual([RUN_MS * 1.005, RUN_MS * 1.1]);
     expect(jobs[0]?.laneSlowdown).toEqual([1, 1.5, 2.25]);
   });
-});
 
-it('predicts latency over rates, never falling', async () => {
-  const curve = await predictCurve(fitted, settings, [50, 200, 400], options);
-  expect(curve.map(({ rateWanted }) => rateWanted)).toEqual([50, 200, 400]);
-  const p99s = curve.map(({ p99Ms }) => p99Ms ?? 0);
-  expect(p99s).toEqual([...p99s].sort((a, b) => a - b));
-  expect(longerWaitShare(0.4, RUN_MS, (p99s[2] ?? 0) - RUN_MS)).toBeCloseTo(0.01, 6);
+  it.each([1000, 1, 1 / 3600, 1e-9])('is no longer than can be simulated, at %d requests a second', (rate) => {
+    const { arrivals, warmUpS } = simulationJob(fitted, settings, { ...load, rate });
+    expect(arrivals.lengthS).toBeLessThanOrEqual(1e6);
+    expect(arrivals.lengthS / warmUpS).toBeCloseTo(11, 9);
+  });
 });
