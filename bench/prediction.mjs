@@ -1,25 +1,33 @@
 /**
  * How well the fitted model of a server predicts the highest rate that meets a goal: each cell (a model under settings) is measured, then
- * predicted by a model that was fitted to the other cells of the same model only.
+ * predicted by a model that was fitted to the other cells of the same model only. Cells whose measurement proves nothing are no evidence for
+ * a prediction or against it: they are listed apart and count for nothing.
  * Usage: node bench/prediction.mjs [seconds-per-cell]
- * What was interrupted goes on where it was: finished cells of the same commit are taken from build/prediction.
+ * What was interrupted goes on where it was: finished cells of the same build, machine and model files are taken from build/prediction.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { usableCpus } from '../dist/config/cpu-limit.js';
+import { runFacts } from '../dist/planning/measure/machine.js';
 import { findMaxRate } from '../dist/planning/measure/max-rate.js';
 import { MeasuredServer } from '../dist/planning/measure/measured-server.js';
 import { openModel } from '../dist/planning/measure/model-under-test.js';
-import { leaveOneOut } from '../dist/planning/server-model/leave-one-out.js';
+import { isEvidence, predictLeftOut } from '../dist/planning/server-model/leave-one-out.js';
 import { SimulationPool } from '../dist/planning/server-model/simulation-pool.js';
 import { settingsName } from '../dist/planning/server-settings.js';
 import { writeWholeFile } from '../dist/planning/whole-file.js';
 import { requireModels } from './measure/models.mjs';
 import { progress, record, root, rounded } from './measure/record.mjs';
 
-const [seconds = 60] = process.argv.slice(2).map(Number);
+const LEAST_SECONDS = 5;
+const MOST_SECONDS = 3600;
 const LONE_SECONDS = 4;
+const [seconds = 60, ...more] = process.argv.slice(2).map(Number);
+if (!(seconds >= LEAST_SECONDS && seconds <= MOST_SECONDS) || more.length > 0) {
+  console.error(`usage: node bench/prediction.mjs [seconds-per-cell, ${LEAST_SECONDS} to ${MOST_SECONDS}]`);
+  process.exit(2);
+}
 const STEADY = { arrivals: 'poisson', rowsPerRequest: 1, seed: 1 };
 const GENERATED = ['mlp_20mb', 'conv_small'];
 /** A goal leaves room for several runs of the largest batch that the highest rate makes. */
@@ -34,16 +42,34 @@ const cell = (maxBatchSize, lanes, maxQueueDelayUs) => ({ maxBatchSize, lanes, m
 const SETTINGS = [cell(1, 1, null), cell(4, 1, null), cell(16, 1, null), cell(16, 1, 2000), cell(4, 2, null), cell(64, 2, null)];
 
 requireModels(...GENERATED);
-const commit = execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], { cwd: root, encoding: 'utf8' }).trim();
-const folder = path.join(root, 'build/prediction', `${commit}-${seconds}s`);
+const folder = path.join(root, 'build/prediction');
 mkdirSync(folder, { recursive: true });
 const cells = MODELS.flatMap((model) => SETTINGS.map((settings) => ({ model, settings })));
-const fileOf = ({ model, settings }) => path.join(folder, `${model.name}-${settingsName(settings)}.json`);
+const code = hashOf([import.meta.filename, ...builtFiles()].map((file) => readFileSync(file)));
+const hashes = new Map();
+for (const model of MODELS) hashes.set(model, hashOf([code, JSON.stringify({ model, seconds, facts: runFacts(await opened(model)) })]));
+const fileOf = ({ model, settings }) => path.join(folder, `${model.name}-${settingsName(settings)}-${hashes.get(model)}.json`);
 const never = new AbortController().signal;
+
+function hashOf(parts) {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** What is measured is what was built, whatever the commit: a working tree may have changed since. The engine is among the facts. */
+function builtFiles() {
+  const names = readdirSync(path.join(root, 'dist'), { recursive: true }).filter((name) => name.endsWith('.js'));
+  return names.sort().map((name) => path.join(root, 'dist', name));
+}
+
+function opened({ folder: ofModel }) {
+  return openModel(path.join(root, ofModel));
+}
 
 /** Its highest rate, with a lone request first: where the fixed part of the latency comes from. */
 async function measure({ model, settings }, say) {
-  const server = await MeasuredServer.start(await openModel(path.join(root, model.folder)), settings, never);
+  const server = await MeasuredServer.start(await opened(model), settings, never);
   try {
     say('one request at a time');
     const lone = await server.measure({ ...STEADY, rate: null, inFlight: 1, seconds: LONE_SECONDS }, never);
@@ -74,35 +100,49 @@ const table = [];
 for (const model of MODELS) {
   const measured = cells.filter((each) => each.model === model).map((each) => JSON.parse(readFileSync(fileOf(each), 'utf8')));
   const simulate = (jobs) => pool.run(jobs);
-  const judged = await leaveOneOut(measured, goalOf(model), usableCpus(), { ...STEADY, simulate });
-  for (const [index, { settings, measured: rate, predicted, error, isWithin, unsafeBy }] of judged.entries()) {
+  const others = { ...STEADY, simulate, cells: measured, shared: [], goal: goalOf(model), cpus: usableCpus() };
+  for (const each of measured) {
+    const { value, low, high } = each.measured;
+    const { predicted, error, isWithin, unsafeBy } = await predictLeftOut(each, others);
+    const judged = isEvidence(each, goalOf(model));
     table.push({
       model: model.name,
-      settings: settingsName(settings),
+      settings: settingsName(each.settings),
       p99WithinMs: model.latencyMs,
-      measuredPerS: { value: rounded(rate.value), low: rounded(rate.low), high: rounded(rate.high) },
-      isConfirmed: measured[index].isConfirmed,
-      notes: measured[index].notes,
+      measuredPerS: { value: rounded(value), low: rounded(low), high: rounded(high) },
+      isConfirmed: each.isConfirmed,
+      isJudged: judged,
+      notes: each.notes,
       predictedPerS: rounded(predicted),
-      errorPercent: rounded(100 * error),
-      isWithin,
-      unsafePercent: rounded(100 * unsafeBy),
+      // Of a measurement that proves nothing there is no error.
+      errorPercent: judged ? rounded(100 * error) : null,
+      isWithin: judged ? isWithin : null,
+      unsafePercent: judged ? rounded(100 * unsafeBy) : null,
     });
   }
 }
 await pool.close();
 progress('');
-console.table(
-  table.map(({ measuredPerS: { value, low, high }, notes, ...row }) => ({
-    ...row,
-    measuredPerS: `${value} (${low} to ${high})`,
-    notes: notes.length,
-  })),
-);
+const shown = (rows) =>
+  console.table(
+    rows.map(({ measuredPerS: { value, low, high }, notes, isJudged: _, ...row }) => ({
+      ...row,
+      measuredPerS: `${value} (${low} to ${high})`,
+      notes: notes.length,
+    })),
+  );
+const judged = table.filter(({ isJudged }) => isJudged);
+const unproven = table.filter(({ isJudged }) => !isJudged);
+shown(judged);
+if (unproven.length > 0) {
+  console.log('Not judged, as the measured rate was not confirmed or no rate was found that the server misses the goal at:');
+  shown(unproven);
+}
 record('prediction', { arrivals: 'Poisson', rowsPerRequest: 1, ortThreads: 1, secondsPerCell: seconds }, {
   cells: table.length,
-  within5PercentOrInterval: table.filter(({ isWithin }) => isWithin).length,
-  mostUnsafePercent: Math.max(...table.map(({ unsafePercent }) => unsafePercent)),
+  judged: judged.length,
+  within5PercentOrInterval: judged.filter(({ isWithin }) => isWithin).length,
+  mostUnsafePercent: judged.length === 0 ? null : Math.max(...judged.map(({ unsafePercent }) => unsafePercent)),
   leaveOneOut: table,
 }); // prettier-ignore
 process.exit(0);

@@ -21,11 +21,7 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
     changed({ arrivals: { ...arrivals, kind: 'often' } }),
     'simulate.arrivals.kind: expected "constant", "poisson", "gamma" or "trace"',
   ],
-  [
-    'an endless simulation',
-    changed({ arrivals: { ...arrivals, lengthS: Infinity } }),
-    'simulate.arrivals.lengthS: expected a number from',
-  ],
+  ['an endless simulation', changed({ arrivals: { ...arrivals, lengthS: Infinity } }), 'simulate.arrivals.lengthS: expected a number from'],
   ['another routing', changed({ routing: 'nearest' }), 'simulate.routing: expected "round-robin" or "random"'],
   ['half a server', changed({ servers: 1.5 }), 'simulate.servers: expected a whole number'],
   ['an event that says nothing', changed({ events: [{ atS: 1, server: 0 }] }), 'simulate.events[0].isUp: expected true or false'],

@@ -1,5 +1,6 @@
 /** How well the model of a server predicts what it has not seen: each cell by a model that was fitted to the others. */
 import type { Estimate } from '../estimate.js';
+import { rateBounds } from '../measure/rate-evidence.js';
 import type { LatencyGoal, Trial } from '../measure/trial.js';
 import type { Prediction } from '../plan/plan.js';
 import { settingsName, type ServerSettings } from '../server-settings.js';
@@ -44,6 +45,17 @@ export async function predictLeftOut(cell: MeasuredCell, options: LeaveOneOutOpt
   const trials = [...options.cells.filter(isOther).flatMap((other) => other.trials), ...options.shared.filter(isOther)];
   const fitted = fitServer(trials, options.cpus);
   return judge(cell, await predictMaxRate(fitted, cell.settings, options.goal, options));
+}
+
+/**
+ * Whether predictions can be held against what was measured: the rate was confirmed, and both ends of its interval are evidence. An upper end
+ * from which on the load generator was late itself, or that was only tried, would let any prediction below it pass.
+ */
+export function isEvidence(
+  { measured, trials, isConfirmed }: MeasuredCell & { readonly isConfirmed: boolean },
+  goal: LatencyGoal,
+): boolean {
+  return isConfirmed && measured.low > 0 && rateBounds(trials, goal).high !== null;
 }
 
 export function judge({ settings, measured }: Pick<MeasuredCell, 'settings' | 'measured'>, predicted: number): JudgedPrediction {

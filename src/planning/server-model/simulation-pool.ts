@@ -18,7 +18,8 @@ export class SimulationPool {
 
   /**
    * The results in the order of the jobs. The first job that fails ends the others and rejects with its error, which names it by its place.
-   * `stop` ends them all within moments; it rejects with the signal's reason then. After `close`: ERR_CLOSED.
+   * `stop` ends them all within moments, those that wait included; it rejects with `stop.reason` itself then, so that a caller tells it from
+   * a failure by identity. After `close`: ERR_CLOSED.
    */
   async run(jobs: readonly SimulationJob[], stop?: AbortSignal): Promise<readonly SimulationResult[]> {
     stop?.throwIfAborted();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Trial } from '../../../../src/planning/measure/trial.js';
-import { judge, predictLeftOut } from '../../../../src/planning/server-model/leave-one-out.js';
+import { isEvidence, judge, predictLeftOut } from '../../../../src/planning/server-model/leave-one-out.js';
 import { ONE_LANE, simulateQueues, trialOf } from './known-server.js';
 
 describe('the verdict on a prediction', () => {
@@ -16,6 +16,31 @@ describe('the verdict on a prediction', () => {
     expect(judged).toMatchObject({ isWithin, predicted, measured });
     expect(judged.error).toBeCloseTo(predicted / 1000 - 1, 9);
     expect(judged.unsafeBy).toBeCloseTo(unsafeBy, 9);
+  });
+});
+
+describe('a measurement is evidence', () => {
+  const goal = { percentile: 99, latencyMs: 12 };
+  /** 100 000 requests, of which so many miss the goal. */
+  const trialAt = (rate: number, misses: number, refused?: string): Trial => {
+    const trial = trialOf({ rate, runs: [{ rows: 1, runs: 1000, ms: 2 }], ...(refused !== undefined && { refused }) });
+    const counts = { ...trial.result.counts, requests: 100_000, answered: 100_000, late_answers: misses };
+    return { ...trial, result: { ...trial.result, goal_ms: goal.latencyMs, counts } };
+  };
+  const measured = { value: 400, low: 400, high: 500 };
+  const found = { settings: ONE_LANE, measured, isConfirmed: true, trials: [trialAt(400, 100), trialAt(500, 5000)] };
+
+  it('where one rate is known to meet the goal and another to miss it', () => {
+    expect(isEvidence(found, goal)).toBe(true);
+  });
+
+  it.each([
+    ['nothing was confirmed', { ...found, isConfirmed: false }],
+    ['no rate meets the goal', { ...found, measured: { value: 400, low: 0, high: 500 } }],
+    ['the generator itself was late at its upper end', { ...found, trials: [trialAt(400, 100), trialAt(500, 5000, 'late')] }],
+    ['nothing faster was tried', { ...found, trials: [trialAt(400, 100)] }],
+  ])('but not where %s', (_, cell) => {
+    expect(isEvidence(cell, goal)).toBe(false);
   });
 });
 
