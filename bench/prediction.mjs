@@ -72,7 +72,7 @@ async function measure({ model, settings }, say) {
   const server = await MeasuredServer.start(await opened(model), settings, never);
   try {
     say('one request at a time');
-    const lone = await server.measure({ ...STEADY, rate: null, inFlight: 1, seconds: LONE_SECONDS }, never);
+    const lone = await server.measure({ ...STEADY, rate: null, inFlight: 1, seconds: LONE_SECONDS, goalMs: null }, never);
     const found = await findMaxRate({
       ...{ ...STEADY, settings, goal: goalOf(model), budgetS: seconds, firstGuess: null, progress: ({ text }) => say(text) },
       measure: (load) => server.measure(load, never),
