@@ -54,9 +54,6 @@ void ReadArrivals(ObjectReader& job, ScheduleOptions* arrivals) {
 }
 
 void ReadServers(ObjectReader& reader, FleetJob* job) {
-  const std::string routing = reader.Text("routing");
-  if (routing != "round-robin" && routing != "random") reader.Complain("routing", "\"round-robin\" or \"random\"");
-  job->routing = routing == "random" ? simulation::Routing::kChance : simulation::Routing::kTurns;
   job->servers = Whole(reader, "servers");
   for (ObjectReader& item : reader.List("events")) {
     simulation::ServerEvent event;
@@ -74,7 +71,6 @@ void ReadBatching(ObjectReader& job, FleetJob* fleet) {
   fleet->lanes = Whole(reader, "lanes");
   fleet->max_queue_delay_ns = UsToNs(Decimal(reader, "maxQueueDelayUs"));
   fleet->latency_goal_ns = MsToNs(Decimal(reader, "latencyGoalMs"));
-  fleet->max_queue_size = Whole(reader, "maxQueueSize");
   job.Adopt(reader);
 }
 

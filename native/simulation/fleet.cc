@@ -42,12 +42,12 @@ std::vector<std::vector<Life>> LivesOf(int64_t servers, const std::vector<Server
   return lives;
 }
 
-// Which server a request goes to.
+// Which server a request goes to: one of those that are up, by chance, as kube-proxy sends them.
 class Router {
  public:
   // `events` are in order and outlive it.
   Router(const FleetJob& job, const std::vector<ServerEvent>& events, uint64_t seed)
-      : routing_(job.routing), events_(events), random_(seed), up_(static_cast<size_t>(job.servers)) {
+      : events_(events), random_(seed), up_(static_cast<size_t>(job.servers)) {
     for (size_t i = 0; i < up_.size(); ++i) up_[i] = static_cast<int64_t>(i);
   }
 
@@ -55,32 +55,25 @@ class Router {
   int64_t Next(int64_t at_ns) {
     for (; next_event_ < events_.size() && events_[next_event_].at_ns <= at_ns; ++next_event_) Apply(events_[next_event_]);
     if (up_.empty()) return -1;
-    if (routing_ == Routing::kChance) return up_[static_cast<size_t>(random_.Between(0, static_cast<int64_t>(up_.size()) - 1))];
-    if (turn_ >= up_.size()) turn_ = 0;
-    return up_[turn_++];
+    return up_[static_cast<size_t>(random_.Between(0, static_cast<int64_t>(up_.size()) - 1))];
   }
 
  private:
   void Apply(const ServerEvent& event) {
     const auto at = std::lower_bound(up_.begin(), up_.end(), event.server);
-    const auto place = static_cast<size_t>(at - up_.begin());
     const bool was_up = at != up_.end() && *at == event.server;
     if (was_up == event.is_up) return;
     if (event.is_up) {
       up_.insert(at, event.server);
-      if (place < turn_) ++turn_;
     } else {
       up_.erase(at);
-      if (place < turn_) --turn_;
     }
   }
 
-  const Routing routing_;
   const std::vector<ServerEvent>& events_;
   Random random_;
   std::vector<int64_t> up_;  // rising
   size_t next_event_ = 0;
-  size_t turn_ = 0;  // of up_
 };
 
 class Fleet {

@@ -69,7 +69,6 @@ Status CheckServers(const FleetJob& job) {
   PENSTOCK_RETURN_IF_ERROR(CheckRange("batching.lanes", job.lanes, 1, std::min<int64_t>(1024, kMostLanes / job.servers)));
   PENSTOCK_RETURN_IF_ERROR(CheckDuration("batching.maxQueueDelayUs", job.max_queue_delay_ns));
   PENSTOCK_RETURN_IF_ERROR(CheckDuration("batching.latencyGoalMs", job.latency_goal_ns));
-  PENSTOCK_RETURN_IF_ERROR(CheckRange("batching.maxQueueSize", job.max_queue_size, 0, INT32_MAX));
   PENSTOCK_RETURN_IF_ERROR(CheckRange("frontEnd.threads", job.front_end_threads, 1, kMostThreads));
   PENSTOCK_RETURN_IF_ERROR(CheckDuration("frontEnd.perRequestMs", job.front_end_ns));
   PENSTOCK_RETURN_IF_ERROR(CheckDuration("frontEnd.fixedMs", job.fixed_ns));

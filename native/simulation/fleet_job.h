@@ -14,11 +14,6 @@ inline constexpr int64_t kMostServers = 20'000;
 inline constexpr int64_t kMostLanes = 1'000'000;      // of all servers
 inline constexpr int64_t kMostRequests = 50'000'000;  // of one job: up to a minute of work, and 8 GB where all wait in an unbounded queue
 
-enum class Routing : uint8_t {
-  kTurns,  // each server that is up gets a request before one of them gets a second
-  kChance,
-};
-
 // Moments are nanoseconds from the start, as durations are; at least 0.
 struct ServerEvent {
   int64_t at_ns = 0;
@@ -30,14 +25,12 @@ struct FleetJob {
   ScheduleOptions arrivals;  // of all servers together; its seed is that of everything
   int64_t rows_per_request = 1;
   int64_t warm_up_ns = 0;    // requests of that time are not counted
-  Routing routing = Routing::kTurns;
-  int64_t servers = 1;
+  int64_t servers = 1;  // each request goes to one of those that are up, by chance
   std::vector<ServerEvent> events;  // all servers are up before; in any order, of one moment in theirs
   int64_t max_batch_rows = 1;       // 1: every request runs alone, whatever its rows
   int64_t lanes = 1;                // of each server
   int64_t max_queue_delay_ns = 0;   // 0: the batcher decides itself
   int64_t latency_goal_ns = 0;      // 0 = none
-  int64_t max_queue_size = 0;       // 0 = unbounded
   int64_t front_end_threads = 1;    // of each server
   int64_t front_end_ns = 0;         // that a thread has to do for a request
   int64_t fixed_ns = 0;             // that an answer takes besides

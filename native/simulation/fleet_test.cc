@@ -16,13 +16,11 @@ FleetJob BusyJob() {
   FleetJob job = JobOf(Arrivals::kGamma, 2500, 20);
   job.arrivals.shape = 0.5;
   job.warm_up_ns = kNsPerSecond;
-  job.routing = Routing::kChance;
   job.servers = 4;
   job.events = {{12 * kNsPerSecond, 1, true}, {5 * kNsPerSecond, 1, false}, {6 * kNsPerSecond, 2, false}};
   job.max_batch_rows = 8;
   job.lanes = 2;
   job.latency_goal_ns = 20 * kMs;
-  job.max_queue_size = 100;
   job.front_end_threads = 2;
   job.front_end_ns = kMs / 5;
   job.fixed_ns = kMs / 2;
@@ -99,12 +97,17 @@ TEST(Fleet, LosesWhatAServerHasAndSendsTheRestElsewhere) {
   FleetJob job = JobOf(Arrivals::kConstant, 200, 10);  // one each 5 ms: each server is busy half of the time
   job.servers = 2;
   job.events = {{4 * kNsPerSecond + kMs, 0, false}};
-  const FleetTotals totals = TotalsOf(job);
-  EXPECT_EQ(totals.requests, 2000);
-  EXPECT_EQ(totals.lost, 1);
-  EXPECT_EQ(totals.answered, 1999);
-  EXPECT_EQ(totals.latency.max_ns(), 5 * kMs);
-  EXPECT_NEAR(totals.lane_up_ns, 14e9, 1e7);
+  int64_t lost = 0;
+  for (job.arrivals.seed = 1; job.arrivals.seed <= 40; ++job.arrivals.seed) {
+    const FleetTotals totals = TotalsOf(job);
+    EXPECT_EQ(totals.requests, 2000);
+    EXPECT_LE(totals.lost, 1);
+    EXPECT_EQ(totals.answered, 2000 - totals.lost);
+    EXPECT_EQ(totals.latency.max_ns(), 5 * kMs);
+    EXPECT_NEAR(totals.lane_up_ns, 14e9, 1e7);
+    lost += totals.lost;
+  }
+  EXPECT_NEAR(static_cast<double>(lost), 20, 12);  // the one that ran was the server's, or the other's
 }
 
 TEST(Fleet, LosesAllWhileNoServerIsUpAndBeginsEmptyAfter) {
@@ -125,9 +128,10 @@ TEST(Fleet, LosesAnswersThatAreOnTheirWay) {
 }
 
 TEST(Fleet, LetsServersComeLater) {
-  FleetJob job = JobOfMoments({0, 1, 2, 50, 50});
+  FleetJob job = JobOfMoments({0, 1, 2, 50, 60});
   job.servers = 2;
-  job.events = {{0, 1, false}, {40 * kMs, 1, true}};
+  job.events = {{0, 1, false}, {40 * kMs, 1, true}, {45 * kMs, 0, false}};
+  EXPECT_EQ(TotalsOf(job).lost, 0);
   EXPECT_EQ(TotalsOf(job).latency.max_ns(), 13 * kMs);  // three behind one another
   EXPECT_DOUBLE_EQ(TotalsOf(job).latency.mean_ns(), (5 + 9 + 13 + 5 + 5) * 1e6 / 5);
 }
@@ -155,13 +159,6 @@ TEST(Fleet, RefusesWhatCannotBeInTimeOnlyWithAGoal) {
   EXPECT_NEAR(static_cast<double>(totals.answered) / static_cast<double>(totals.requests), 0.5, 0.02);
 }
 
-TEST(Fleet, RefusesWhatTheQueueHasNoRoomFor) {
-  FleetJob job = JobOfMoments({0, 1, 1, 1, 1});
-  job.max_queue_size = 2;
-  EXPECT_EQ(TotalsOf(job).answered, 3);
-  EXPECT_EQ(TotalsOf(job).refused, 2);
-}
-
 TEST(Fleet, CarriesOnFromPortionToPortion) {
   FleetJob job = JobOf(Arrivals::kConstant, 200'000, 5);  // four portions, three times what the front end can do
   job.servers = 2;
@@ -169,7 +166,7 @@ TEST(Fleet, CarriesOnFromPortionToPortion) {
   job.front_end_ns = 30'000;
   const FleetTotals totals = TotalsOf(job);
   EXPECT_EQ(totals.answered, 1'000'000);
-  EXPECT_NEAR(static_cast<double>(totals.latency.max_ns()), 10e9, 1e6);
+  EXPECT_NEAR(static_cast<double>(totals.latency.max_ns()), 10e9, 6e7);  // chance does not halve exactly
 }
 
 TEST(Fleet, StopsBeforeAndAmongArrivalsAndAmongWhatWaits) {
@@ -204,7 +201,6 @@ TEST(Fleet, NamesTheFieldThatMakesNoSense) {
       {"batching.lanes", [](FleetJob* job) { job->lanes = 0; }},
       {"batching.maxQueueDelayUs", [](FleetJob* job) { job->max_queue_delay_ns = -1; }},
       {"batching.latencyGoalMs", [](FleetJob* job) { job->latency_goal_ns = INT64_MAX; }},
-      {"batching.maxQueueSize", [](FleetJob* job) { job->max_queue_size = -1; }},
       {"frontEnd.threads", [](FleetJob* job) { job->front_end_threads = 0; }},
       {"frontEnd.perRequestMs", [](FleetJob* job) { job->front_end_ns = -1; }},
       {"frontEnd.fixedMs", [](FleetJob* job) { job->fixed_ns = -1; }},

@@ -54,17 +54,7 @@ TEST(FleetTheory, AServerThatTakesEightAtOnceIsBaileysQueue) {
 TEST(FleetTheory, ServersThatAreChosenByChanceAreQueuesOfTheirShare) {
   FleetJob job = JobOf(Arrivals::kPoisson, 10 * 0.6 / kService, 400);
   job.servers = 10;
-  job.routing = Routing::kChance;
   ExpectQuantiles(TotalsOf(job), DeterministicQueue{0.6 / kService, kService});
-}
-
-// One in ten of a Poisson stream comes more evenly; with equal services, whole turns are one line before ten servers.
-TEST(FleetTheory, ServersThatTakeTurnsAreOneLineBeforeThemAll) {
-  FleetJob job = JobOf(Arrivals::kPoisson, 10 * 0.8 / kService, 400);
-  job.servers = 10;
-  const FleetTotals totals = TotalsOf(job);
-  ExpectQuantiles(totals, ParallelQueue(10 * 0.8 / kService, kService, 10));
-  EXPECT_LT(SecondsAt(totals, 0.99), 0.6 * QuantileOf(DeterministicQueue{0.8 / kService, kService}, 0.99, 30 * kService));
 }
 
 TEST(FleetTheory, TheFrontEndAloneIsOneLineBeforeItsThreads) {

@@ -10,7 +10,7 @@ constexpr int kWarmUpRuns = 3;  // of each size, as pipeline/warm_up.cc has it
 
 batching::BatchingOptions OptionsOf(const FleetJob& job) {
   batching::BatchingOptions options;
-  options.queue.max_items = static_cast<size_t>(job.max_queue_size);
+  options.queue.max_items = 0;  // unbounded
   options.lanes = static_cast<int>(job.lanes);
   options.merge = job.max_batch_rows > 1;
   options.max_batch_rows = job.max_batch_rows;

@@ -30,9 +30,7 @@ export interface SimulationJob {
   readonly rowsPerRequest: number;
   /** Seconds from the start whose requests are not counted. */
   readonly warmUpS: number;
-  /** Requests go to servers in turns, or by chance, among those that are up. */
-  readonly routing: 'round-robin' | 'random';
-  /** All of them from the start unless an event says otherwise. */
+  /** All of them from the start unless an event says otherwise. Requests go by chance to those that are up; their queues are unbounded. */
   readonly servers: number;
   readonly events: readonly SimulatedEvent[];
   readonly batching: {
@@ -43,8 +41,6 @@ export interface SimulationJob {
     readonly maxQueueDelayUs: number;
     /** 0 = none: nothing is refused early. */
     readonly latencyGoalMs: number;
-    /** Of the queue; 0 = unbounded. */
-    readonly maxQueueSize: number;
   };
   readonly frontEnd: { readonly threads: number; readonly perRequestMs: number; readonly fixedMs: number };
   readonly runTimes: readonly { readonly rows: number; readonly quantilesMs: readonly number[] }[];
@@ -75,7 +71,8 @@ export interface SimulationResult {
 
 /**
  * The same job gives the same result. `stop`: shared with a thread that may end it by setting the first element; it throws
- * ERR_REQUEST_CANCELLED then. Throws ERR_CONFIG_OPTION naming the field that makes no sense, and ERR_MEMORY.
+ * ERR_REQUEST_CANCELLED then. Throws ERR_CONFIG_OPTION naming the field whose value makes no sense, and ERR_MEMORY; a field of another type
+ * is ERR_INTERNAL.
  */
 export function simulate(job: SimulationJob, stop: Int32Array | null = null): SimulationResult {
   return callNative(() => addon.simulate(job, stop));

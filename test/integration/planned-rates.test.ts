@@ -49,7 +49,7 @@ describe('predictions over the simulation', { timeout: SLOW_MACHINE_MS }, () => 
 
 describe('fleets over the simulation', { timeout: SLOW_MACHINE_MS }, () => {
   const sustained = { value: exactRate(), low: 0.98 * exactRate(), high: exactRate() };
-  const fleet = { ...queue, ...options, sustained, headroom: 0.2 };
+  const fleet = { ...queue, ...options, sustained, headroom: 0.2, refusesLate: true };
 
   it('meet the goal with the spare one gone, and lose what it had in flight', async () => {
     const plan = await planReplicas({ ...fleet, rate: 3000, spare: 1 });
@@ -70,7 +70,14 @@ describe('fleets over the simulation', { timeout: SLOW_MACHINE_MS }, () => {
     const slow = { fitted: steadyServer(() => 1000, [1, 2]), settings: queue.settings, goal: { percentile: 99, latencyMs: 5000 } };
     const rate = await predictMaxRate(slow.fitted, slow.settings, slow.goal, options);
     expect(rate).toBeGreaterThan(0.5);
-    const load = { ...slow, ...options, sustained: { value: rate, low: rate, high: rate }, headroom: 0.2, rate: 100 / 3600 };
+    const load = {
+      ...slow,
+      ...options,
+      sustained: { value: rate, low: rate, high: rate },
+      headroom: 0.2,
+      refusesLate: true,
+      rate: 100 / 3600,
+    };
     const plan = await planReplicas({ ...load, spare: 1 });
     expect(plan).toMatchObject({ needed: 1, total: 2 });
     const { targetRate, ramp } = await planAutoscaling({ ...load, replicas: plan, delaySeconds: 45 });

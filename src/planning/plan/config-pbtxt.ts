@@ -6,7 +6,7 @@ import type { ServerSettings } from '../server-settings.js';
 /** Our own parameter; Triton has no field for it. */
 const LATENCY_GOAL = 'latency_goal_ms';
 /** A server refuses what would miss the goal. Where the goal allows many to be later, that is not what was asked for. */
-const LEAST_PERCENTILE = 95;
+export const LEAST_PERCENTILE = 95;
 /** Fields of Triton whose values are names, which pbtxt writes without quotes. Everything else that is a text is quoted. */
 const NAMES = new Set(['data_type', 'format', 'kind', 'timeout_action', 'priority']);
 /** Whole numbers, which JSON may have as texts. */

@@ -7,6 +7,7 @@ import { planAutoscaling, planReplicas, replicasByLoad, shareDevice, type FleetO
 import { predictLeftOut, type MeasuredCell } from '../server-model/leave-one-out.js';
 import { predictMaxRate, type PredictionOptions } from '../server-model/predict-rate.js';
 import type { Simulate } from '../server-model/simulation-job.js';
+import { LEAST_PERCENTILE } from './config-pbtxt.js';
 import type { Autoscaling, Cost, Plan, Prediction, Replicas } from './plan.js';
 import type { PlanOptions } from './plan-options.js';
 import { priceOfReplica, type Hardware } from './prices.js';
@@ -45,7 +46,15 @@ export async function planFleet(
   const { goal, rate, arrivals, seed, headroom, spare, sharedBy = 1 } = options;
   const load = { arrivals, seed, rowsPerRequest: options.batchSize, simulate };
   const replica = sharedBy === 1 ? { fitted, sustained: best.rate } : await onSharedDevice(fitted, best, goal, sharedBy, load);
-  const fleet: FleetOptions = { ...load, ...replica, settings: best.settings, goal, rate, headroom };
+  const fleet: FleetOptions = {
+    ...load,
+    ...replica,
+    settings: best.settings,
+    goal,
+    rate,
+    headroom,
+    refusesLate: goal.percentile >= LEAST_PERCENTILE,
+  };
   const replicas: Replicas = await planReplicas({ ...fleet, spare });
   const autoscaling = bounded(await planAutoscaling({ ...fleet, replicas, delaySeconds: AUTOSCALER_S + options.startUpS }), options);
   const cost = costOf(options, replicas.total, hardware);

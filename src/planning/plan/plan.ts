@@ -104,6 +104,7 @@ export interface Plan {
   readonly fitted: FittedServer | null;
   readonly predictions: readonly Prediction[];
   readonly replicas: Replicas | null;
+  /** By rising rate: up to `rate` requests per second so many replicas, spares included; beyond it as the next one says. */
   readonly replicasByLoad: readonly { readonly rate: number; readonly replicas: number; readonly costPerHour: number | null }[];
   readonly autoscaling: Autoscaling | null;
   /** null: no price is known. */

@@ -19,6 +19,8 @@ export interface FleetOptions extends LoadKind {
   readonly sustained: Estimate;
   /** Share of that left free on purpose. */
   readonly headroom: number;
+  /** The configuration that will run has the goal: what cannot be in time is refused. It was measured without. */
+  readonly refusesLate: boolean;
   readonly simulate: Simulate;
 }
 
@@ -153,11 +155,12 @@ function fleetJob(options: FleetOptions, servers: number): SimulationJob {
   });
 }
 
-/** Half way all spares die, or as many as are simulated but one: each of those stands for `perDeath` of them. */
+/** As the servers will run. Half way all spares die, or as many as are simulated but one: each of those stands for `perDeath` of them. */
 function dyingJob(options: FleetOptions, servers: number, spare: number): { readonly job: SimulationJob; readonly perDeath: number } {
   const job = fleetJob(options, servers);
   const dying = Math.min(spare, job.servers - 1);
   const atS = (job.warmUpS + job.arrivals.lengthS) / 2;
   const events = Array.from({ length: dying }, (_, server) => ({ atS, server, isUp: false }));
-  return { job: { ...job, events }, perDeath: dying === 0 ? 0 : spare / dying };
+  const batching = { ...job.batching, latencyGoalMs: options.refusesLate ? options.goal.latencyMs : 0 };
+  return { job: { ...job, batching, events }, perDeath: dying === 0 ? 0 : spare / dying };
 }

@@ -45,7 +45,6 @@ export function simulationJob(fitted: FittedServer, settings: ServerSettings, lo
     arrivals: { ...arrivalsOf(load.arrivals), rate: load.rate, lengthS: counted * (1 + WARM_UP) },
     rowsPerRequest: load.rowsPerRequest,
     warmUpS: counted * WARM_UP,
-    routing: 'random',
     servers: load.servers,
     events: [],
     batching: {
@@ -53,7 +52,6 @@ export function simulationJob(fitted: FittedServer, settings: ServerSettings, lo
       lanes: settings.lanes,
       maxQueueDelayUs: settings.maxQueueDelayUs ?? 0,
       latencyGoalMs: 0,
-      maxQueueSize: 0,
     },
     frontEnd: fitted.frontEnd,
     runTimes: fitted.runTimes.map(({ rows, quantilesMs }) => ({ rows, quantilesMs: quantilesMs.map((ms) => ms * longer) })),

@@ -19,6 +19,7 @@ const fleet: FleetOptions = {
   rate: 2000,
   sustained: { value: 390, low: 380, high: 400 },
   headroom: 0.3,
+  refusesLate: true,
   arrivals: 'poisson',
   rowsPerRequest: 1,
   seed: 1,
@@ -32,6 +33,21 @@ describe('replicas for a load', () => {
     expect(plan).toMatchObject({ needed: 8, spare: 1, total: 9, headroom: 0.3, rateOfEach: 2000 / 9, lostWithSpare: 3 });
     expect(plan.p99WithoutSpareMs).toBeGreaterThan(plan.p99Ms ?? Infinity);
     expect(plan.p99WithoutSpareMs).toBeLessThan(12);
+  });
+
+  it('refuse what cannot be in time while spare ones die, where the configuration has the goal, and nothing before', async () => {
+    const goals = async (refusesLate: boolean) => {
+      const jobs: SimulationJob[] = [];
+      const simulate: Simulate = (asked) => {
+        jobs.push(...asked);
+        return simulateQueues(asked);
+      };
+      await planReplicas({ ...fleet, refusesLate, spare: 1, simulate });
+      const of = (isDying: boolean) => jobs.filter(({ events }) => events.length > 0 === isDying).map((job) => job.batching.latencyGoalMs);
+      return { dying: of(true), others: [...new Set(of(false))] };
+    };
+    expect(await goals(true)).toEqual({ dying: [12], others: [0] });
+    expect(await goals(false)).toEqual({ dying: [0], others: [0] });
   });
 
   it('lose nothing where none is spare', async () => {
