@@ -36,6 +36,11 @@ const MODELS = [
   { name: 'mlp_20mb', folder: 'bench/models/mlp_20mb', latencyMs: 25 },
   { name: 'conv_small', folder: 'bench/models/conv_small', latencyMs: 120 },
 ];
+/** Of the printed tables. */
+const COLUMNS = [
+  ...['model', 'settings', 'p99WithinMs', 'measuredPerS', 'isConfirmed', 'notes'],
+  ...['predictedPerS', 'errorPercent', 'isWithin', 'unsafePercent'],
+];
 /** One thread a run: the other core is left to front end and generator, which would be on other machines. */
 const cell = (maxBatchSize, lanes, maxQueueDelayUs) => ({ maxBatchSize, lanes, maxQueueDelayUs, cpuThreads: 1 });
 /** Several with two lanes: how much they slow each other down must be known from the others. */
@@ -123,14 +128,16 @@ for (const model of MODELS) {
 }
 await pool.close();
 progress('');
-const shown = (rows) =>
+const shown = (rows) => {
+  if (rows.length === 0) return;
   console.table(
-    rows.map(({ measuredPerS: { value, low, high }, notes, isJudged: _, ...row }) => ({
-      ...row,
-      measuredPerS: `${value} (${low} to ${high})`,
-      notes: notes.length,
-    })),
+    rows.map((row) => {
+      const { value, low, high } = row.measuredPerS;
+      return { ...row, measuredPerS: `${value} (${low} to ${high})`, notes: row.notes.length };
+    }),
+    COLUMNS,
   );
+};
 const judged = table.filter(({ isJudged }) => isJudged);
 const unproven = table.filter(({ isJudged }) => !isJudged);
 shown(judged);
