@@ -87,3 +87,8 @@ export function asServerError(thrown: unknown): ServerError {
   if (thrown instanceof ServerError) return thrown;
   return new ServerError('ERR_INTERNAL', 'internal error', { cause: thrown });
 }
+
+/** The sentence of anything thrown, as it is: for whoever can do something about the cause. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -65,7 +65,7 @@ async function helpOf(command: string, args: readonly string[]): Promise<string>
     case 'bench':
       return (await import('./commands/bench.js')).benchHelpOf(args);
     case 'plan':
-      return (await import('./planning/plan/plan-options.js')).planHelp();
+      return (await import('./planning/plan/plan-flags.js')).planHelp();
     default:
       return (await import('./commands/help.js')).helpText();
   }

@@ -1,11 +1,10 @@
 /** `penstock manifests`: prints a kustomization.yaml for an installation on Kubernetes. */
-import { relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { OptionsError } from '../config/load.js';
 import { EXIT_OK } from '../lifecycle/exit-codes.js';
 import { readCatalog } from '../manifests/catalog.js';
 import { choose, GPU_KINDS, type Answers } from '../manifests/choices.js';
+import { isRemote, k8sFrom, OWN_K8S } from '../manifests/k8s-folder.js';
 import { kustomization } from '../manifests/kustomization.js';
 import { SOURCE_FORMS } from '../manifests/model-source.js';
 import { ask } from '../manifests/questions.js';
@@ -22,9 +21,6 @@ const FLAGS = {
   namespace: TEXT,
   k8s: TEXT,
 } as const;
-
-/** Where k8s/ lies beside dist/ in a checkout. */
-const OWN_K8S = fileURLToPath(new URL('../../k8s', import.meta.url));
 
 export function manifestsHelp(): string {
   const components = readCatalog(OWN_K8S).map(({ name, summary }) => `  ${name.padEnd(18)} ${summary}`);
@@ -47,14 +43,11 @@ ${components.join('\n')}`;
 /** Writes the kustomization to `write`. Resolves with the exit code. Throws `OptionsError`. */
 export async function manifests(args: readonly string[], write: (text: string) => void): Promise<number> {
   const { k8s: given, ...flags } = readFlags(args);
-  const isRemote = given.includes('://') || given.includes('?ref=');
-  const catalog = readCatalog(given === '' || isRemote ? OWN_K8S : given);
+  const catalog = readCatalog(given === '' || isRemote(given) ? OWN_K8S : given);
   const asks = args.length === 0 && process.stdin.isTTY && process.stderr.isTTY;
   const answers = asks ? await ask(catalog, { input: process.stdin, output: process.stderr }) : {};
   const choices = choose({ ...flags, ...answers }, catalog);
-  // Kustomize takes no absolute path, and an empty one would become the beginning of such.
-  const k8s = isRemote ? given : relative('', resolve(given === '' ? OWN_K8S : given)) || '.';
-  write(kustomization(choices, k8s).trimEnd());
+  write(kustomization(choices, k8sFrom(given, '')).trimEnd());
   return EXIT_OK;
 }
 

@@ -1,6 +1,6 @@
 /** How a failure that ends the process is told: to the log, and to Kubernetes. */
 import { OptionsError } from '../config/load.js';
-import { asServerError } from '../errors.js';
+import { asServerError, messageOf } from '../errors.js';
 import { createLogger } from '../telemetry/log.js';
 import { EXIT_SOFTWARE, exitCodeOf } from './exit-codes.js';
 import { writeTerminationLog } from './termination-log.js';
@@ -20,8 +20,4 @@ export function reportFailure(thrown: unknown, event: string): number {
   }
   writeTerminationLog(`exit code ${exitCode}: ${messageOf(thrown)}`);
   return exitCode;
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -1,8 +1,9 @@
 /** The components of k8s/, as each describes itself in the annotations of its kustomization.yaml. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { ServerError } from '../errors.js';
+import { k8sFaults } from './k8s-folder.js';
 
 export interface Component {
   /** Of its folder, relative to k8s/components. */
@@ -22,9 +23,9 @@ const FILE = 'kustomization.yaml';
 
 /** By name. `k8s`: path of the folder that holds base/ and components/. Throws ERR_CONFIG_OPTION when it does not. */
 export function readCatalog(k8s: string): Component[] {
+  const [fault] = k8sFaults(k8s);
+  if (fault !== undefined) throw new ServerError('ERR_CONFIG_OPTION', fault);
   const folder = join(k8s, 'components');
-  if (!existsSync(folder))
-    throw new ServerError('ERR_CONFIG_OPTION', `--k8s: "${k8s}" has no folder components; give the folder k8s of a checkout`);
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith(`/${FILE}`))
     .map((path) => path.slice(0, -FILE.length - 1))

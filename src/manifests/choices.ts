@@ -27,6 +27,8 @@ export interface Choices {
   readonly namespace: string;
 }
 
+/** Of `replicas`. */
+export const MOST_REPLICAS = 99_999;
 export const GPU_KINDS = ['none', 'gpu', 'gpu-sharing', 'mig', 'dra'] as const;
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -97,7 +99,8 @@ function inOrder(components: readonly Component[]): Component[] {
 
 function replicas(text: string, faults: string[]): number | undefined {
   if (text === '') return undefined;
-  if (!/^[1-9]\d{0,4}$/.test(text)) faults.push(`--replicas: "${text}" is not a whole number from 1 to 99999`);
+  if (!/^[1-9]\d*$/.test(text) || Number(text) > MOST_REPLICAS)
+    faults.push(`--replicas: "${text}" is not a whole number from 1 to ${MOST_REPLICAS}`);
   return Number(text);
 }
 

@@ -1,9 +1,8 @@
 /** The flags of `penstock bench`. */
 import { accessSync, constants } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { OptionsError } from '../../config/load.js';
-import { nearestName } from '../../config/nearest-name.js';
+import { readFlags, type FlagValues } from '../flags.js';
 import type { LoadSettings } from '../load/load-settings.js';
 
 export interface BenchOptions extends LoadSettings {
@@ -39,9 +38,6 @@ export const FLAGS = {
 } as const;
 /** Where a server of ours listens. */
 const DEFAULT_URLS = { http: 'http://127.0.0.1:8000', grpc: 'grpc://127.0.0.1:8001' } as const;
-
-type Flags = NonNullable<ParseArgsConfig['options']>;
-export type FlagValues<T extends Flags> = ReturnType<typeof parseArgs<{ options: T }>>['values'];
 
 export function benchHelp(): string {
   return `usage: penstock bench --model NAME --rate R --duration S [flags]
@@ -81,7 +77,7 @@ exit codes: 0 measured, 64 bad usage, no such server or model, 73 FILE cannot be
 /** `args`: what follows the command. Throws `OptionsError` with everything that is wrong. */
 export function loadBenchOptions(args: readonly string[]): BenchOptions {
   const faults: string[] = [];
-  const options = readBenchFlags(readFlags(args, FLAGS, 'bench'), faults);
+  const options = readBenchFlags(readFlags(args, FLAGS, 'bench').values, faults);
   if (faults.length > 0) throw new OptionsError(faults);
   return options;
 }
@@ -135,21 +131,6 @@ export function readBenchFlags(values: FlagValues<typeof FLAGS>, faults: string[
   // Better now than after the run.
   if (options.json !== '' && !isWritable(dirname(options.json))) faults.push(`--json: the folder of "${values.json}" cannot be written`);
   return options;
-}
-
-/** `command`: for messages. Throws `OptionsError`. */
-export function readFlags<T extends Flags>(args: readonly string[], flags: T, command: string): FlagValues<T> {
-  try {
-    return parseArgs({ args: [...args], options: flags }).values;
-  } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
-    const [, unknown] = /^Unknown option '--([^']*)'/.exec(message) ?? [];
-    if (unknown === undefined) throw new OptionsError([message]);
-    const nearest = nearestName(unknown, Object.keys(flags));
-    throw new OptionsError([
-      `--${unknown} is not a flag of ${command}${nearest === undefined ? '; --help lists them' : `; did you mean --${nearest}?`}`,
-    ]);
-  }
 }
 
 /** Whose scheme is the protocol. */

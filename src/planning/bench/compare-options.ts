@@ -1,6 +1,7 @@
 /** The flags of `penstock bench compare`. */
 import { OptionsError } from '../../config/load.js';
-import { FLAGS as BENCH_FLAGS, readBenchFlags, readFlags, readUrl, type BenchOptions } from './bench-options.js';
+import { readFlags } from '../flags.js';
+import { FLAGS as BENCH_FLAGS, readBenchFlags, readUrl, type BenchOptions } from './bench-options.js';
 import { LEAST_RUNS } from './change.js';
 
 export interface CompareOptions extends BenchOptions {
@@ -43,7 +44,7 @@ exit codes: 0 measured, 64 bad usage, no such server or model, 73 FILE cannot be
 
 /** `args`: what follows "compare". Throws `OptionsError` with everything that is wrong. */
 export function loadCompareOptions(args: readonly string[]): CompareOptions {
-  const values = readFlags(args, FLAGS, 'bench compare');
+  const { values } = readFlags(args, FLAGS, 'bench compare');
   const faults: string[] = [];
   const bench = readBenchFlags(values, faults);
   const { against: urls, rounds } = values;

@@ -1,6 +1,6 @@
 /** The flags of `penstock bench diff`. */
-import { parseArgs } from 'node:util';
 import { OptionsError } from '../../config/load.js';
+import { readFlags } from '../flags.js';
 import { LEAST_RUNS } from './change.js';
 
 export interface DiffOptions {
@@ -30,7 +30,7 @@ exit codes: 0 nothing is worse beyond the tolerance, 1 something is, 64 bad usag
 
 /** `args`: what follows "diff". Throws `OptionsError` with everything that is wrong. */
 export function loadDiffOptions(args: readonly string[]): DiffOptions {
-  const { values, positionals } = readFlags(args);
+  const { values, positionals } = readFlags(args, FLAGS, 'bench diff', true);
   const faults: string[] = [];
   if (positionals.length !== 2) faults.push(`expected two results, A.json B.json, found ${positionals.length}`);
   const [before = [], after = []] = positionals.map((given) => given.split(','));
@@ -39,12 +39,4 @@ export function loadDiffOptions(args: readonly string[]): DiffOptions {
   if (!(tolerance < 100)) faults.push(`--tolerance: "${values.tolerance}" is not a percentage such as 5%, below 100%`);
   if (faults.length > 0) throw new OptionsError(faults);
   return { before, after, tolerance: tolerance / 100, force: values.force };
-}
-
-function readFlags(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: FLAGS, allowPositionals: true });
-  } catch (thrown) {
-    throw new OptionsError([thrown instanceof Error ? thrown.message : String(thrown)]);
-  }
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import { copyFile, link, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { OptionsError } from '../../config/load.js';
 import { readConfigFile } from '../../models/config-file.js';
 import { LATENCY_GOAL } from '../../models/model-config.js';
@@ -42,8 +42,9 @@ const PLAN = 'plan.json';
 const DEFAULT_CHOICES: TestChoices = { shapes: new Map(), data: 'random', seed: 1, latencyGoalMs: 0 };
 
 /**
- * `path`: the folder of a model, such as models/digits. Throws `OptionsError` for what is no model, ERR_MODEL_CONFIG when its configuration
- * is wrong, and the reason of `stop`. Reads all files of the version once, for the hash.
+ * `path`: the folder of a model, such as models/digits; the last part is its name, also where that is a link to a folder of another name. Throws
+ * `OptionsError` for what is no model, ERR_MODEL_CONFIG when its configuration is wrong, and the reason of `stop`. Reads all files of the version
+ * once, for the hash.
  */
 export async function openModel(path: string, choices: TestChoices = DEFAULT_CHOICES, stop?: AbortSignal): Promise<ModelUnderTest> {
   const found = await findModel(path);
@@ -63,7 +64,7 @@ export async function openModel(path: string, choices: TestChoices = DEFAULT_CHO
     }
   }
   const { version, folder: versionFolder } = served;
-  return { folder: found.folder, name: found.name, config: fields, version, versionFolder, hash: hash.digest('hex'), choices };
+  return { folder: found.folder, name: basename(resolve(path)), config: fields, version, versionFolder, hash: hash.digest('hex'), choices };
 }
 
 async function findModel(path: string): Promise<FoundModel> {

@@ -51,6 +51,12 @@ export class PlanDraft {
     return this.best === null ? undefined : trialAt(this.#trials, this.best.settings, this.best.rate.value);
   }
 
+  /** Of a server, at the highest rate that the chosen settings sustain, spinning left out; null = not known. */
+  get cpuMsPerRequest(): number | null {
+    const { laneCpuMs = 0, frontEndCpuMs = 0 } = this.atBest ?? {};
+    return laneCpuMs + frontEndCpuMs > 0 ? laneCpuMs + frontEndCpuMs : null;
+  }
+
   /** Points of the curve at which the generator was late itself. */
   get lateOnCurve(): number {
     return this.best === null ? 0 : curveTrials(this.#trials, this.best.settings).filter(({ result }) => result.refused !== null).length;

@@ -1,24 +1,29 @@
 /** The folder of a plan: what may be one, and what is written into it. */
-import { accessSync, constants, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { writeWholeFile } from '../whole-file.js';
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { messageOf } from '../../errors.js';
+import { WriteFailure, writeWholeFile } from '../whole-file.js';
 
 const PLAN = 'plan.json';
 const RUNS = 'runs';
+/** Nobody's work: of an earlier plan that was killed while it wrote, of a file system of its own. */
+const OF_NO_CONCERN = new Set([RUNS, `${PLAN}.new`, 'lost+found']);
 
 /** Why `folder` cannot take the plan of the model, one sentence each. A folder that is not there yet can be made. */
-export function checkFolder(folder: string, model: string): string[] {
+export function checkFolder(folder: string, modelFolder: string): string[] {
   const refused = (why: string): string[] => [`--out: "${folder}" ${why}`];
   try {
     const existing = nearestExisting(folder);
     if (!statSync(existing).isDirectory()) return refused(existing === folder ? 'is not a folder' : `is below "${existing}", a file`);
     accessSync(existing, constants.W_OK | constants.X_OK);
+    if (isWithin(existing, modelFolder)) return refused('is in the folder of the model, which it would change: name one outside');
     if (existing !== folder) return [];
     const entries = readdirSync(folder);
-    if (entries.length === 0 || (!entries.includes(PLAN) && entries.every((name) => name === RUNS))) return [];
+    if (entries.every((name) => OF_NO_CONCERN.has(name))) return [];
     if (!entries.includes(PLAN)) return refused('holds files but no plan, and they might be overwritten: name a new or an empty folder');
     const planned = plannedModel(join(folder, PLAN));
-    return planned === model ? [] : refused(`holds the plan of ${planned === undefined ? 'something else' : `the model "${planned}"`}`);
+    if (planned === basename(modelFolder)) return [];
+    return refused(`holds the plan of ${planned === undefined ? 'something else' : `the model "${planned}"`}`);
   } catch (thrown) {
     return refused(`cannot be written: ${messageOf(thrown)}`);
   }
@@ -26,6 +31,13 @@ export function checkFolder(folder: string, model: string): string[] {
 
 function nearestExisting(path: string): string {
   for (let at = path; ; at = dirname(at)) if (statSync(at, { throwIfNoEntry: false }) !== undefined || at === dirname(at)) return at;
+}
+
+/** Whatever links lead there. A folder that is not there holds nothing. */
+function isWithin(path: string, folder: string): boolean {
+  if (statSync(folder, { throwIfNoEntry: false }) === undefined) return false;
+  const [first] = relative(realpathSync(resolve(folder)), realpathSync(path)).split(sep);
+  return first !== '..';
 }
 
 function plannedModel(path: string): string | undefined {
@@ -37,24 +49,13 @@ function plannedModel(path: string): string | undefined {
   }
 }
 
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
-}
-
-/** What the system says when a file cannot be written: disk or quota full, a limit of the process, a file system that went read-only. */
-const CANNOT_WRITE: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EIO', 'EACCES', 'EPERM', 'ENOTDIR']);
-
-export function isWriteFailure(thrown: unknown): thrown is NodeJS.ErrnoException {
-  return thrown instanceof Error && 'syscall' in thrown && 'code' in thrown && CANNOT_WRITE.has(thrown.code);
-}
-
 export class PlanFolder {
   readonly path: string;
 
-  /** Makes the folder. Throws what the system says. */
+  /** Makes the folder. Throws `WriteFailure`. */
   constructor(path: string) {
     this.path = path;
-    mkdirSync(this.runs, { recursive: true });
+    this.#change(this.runs, (runs) => mkdirSync(runs, { recursive: true }));
   }
 
   /** Where each measurement is kept. */
@@ -62,8 +63,21 @@ export class PlanFolder {
     return join(this.path, RUNS);
   }
 
-  /** Whole or not at all. Throws what the system says. */
+  /** Whole or not at all. Throws `WriteFailure`. */
   write(name: string, content: string): void {
     writeWholeFile(join(this.path, name), content);
+  }
+
+  /** What an earlier plan has left. Throws `WriteFailure`. */
+  remove(name: string): void {
+    this.#change(join(this.path, name), (path) => rmSync(path, { force: true }));
+  }
+
+  #change(path: string, change: (path: string) => void): void {
+    try {
+      change(path);
+    } catch (thrown) {
+      throw new WriteFailure(path, thrown);
+    }
   }
 }

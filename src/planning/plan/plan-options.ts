@@ -1,15 +1,14 @@
 /** The flags of `penstock plan`. */
-import { basename, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { resolve } from 'node:path';
 import { OptionsError } from '../../config/load.js';
-import { nearestName } from '../../config/nearest-name.js';
+import { k8sFaults } from '../../manifests/k8s-folder.js';
 import { readShape } from '../bench/bench-options.js';
+import { readFlags, type FlagValues } from '../flags.js';
 import type { LatencyGoal } from '../measure/trial.js';
 import { readDuration, readRate } from './measures.js';
+import { AUTOSCALERS, FLAGS, PERCENTILES } from './plan-flags.js';
 import { checkFolder } from './plan-folder.js';
 import { readPrices, type PriceTable } from './prices.js';
-
-export const AUTOSCALERS = ['none', 'hpa', 'keda'] as const;
 
 export interface PlanOptions {
   readonly modelFolder: string;
@@ -35,81 +34,21 @@ export interface PlanOptions {
   readonly maxReplicas: number | null;
   /** From the start of a pod until it answers. */
   readonly startUpS: number;
+  /** Busy models that share the GPU of a replica, this one among them. */
+  readonly sharedBy: number;
   readonly autoscaler: (typeof AUTOSCALERS)[number];
-  /** Path or URL of k8s/, as the kustomization is to name it; empty = that of this checkout. */
+  /** Path or URL of k8s/; empty = that of this checkout. */
   readonly k8s: string;
   readonly seed: number;
 }
 
-const text = (value: string) => ({ type: 'string', default: value }) as const;
-const PERCENTILES = [50, 90, 95, 99] as const;
-const FLAGS = {
-  'latency-p50': text(''),
-  'latency-p90': text(''),
-  'latency-p95': text(''),
-  'latency-p99': text(''),
-  load: text(''),
-  out: text(''),
-  arrivals: text('poisson'),
-  'batch-size': text('1'),
-  shape: { type: 'string', multiple: true, default: [] as string[] },
-  data: text('random'),
-  budget: text('4m'),
-  headroom: text('0.2'),
-  spare: text('1'),
-  kind: text(''),
-  'price-per-hour': text(''),
-  prices: text(''),
-  currency: text(''),
-  'min-replicas': text(''),
-  'max-replicas': text(''),
-  'start-up-time': text('60s'),
-  autoscaler: text('hpa'),
-  k8s: text(''),
-  seed: text('1'),
-} as const;
-
-/** The flag that only prints the table of prices. */
-export const PRINT_PRICES = '--print-prices';
-
-export function planHelp(): string {
-  return `usage: penstock plan MODEL_DIR --latency-p99 20ms --load 2000/s --out DIR [flags]
-       penstock plan ${PRINT_PRICES} > prices.yaml
-
-Says how many servers (GPUs) a model needs: starts servers of its own with the model, searches for the settings with which one sustains the
-highest rate within the latency goal, and works out replicas, autoscaling and cost. Nothing else should run on the machine meanwhile.
-DIR gets plan.json, report.html, config.pbtxt (the chosen settings), kustomization.yaml and, in runs/, each measurement. The same command
-goes on where an earlier one was stopped.
-
-  --latency-p99 T         the goal: 99 % of the requests are answered within T, such as 20ms (us, ms, s); or -p95, -p90, -p50
-  --load R                that all replicas together are to carry, such as 2000/s (/s, /min, /h)
-  --out DIR               is made; or the folder of an earlier plan of the same model
-  --arrivals KIND         poisson, constant, gamma:SHAPE (bursts: SHAPE below 1) [default: ${FLAGS.arrivals.default}]
-  --batch-size B          rows of a request, for inputs whose first dimension is free [default: ${FLAGS['batch-size'].default}]
-  --shape NAME:D,D,...    the whole shape of an input; needed where another dimension is free; may be given several times
-  --data KIND             random or zeros [default: ${FLAGS.data.default}]
-  --budget T              for measuring, such as 90s or 10m; more gives narrower intervals [default: ${FLAGS.budget.default}]
-  --headroom SHARE        of what one replica sustains, left free on purpose, 0 to 0.9 [default: ${FLAGS.headroom.default}]
-  --spare N               replicas that may fail at one time without the goal being missed [default: ${FLAGS.spare.default}]
-  --min-replicas N        of the autoscaler [default: one, and the spare ones]
-  --max-replicas N        [default: for twice the load]
-  --start-up-time T       from the start of a pod until it answers, such as 90s [default: ${FLAGS['start-up-time'].default}]
-  --autoscaler KIND       of the kustomization: ${AUTOSCALERS.join(', ')} [default: ${FLAGS.autoscaler.default}]
-  --k8s PATH              path or URL of the folder k8s, as the kustomization is to name it [default: from DIR to that of this checkout]
-  --kind NAME             row of the table of prices [default: the one that fits the GPU, or the cores]
-  --prices FILE           a table of your own, made from what ${PRINT_PRICES} prints; the prices of ours are examples
-  --price-per-hour X      of one replica, instead of a table; --currency NAME
-  --seed N                of arrivals and data [default: ${FLAGS.seed.default}]
-
-Ctrl-C ends the measuring and makes the plan of what there is.
-exit codes: 0 planned, 64 bad usage, no such model or a goal that no setting can meet, 70 a measured server died or did not start, 73 the model's
-configuration is wrong or DIR cannot be written, 75 the measurement does not suffice (the machine was busy, say), 130 and 143 ended early by a
-signal; what was measured is kept in DIR each time`;
-}
+/** Seeds of single runs and simulations are some numbers further on, and must stay exact. */
+const MOST_SEED = 2 ** 32 - 1;
+const MOST_SHARING = 100;
 
 /** `args`: what follows the command. Throws `OptionsError` with everything that is wrong. */
 export function loadPlanOptions(args: readonly string[]): PlanOptions {
-  const { values, positionals } = readFlags(args);
+  const { values, positionals } = readFlags(args, FLAGS, 'plan', true);
   const faults: string[] = [];
   const [modelFolder = '', ...others] = positionals;
   if (modelFolder === '') faults.push('MODEL_DIR is missing: the folder of a model, such as models/digits');
@@ -159,34 +98,22 @@ export function loadPlanOptions(args: readonly string[]): PlanOptions {
     minReplicas,
     maxReplicas,
     startUpS: seconds('start-up-time', 0, 24 * 3600),
+    sharedBy: number('device-shared-by', 1, MOST_SHARING, true),
     autoscaler: choice('autoscaler', AUTOSCALERS),
     k8s: values.k8s,
-    seed: number('seed', 0, Number.MAX_SAFE_INTEGER, true),
+    seed: number('seed', 0, MOST_SEED, true),
   };
+  faults.push(...k8sFaults(values.k8s));
   if (values.kind !== '' && !prices.perHour.has(values.kind)) {
     faults.push(`--kind: "${values.kind}" is not in the table of prices, which has ${[...prices.perHour.keys()].join(', ')}`);
   }
   if (values.out === '') faults.push('--out is missing: the folder for the plan');
-  else faults.push(...checkFolder(options.out, basename(options.modelFolder)));
+  else faults.push(...checkFolder(options.out, options.modelFolder));
   if (faults.length > 0) throw new OptionsError(faults);
   return options;
 }
 
-type Values = ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>['values'];
-
-function readFlags(args: readonly string[]): { readonly values: Values; readonly positionals: readonly string[] } {
-  try {
-    return parseArgs({ args: [...args], options: FLAGS, allowPositionals: true });
-  } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
-    const [, unknown] = /^Unknown option '--([^']*)'/.exec(message) ?? [];
-    if (unknown === undefined) throw new OptionsError([message]);
-    const nearest = nearestName(unknown, Object.keys(FLAGS));
-    throw new OptionsError([
-      `--${unknown} is not a flag of plan${nearest === undefined ? '; --help lists them' : `; did you mean --${nearest}?`}`,
-    ]);
-  }
-}
+type Values = FlagValues<typeof FLAGS>;
 
 function readGoal(values: Values, faults: string[]): LatencyGoal {
   const given = PERCENTILES.filter((percentile) => values[`latency-p${percentile}`] !== '');

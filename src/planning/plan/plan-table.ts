@@ -1,11 +1,22 @@
 /** A plan for the terminal: what was measured, what is chosen, how many, and what they cost. */
 import type { Estimate } from '../estimate.js';
 import { settingsName, type ServerSettings } from '../server-settings.js';
-import type { Plan, PlanCandidate } from './plan.js';
+import { autoscalerTargets } from './autoscaler-targets.js';
+import { verdictOf, type Verdict } from './plan-verdict.js';
+import type { Autoscaling, Plan, PlanCandidate } from './plan.js';
 
 const WIDTH = 14;
 /** Of the candidates, the best ones: the rest is in plan.json. */
 const MOST_CANDIDATES = 6;
+
+/** To the question how many. */
+const ANSWERS: Readonly<Record<Verdict, string>> = {
+  chosen: '',
+  'not-measured': 'none: no settings were measured',
+  'below-lone-request': 'none: a lone request takes longer than the goal',
+  'none-meets-goal': 'no settings meet the goal on this machine',
+  'not-found': 'not known: the search ended before it found settings that meet the goal',
+};
 
 export function planTable(plan: Plan): string {
   const { model, goal, load, notes } = plan;
@@ -52,9 +63,10 @@ function rateText({ rate, state }: PlanCandidate): string {
 
 function answerRows(plan: Plan): string[] {
   const { chosen, replicas, autoscaling, cost, load } = plan;
-  if (chosen === null || chosen.rate.value === 0) return [row('answer', 'no settings meet the goal on this machine')];
+  const verdict = verdictOf(plan);
+  if (chosen === null || verdict !== 'chosen') return [row('answer', ANSWERS[verdict])];
   const lines = [
-    row('settings', settingsText(chosen.settings)),
+    row('settings', `${settingsText(chosen.settings)}${plan.isComplete ? '' : ' (the best so far: the search did not end)'}`),
     row(
       'one replica',
       `${interval(chosen.rate)} requests per second${plan.knee === null ? '' : `; latency rises steeply from ${figure(plan.knee)}`}`,
@@ -71,17 +83,12 @@ function answerRows(plan: Plan): string[] {
         `${replicas.total} for ${figure(load.rate)}/s: ${replicas.needed} and ${replicas.spare} to spare, ${percent(replicas.headroom)} headroom`,
       ),
       row('', `${figure(replicas.rateOfEach)}/s each; simulated, ${after.join(', ')}`),
+      ...(replicas.lostWithSpare > 0
+        ? [row('', `requests lost with ${replicas.spare} that die at one moment: ${replicas.lostWithSpare}`)]
+        : []),
     );
   }
-  if (autoscaling !== null) {
-    const { least, most, targetRate, targetLaneBusy } = autoscaling;
-    lines.push(
-      row(
-        'autoscaling',
-        `${least} to ${most} replicas, one more from ${figure(targetRate)}/s each (lanes ${percent(targetLaneBusy)} busy)`,
-      ),
-    );
-  }
+  if (autoscaling !== null) lines.push(...autoscalingRows(plan, autoscaling));
   if (cost !== null) {
     const money = (value: number): string => `${value < 1 ? value.toPrecision(2) : value.toFixed(2)} ${cost.currency}`;
     lines.push(
@@ -92,6 +99,20 @@ function answerRows(plan: Plan): string[] {
     );
   }
   return lines;
+}
+
+function autoscalingRows(plan: Plan, { least, most, ramp, delaySeconds }: Autoscaling): string[] {
+  const targets = autoscalerTargets(plan);
+  if (targets === null) return [];
+  const p95 = targets.p95Ms === null ? '' : `, or a p95 of ${milliseconds(targets.p95Ms)}`;
+  const growth = `${figure(100 * ramp.growthPerSecond)} % a second until the next one is ready (${figure(delaySeconds)} s)`;
+  return [
+    row(
+      'autoscaling',
+      `${least} to ${most} replicas, one more from ${figure(targets.rate)}/s or ${targets.queue} waiting requests each${p95}`,
+    ),
+    row('', `a load that rises by ${growth}: ${ramp.isMet ? 'the goal is met' : 'the goal is missed'}, ${atP99(ramp.p99Ms)}`),
+  ];
 }
 
 export function settingsText({ maxBatchSize, lanes, maxQueueDelayUs, cpuThreads }: ServerSettings): string {

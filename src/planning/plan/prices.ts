@@ -76,16 +76,19 @@ export interface Price {
   readonly perHour: number;
 }
 
-/** What one replica runs on, as far as its price goes: a GPU, by the driver's name, or so many cores. */
+/** What one replica runs on: GPUs of one kind, by the driver's name, or so many cores. */
 export interface Hardware {
   readonly gpu: string | null;
+  /** Of those; 1 where it is left out. */
+  readonly gpus?: number;
   readonly cpus: number;
 }
 
 /** `kind` empty: what fits the hardware. Undefined: nobody knows. */
-export function priceOfReplica(table: PriceTable, kind: string, { gpu, cpus }: Hardware): Price | undefined {
+export function priceOfReplica(table: PriceTable, kind: string, { gpu, gpus = 1, cpus }: Hardware): Price | undefined {
   const found = kind !== '' ? kind : gpu === null ? CPU_CORE : kindOfGpu(table, gpu);
   const price = found === undefined ? undefined : table.perHour.get(found);
   if (found === undefined || price === undefined) return undefined;
-  return found === CPU_CORE ? { kind: `${cpus} x ${CPU_CORE}`, perHour: price * cpus } : { kind: found, perHour: price };
+  const count = found === CPU_CORE ? cpus : gpu === null ? 1 : gpus;
+  return { kind: count === 1 && found !== CPU_CORE ? found : `${count} x ${found}`, perHour: price * count };
 }

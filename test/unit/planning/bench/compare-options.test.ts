@@ -67,7 +67,7 @@ describe('the flags of bench diff', () => {
     [['a.json,', 'b.json'], 'the name of a file is empty'],
     [['a', 'b', '--tolerance', '0.05'], '--tolerance: "0.05" is not a percentage such as 5%'],
     [['a', 'b', '--tolerance', '100%'], 'below 100%'],
-    [['a', 'b', '--froce'], "Unknown option '--froce'"],
+    [['a', 'b', '--froce'], '--froce is not a flag of bench diff; did you mean --force?'],
   ])('refuse %j', (args, message) => {
     expect(faultsOf(loadDiffOptions, ...args)).toContain(message);
   });

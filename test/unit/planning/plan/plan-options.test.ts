@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -35,6 +35,7 @@ describe('the flags of plan', () => {
       headroom: 0.2,
       spare: 1,
       startUpS: 60,
+      sharedBy: 1,
       autoscaler: 'hpa',
       minReplicas: null,
     });
@@ -74,6 +75,15 @@ describe('the flags of plan', () => {
     ]);
   });
 
+  it('keep seeds so small that those of single runs are exact, and name a k8s that there is', () => {
+    expect(loadPlanOptions([...inNewFolder(), '--seed', '4294967295']).seed).toBe(2 ** 32 - 1);
+    expect(faultsOf(...inNewFolder(), '--seed', '9007199254740991', '--k8s', '/nope', '--device-shared-by', '0')).toEqual([
+      '--device-shared-by: "0" is not a whole number from 1 to 100',
+      '--seed: "9007199254740991" is not a whole number from 0 to 4294967295',
+      '--k8s: "/nope" has no folder components; give the folder k8s of a checkout',
+    ]);
+  });
+
   it('are needed', () => {
     expect(faultsOf('a', 'b').map((fault) => fault.split(':')[0])).toEqual([
       'one MODEL_DIR is planned at a time',
@@ -102,6 +112,31 @@ describe('the folder of a plan', () => {
     writeFileSync(join(folder, 'plan.json'), '{"model":{"name":"digits"}}');
     writeFileSync(join(folder, 'report.html'), '');
     expect(faultsWith(folder)).toEqual([]);
+  });
+
+  it('may hold what a plan that was killed has left, or the root of a file system', () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'plan.json.new'), '{');
+    mkdirSync(join(folder, 'lost+found'));
+    expect(faultsWith(folder)).toEqual([]);
+  });
+
+  it('is not in that of the model, also by a link', () => {
+    const folder = newFolder();
+    mkdirSync(join(folder, 'm'));
+    symlinkSync(join(folder, 'm'), join(folder, 'link'));
+    const faultsInModel = (out: string): readonly string[] => faultsOf(join(folder, 'm'), ...NEEDED.slice(1), '--out', out);
+    for (const out of ['m', 'm/plan', 'link/a/b']) expect(faultsInModel(join(folder, out))[0]).toContain('is in the folder of the model');
+    expect(faultsInModel(join(folder, 'm-plan'))).toEqual([]);
+  });
+
+  it('is that of the model by the name that is given, where that is a link', () => {
+    const folder = newFolder();
+    mkdirSync(join(folder, 'digits-v3'));
+    symlinkSync('digits-v3', join(folder, 'current'));
+    mkdirSync(join(folder, 'plan'));
+    writeFileSync(join(folder, 'plan/plan.json'), '{"model":{"name":"current"}}');
+    expect(faultsOf(join(folder, 'current'), ...NEEDED.slice(1), '--out', join(folder, 'plan'))).toEqual([]);
   });
 
   it('is refused where something of somebody might be overwritten', () => {

@@ -16,16 +16,47 @@ settings      batches up to 16, 2 lanes, 1 thread
 one replica   1500 (1400 to 1600) requests per second; latency rises steeply from 1300
 replicas      3 for 2000/s: 2 and 1 to spare, 20 % headroom
               667/s each; simulated, all up: p99 2.5 ms, 1 down: p99 5.1 ms
-autoscaling   3 to 6 replicas, one more from 1121/s each (lanes 72 % busy)
+              requests lost with 1 that die at one moment: 3
+autoscaling   3 to 6 replicas, one more from 1121/s or 22 waiting requests each, or a p95 of 20 ms
+              a load that rises by 0.4 % a second until the next one is ready (90 s): the goal is met, p99 15.2 ms
 cost          0.30 USD an hour (2 x cpu-core, 0.10 USD each), 0.042 USD for a million requests
 note: The load generator shared the cores with the server: a server that has them for itself does more.`,
     );
   });
 
-  it('says so where nothing was measured, or nothing meets the goal', () => {
-    const table = planTable({ ...EXAMPLE_PLAN, candidates: [], chosen: null, replicas: null, autoscaling: null, cost: null });
-    expect(table).toContain('no settings were measured');
-    expect(table).toContain('answer        no settings meet the goal on this machine');
+  const NOTHING = { ...EXAMPLE_PLAN, chosen: null, replicas: null, autoscaling: null, cost: null };
+  const [candidate] = EXAMPLE_PLAN.candidates;
+  if (candidate === undefined) throw new Error('the example has candidates');
+  const none = { ...candidate, rate: { value: 0, low: 0, high: 0 } };
+
+  it.each([
+    ['was stopped before the first trial', { candidates: [], loneRequestMs: null, isComplete: false }, 'none: no settings were measured'],
+    ['has a goal below a lone request', { loneRequestMs: 21, isComplete: false }, 'none: a lone request takes longer than the goal'],
+    ['was searched to the end in vain', { candidates: [none] }, 'no settings meet the goal on this machine'],
+    ['was stopped in the search', { candidates: [none], isComplete: false }, 'not known: the search ended before it found settings'],
+    [
+      'had too little time',
+      { candidates: [{ ...none, state: 'unfinished' as const }] },
+      'not known: the search ended before it found settings',
+    ],
+    ['saw its servers die', { candidates: [{ ...none, state: 'died' as const }] }, 'not known: the search ended before it found settings'],
+  ])('says of a plan that %s what is known', (_, fields, answer) => {
+    const table = planTable({ ...NOTHING, ...fields });
+    expect(table).toContain(`answer        ${answer}`);
+    if (fields.loneRequestMs === null) expect(table).not.toContain('a lone request takes');
+  });
+
+  it('says that settings are the best so far where the search did not end', () => {
+    expect(planTable({ ...EXAMPLE_PLAN, isComplete: false })).toContain('1 thread (the best so far: the search did not end)');
+  });
+
+  it('has no target for the p95 of a goal that says nothing about it, and says when the headroom does not last', () => {
+    const { autoscaling } = EXAMPLE_PLAN;
+    if (autoscaling === null) throw new Error('the example scales');
+    const ramp = { ...autoscaling.ramp, isMet: false, p99Ms: null };
+    const table = planTable({ ...EXAMPLE_PLAN, goal: { percentile: 50, latencyMs: 20 }, autoscaling: { ...autoscaling, ramp } });
+    expect(table).toContain('one more from 1121/s or 22 waiting requests each\n');
+    expect(table).toContain('(90 s): the goal is missed, p99 never');
   });
 
   it('has the chosen settings first, whatever shorter searches of others have said', () => {
