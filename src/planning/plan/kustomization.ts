@@ -25,6 +25,8 @@ export interface KustomizationSettings {
   /** Where the file goes. */
   readonly out: string;
   readonly hardware: Hardware;
+  /** Models that share the GPU of a replica; 1 = it has it for itself. */
+  readonly sharedBy: number;
   /** CPU milliseconds of a server for one request, spinning left out; null = not known. */
   readonly cpuMsPerRequest: number | null;
 }
@@ -37,7 +39,7 @@ export function planKustomization(plan: Plan, settings: KustomizationSettings): 
   const isScaled = settings.autoscaler !== 'none' && autoscaling !== null;
   const choices = choose(
     {
-      gpu: isOnGpu ? 'gpu' : 'none',
+      gpu: !isOnGpu ? 'none' : settings.sharedBy > 1 ? 'gpu-sharing' : 'gpu',
       // Where the models come from is no matter of the plan.
       'model-source': 'none',
       'model-checksum': '',
@@ -63,7 +65,14 @@ function folderOf({ k8s, out }: KustomizationSettings): string {
 function catalogOf(k8s: string): readonly Component[] {
   if (k8s !== '' && !isRemote(k8s)) return readCatalog(k8s);
   if (existsSync(OWN_K8S)) return readCatalog(OWN_K8S);
-  return ['gpu', 'monitoring', 'hpa', 'keda'].map((name) => ({ name, summary: '', needs: '', with: [], conflicts: [], isLast: false }));
+  return ['gpu', 'gpu-sharing', 'monitoring', 'hpa', 'keda'].map((name) => ({
+    name,
+    summary: '',
+    needs: '',
+    with: [],
+    conflicts: [],
+    isLast: false,
+  }));
 }
 
 function commentOf(plan: Plan, { k8s }: KustomizationSettings): string[] {
@@ -86,7 +95,7 @@ function resourcePatches(rate: number, settings: KustomizationSettings): Patch[]
   const { gpu, gpus = 1 } = settings.hardware;
   const cpus = coresOf(rate, settings);
   const amounts = { ...(cpus !== null && { cpu: String(cpus) }), ...(gpu !== null && gpus > 1 && { [GPU]: String(gpus) }) };
-  return Object.keys(amounts).length === 0 ? [] : [deploymentPatch({ resources: { requests: amounts, limits: amounts } })];
+  return Object.keys(amounts).length === 0 ? [] : [deploymentPatch({ resources: { requests: amounts, limits: { ...amounts } } })];
 }
 
 /**

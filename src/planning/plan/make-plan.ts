@@ -105,7 +105,7 @@ function noteRefusal(draft: PlanDraft, refusal: OptionsError): void {
 
 /** What kept it from all files; undefined = nothing did. */
 function writeAll(
-  { autoscaler, k8s, out }: PlanOptions,
+  { autoscaler, k8s, out, sharedBy }: PlanOptions,
   folder: PlanFolder,
   draft: PlanDraft,
   plan: Plan,
@@ -114,7 +114,7 @@ function writeAll(
 ): WriteFailure | undefined {
   if (draft.trials.length === 0) return undefined;
   try {
-    writeOutputs(folder, plan, config, { autoscaler, k8s, out, hardware, cpuMsPerRequest: draft.cpuMsPerRequest });
+    writeOutputs(folder, plan, config, { autoscaler, k8s, out, hardware, sharedBy, cpuMsPerRequest: draft.cpuMsPerRequest });
     return undefined;
   } catch (thrown) {
     if (thrown instanceof WriteFailure) return thrown;

@@ -30,6 +30,12 @@ describe('openModel', () => {
     expect(chosen).toMatchObject({ version: 2, config: { version_policy: { specific: { versions: [1, 2] } } } });
   });
 
+  it('has the name of the folder that is given, also of a link to another one', async () => {
+    const folder = folderOf({ 'digits-v3/1/model.onnx': 'a' });
+    symlinkSync('digits-v3', join(folder, 'current'));
+    await expect(openModel(`${join(folder, 'current')}/`)).resolves.toMatchObject({ name: 'current', version: 1 });
+  });
+
   it('has another hash when any file of the version or the configuration differs', async () => {
     const hashOf = async (files: Readonly<Record<string, string>>): Promise<string> => (await openModel(join(folderOf(files), 'm'))).hash;
     const files = { 'm/1/model.onnx': 'a', 'm/1/weights.bin': 'b' };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Plan } from '../../../../src/planning/plan/plan.js';
 import { planTable } from '../../../../src/planning/plan/plan-table.js';
 import { EXAMPLE_PLAN } from './example-plan.js';
 
@@ -29,7 +30,7 @@ note: The load generator shared the cores with the server: a server that has the
   if (candidate === undefined) throw new Error('the example has candidates');
   const none = { ...candidate, rate: { value: 0, low: 0, high: 0 } };
 
-  it.each([
+  it.each<[string, Partial<Plan>, string]>([
     ['was stopped before the first trial', { candidates: [], loneRequestMs: null, isComplete: false }, 'none: no settings were measured'],
     ['has a goal below a lone request', { loneRequestMs: 21, isComplete: false }, 'none: a lone request takes longer than the goal'],
     ['was searched to the end in vain', { candidates: [none] }, 'no settings meet the goal on this machine'],

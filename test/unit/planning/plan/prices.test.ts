@@ -46,6 +46,7 @@ describe('the table of prices', () => {
     expect(priceOfReplica(table, '', { gpu: 'NVIDIA H100 PCIe', cpus: 16 })).toEqual({ kind: 'H100', perHour: 3 });
     expect(priceOfReplica(table, '', { gpu: null, cpus: 4 })).toEqual({ kind: '4 x cpu-core', perHour: 0.16 });
     expect(priceOfReplica(table, 'mine', { gpu: null, cpus: 4 })).toEqual({ kind: 'mine', perHour: 7 });
+    expect(priceOfReplica(table, '', { gpu: 'NVIDIA H100 PCIe', gpus: 2, cpus: 16 })).toEqual({ kind: '2 x H100', perHour: 6 });
     expect(priceOfReplica(table, '', { gpu: 'NVIDIA B200', cpus: 4 })).toBeUndefined();
   });
 
