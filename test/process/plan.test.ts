@@ -75,7 +75,7 @@ describe('plan', () => {
   it(
     'measures a model and says how many replicas carry the load, in four files; again, it takes what it has from disk',
     async ({ skip }) => {
-      const flags = ['--budget', '25s', '--price-per-hour', '0.5'];
+      const flags = ['--budget', '20s', '--price-per-hour', '0.5'];
       const { out, ended } = startPlan('whole', ...flags);
       const { code, stdout, stderr } = await ended;
       expect(MEASURED_OR_NOT, stderr).toContain(code);
@@ -183,7 +183,7 @@ describe('plan', () => {
   it(
     'says that a server died, and keeps what was measured until then',
     async () => {
-      const planning = startPlan('died', '--budget', '20s');
+      const planning = startPlan('died', '--budget', '10s');
       await untilRuns(planning.out, 3);
       let server: number | undefined;
       while ((server = measuredServer(planning.pid)) === undefined) await sleep(10);
@@ -226,7 +226,11 @@ describe('plan', () => {
   it.each([
     ['a folder that is none', ['/nope', ...GOAL], '"/nope" is not the folder of a model'],
     ['a folder that holds models', [join(repositoryRoot, 'models'), ...GOAL], 'is not the folder of a model'],
-    ['shapes that the model does not take', [digits, ...GOAL, '--shape', 'image:1,2,3,4'], '--shape: [1,2,3,4] is not a shape of "image"'],
+    [
+      'shapes that the model does not take',
+      [digits, ...GOAL, '--shape', 'image:32,2,3,4'],
+      '--shape: [32,2,3,4] is not a shape of "image"',
+    ],
   ])('refuses %s', async (_, args, message) => {
     const { code, stdout, stderr } = await penstock(['plan', ...args, '--out', mkdtempSync(join(folder, 'refused-'))]);
     expect(stderr).toContain(message);
