@@ -79,7 +79,7 @@ describe('the kustomization of a plan', () => {
     expect(JSON.stringify(find(await built({ autoscaler: 'keda' }, plan), 'ScaledObject'))).toContain('"threshold":"0.3"');
   });
 
-  it('finds k8s from a folder that a link leads to, and from where the command runs', async () => {
+  it('finds k8s from a folder that a link leads to, and from where the command runs', () => {
     const real = mkdtempSync(join(repositoryRoot, 'build', 'plan-kustomization-'));
     const link = join(tmpdir(), `penstock-link-${process.pid}`);
     symlinkSync(real, link);

@@ -145,8 +145,7 @@ describe('plan', () => {
       mkdirSync(out);
       for (const [name, content] of Object.entries(earlier)) writeFileSync(join(out, name), content);
       const planning = startPlan('kept', '--budget', '10m');
-      let server: number | undefined;
-      while ((server = measuredServer(planning.pid)) === undefined) await sleep(10);
+      while (measuredServer(planning.pid) === undefined) await sleep(10);
       planning.signal('SIGINT');
       const { code, stdout } = await planning.ended;
       expect(code).toBe(130);

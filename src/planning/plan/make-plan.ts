@@ -7,6 +7,7 @@ import { openModel, type ModelUnderTest } from '../measure/model-under-test.js';
 import { ProgressBar } from '../measure/progress-bar.js';
 import { RunStore } from '../measure/run-store.js';
 import type { Placement } from '../measure/served-model.js';
+import { SimulationPool } from '../server-model/simulation-pool.js';
 import { WriteFailure } from '../whole-file.js';
 import { calculate } from './plan-arithmetic.js';
 import { measureCourse } from './plan-course.js';
@@ -44,7 +45,8 @@ export async function makePlan(options: PlanOptions, stop: AbortSignal, output: 
   try {
     const { failure, placement } = await measure({ options, model, store, draft, stop, folder, progress: bar.show });
     const hardware = hardwareOf(placement);
-    await calculate({ options, draft, hardware, stop, progress: bar.show });
+    const pool = new SimulationPool(hardware.cpus);
+    await calculate({ options, draft, hardware, pool, stop, progress: bar.show }).finally(() => pool.close());
     noteCircumstances(options, draft, hardware, facts.machine, model.config);
     const plan = draft.plan();
     return { plan, failure: writeAll(options, folder, draft, plan, model, hardware) ?? failure };

@@ -2,7 +2,7 @@
 import { OptionsError } from '../../config/load.js';
 import type { SearchProgress } from '../measure/max-rate.js';
 import type { Trial } from '../measure/trial.js';
-import { SimulationPool } from '../server-model/simulation-pool.js';
+import type { SimulationPool } from '../server-model/simulation-pool.js';
 import type { Simulate } from '../server-model/simulation-job.js';
 import { settingsName, type ServerSettings } from '../server-settings.js';
 import type { PlanDraft } from './plan-draft.js';
@@ -14,17 +14,17 @@ export interface Arithmetic {
   readonly options: PlanOptions;
   readonly draft: PlanDraft;
   readonly hardware: Hardware;
+  readonly pool: Pick<SimulationPool, 'run'>;
   /** Ends the simulations. Who stopped the measuring with it gets the number of replicas all the same, which takes seconds. */
   readonly stop: AbortSignal;
   readonly progress: (progress: SearchProgress) => void;
 }
 
 /** What does not suffice for a fleet, or for predictions, and what was stopped is a note and not the end. */
-export async function calculate({ options, draft, hardware, stop, progress }: Arithmetic): Promise<void> {
+export async function calculate({ options, draft, hardware, pool, stop, progress }: Arithmetic): Promise<void> {
   const { best, trials } = draft;
   if (best === null) return;
   const wasStopped = stop.aborted;
-  const pool = new SimulationPool(hardware.cpus);
   const simulating = (text: string): Simulate => {
     return (jobs) => {
       progress({ done: trials.length, share: 1, secondsLeft: 0, text });
@@ -36,27 +36,23 @@ export async function calculate({ options, draft, hardware, stop, progress }: Ar
     else if (thrown instanceof OptionsError) for (const fault of thrown.faults) draft.note(`${fault}.`);
     else throw thrown;
   };
-  try {
-    await planFleet(options, best, trials, hardware, simulating('simulating replicas')).then(
-      (fleet) => (draft.fleet = fleet),
-      (thrown: unknown) => noteOf(thrown, 'The simulation was stopped: there is no number of replicas without it.'),
-    );
-    const skipped = 'How well the model of the server predicts was not looked at, because the plan was stopped: the same command does it.';
-    if (stop.aborted) {
-      draft.note(skipped);
-      return;
-    }
-    const lone = trials.filter(({ load }) => load.inFlight === 1);
-    const cells = draft.found
-      .filter(({ rate }) => rate.low > 0)
-      .map(({ settings, rate }) => ({ settings, measured: rate, trials: loadedTrials(trials, settings) }));
-    await predictCells(options, cells, lone, hardware, simulating('simulating what was measured')).then(
-      (predictions) => (draft.predictions = predictions),
-      (thrown: unknown) => noteOf(thrown, skipped),
-    );
-  } finally {
-    await pool.close();
+  await planFleet(options, best, trials, hardware, simulating('simulating replicas')).then(
+    (fleet) => (draft.fleet = fleet),
+    (thrown: unknown) => noteOf(thrown, 'The simulation was stopped: there is no number of replicas without it.'),
+  );
+  const skipped = 'How well the model of the server predicts was not looked at, because the plan was stopped: the same command does it.';
+  if (stop.aborted) {
+    draft.note(skipped);
+    return;
   }
+  const lone = trials.filter(({ load }) => load.inFlight === 1);
+  const cells = draft.found
+    .filter(({ rate }) => rate.low > 0)
+    .map(({ settings, rate }) => ({ settings, measured: rate, trials: loadedTrials(trials, settings) }));
+  await predictCells(options, cells, lone, hardware, simulating('simulating what was measured')).then(
+    (predictions) => (draft.predictions = predictions),
+    (thrown: unknown) => noteOf(thrown, skipped),
+  );
 }
 
 function loadedTrials(trials: readonly Trial[], settings: ServerSettings): readonly Trial[] {
