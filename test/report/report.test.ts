@@ -7,7 +7,7 @@ import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../src/planning/plan/plan.js';
 import { reportHtml } from '../../src/planning/report/report-html.js';
-import { HOPELESS_PLAN, LARGE_PLAN, SHORT_PLAN, WHOLE_PLAN } from '../support/plan-fixture.js';
+import { HOPELESS_PLAN, LARGE_PLAN, SHORT_PLAN, STOPPED_PLAN, WHOLE_PLAN } from '../support/plan-fixture.js';
 import { repositoryRoot } from '../support/server-process.js';
 import { measure, startBrowser } from './browser.js';
 
@@ -73,7 +73,7 @@ describe('the report of a plan in a browser', () => {
     expect(events).toEqual(['the page itself']);
   });
 
-  const others = { large: LARGE_PLAN, short: SHORT_PLAN, hopeless: HOPELESS_PLAN };
+  const others = { large: LARGE_PLAN, short: SHORT_PLAN, hopeless: HOPELESS_PLAN, stopped: STOPPED_PLAN };
   const looks = Object.entries(others).flatMap(([name, plan]) => [360, 400, 700, 1119, 1120, 1280].map((width) => ({ name, plan, width })));
   it.each(looks)('keeps texts apart, in place and large enough at $width px (plan: $name)', async ({ plan, width }) => {
     const events = await opened(plan, { width, scheme: width === 400 ? 'dark' : 'light' }, async (page) => {

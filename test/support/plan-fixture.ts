@@ -103,11 +103,8 @@ export const WHOLE_PLAN: Plan = {
     predicted: predicted as number,
   })),
   replicas: { needed: 6, spare: 1, total: 7, headroom: 0.2, rateOfEach: 714, p99Ms: 6.91, p99WithoutSpareMs: 8.64, lostWithSpare: 3 },
-  replicasByLoad: Array.from({ length: 40 }, (_, i) => {
-    const rate = (i + 1) * 250;
-    const replicas = Math.ceil(rate / 918) + 1;
-    return { rate, replicas, costPerHour: replicas * 0.096 };
-  }),
+  // Where one more is needed, up to four times the load.
+  replicasByLoad: Array.from({ length: 21 }, (_, i) => ({ rate: (i + 1) * 918, replicas: i + 2, costPerHour: (i + 2) * 0.096 })),
   autoscaling: {
     least: 2,
     most: 11,
@@ -139,6 +136,16 @@ export const HOPELESS_PLAN: Plan = {
   autoscaling: null,
   cost: null,
   notes: [],
+};
+
+/** Stopped before anything was measured. */
+export const EMPTY_PLAN: Plan = { ...HOPELESS_PLAN, goal: WHOLE_PLAN.goal, loneRequestMs: null, isComplete: false };
+
+/** Stopped within the search: a lone request and the beginning of one cell. */
+export const STOPPED_PLAN: Plan = {
+  ...EMPTY_PLAN,
+  loneRequestMs: 0.914,
+  candidates: [{ settings: settings(16, 2, 1), rate: { value: 400, low: 0, high: 800 }, trials: 1, state: 'unfinished' }],
 };
 
 /** The time ran out early: one cell, one point of the curve, one batch size. */
@@ -180,10 +187,10 @@ export const LARGE_PLAN: Plan = {
     predicted: predicted * 23,
   })),
   replicas: { needed: 60, spare: 3, total: 63, headroom: 0.2, rateOfEach: 19_841, p99Ms: 181, p99WithoutSpareMs: 190, lostWithSpare: 3 },
-  replicasByLoad: Array.from({ length: 20 }, (_, i) => ({
-    rate: (i + 1) * 125_000,
-    replicas: (i + 1) * 6 + 3,
-    costPerHour: ((i + 1) * 6 + 3) * 41,
+  replicasByLoad: Array.from({ length: 60 }, (_, i) => ({
+    rate: (i + 1) * 4 * 21_000,
+    replicas: (i + 1) * 4 + 3,
+    costPerHour: ((i + 1) * 4 + 3) * 41,
   })),
   cost: { kind: 'NVIDIA H100 80GB HBM3 SXM', currency: 'USD', perHour: 41, allPerHour: 2583, perMillionRequests: 0.574 },
 };

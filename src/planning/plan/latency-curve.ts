@@ -58,7 +58,7 @@ export function trialAt(trials: readonly Trial[], settings: ServerSettings, rate
  * their ranges (the idea of "Kneedle": Satopaa and others, 2011). null = latency does not rise that much.
  */
 export function kneeOf(curve: readonly CurvePoint[]): number | null {
-  const points = curve.flatMap(({ rateAnswered: rate, p99Ms }) => (p99Ms === null ? [] : [{ rate, ms: p99Ms }]));
+  const points = curve.flatMap(({ rateWanted: rate, p99Ms }) => (p99Ms === null ? [] : [{ rate, ms: p99Ms }]));
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined || last.rate <= first.rate || last.ms < LEAST_RISE * first.ms) return null;
   const below = points.map(({ rate, ms }) => (rate - first.rate) / (last.rate - first.rate) - (ms - first.ms) / (last.ms - first.ms));

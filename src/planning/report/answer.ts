@@ -1,39 +1,56 @@
 /** The head of the page: the answer, what it rests on, and what a reader must know before using it. */
-import type { Plan, Replicas } from '../plan/plan.js';
-import {
-  countText,
-  intervalText,
-  isKnown,
-  moneyText,
-  msText,
-  numberText,
-  percentText,
-  plainText,
-  rateText,
-  settingsText,
-} from './figure-text.js';
+import { settingsText } from '../plan/plan-table.js';
+import type { Autoscaling, Plan, PlanCandidate, Replicas } from '../plan/plan.js';
+import { countText, intervalText, isKnown, moneyText, msText, numberText, percentText, plainText, rateText } from './figure-text.js';
 import { markup, type Markup } from './markup.js';
 
 export const goalText = ({ goal }: Plan): string => `p${plainText(goal.percentile)} ≤ ${msText(goal.latencyMs)}`;
 
 /** Such as "6 replicas (5 + 1 spare) sustain 2,000/s with p99 ≤ 20 ms". */
 export function answerText(plan: Plan): string {
-  if (plan.chosen === null || !(plan.chosen.rate.value > 0)) return `No settings meet ${goalText(plan)}`;
-  if (plan.replicas === null) return `One replica sustains ${rateText(plan.chosen.rate.value)} with ${goalText(plan)}`;
-  const { needed, spare, total } = plan.replicas;
+  const { chosen, replicas, load } = plan;
+  if (chosen === null || !(chosen.rate.value > 0)) return noAnswer(plan);
+  if (replicas === null) return `One replica sustains ${sustainedText(chosen)} with ${goalText(plan)}${confirmation(chosen)}`;
+  const { needed, spare, total } = replicas;
   const parts = spare > 0 ? `${numberText(needed)} + ${numberText(spare)} spare` : 'no spare';
-  return `${countText(total, 'replica')} (${parts}) ${total === 1 ? 'sustains' : 'sustain'} ${rateText(plan.load.rate)} with ${goalText(plan)}`;
+  const sustain = total === 1 ? 'sustains' : 'sustain';
+  return `${countText(total, 'replica')} (${parts}) ${sustain} ${rateText(load.rate)} with ${goalText(plan)}${confirmation(chosen)}`;
+}
+
+/** Such as "1,184/s"; "about" where no interval has confirmed it. */
+export const sustainedText = ({ rate }: PlanCandidate): string => `${rate.low > 0 ? '' : 'about '}${rateText(rate.value)}`;
+
+const confirmation = ({ rate }: PlanCandidate): string => (rate.low > 0 ? '' : ', not confirmed');
+
+/** That settings meet the goal is ruled out only by a search that came to its end, or by a lone request. */
+function noAnswer(plan: Plan): string {
+  if (!wasMeasured(plan)) return 'Nothing was measured';
+  return plan.isComplete || isBelowLoneRequest(plan) ? `No settings meet ${goalText(plan)}` : 'The search did not come to its end';
+}
+
+const wasMeasured = ({ loneRequestMs, candidates }: Plan): boolean => isKnown(loneRequestMs) || candidates.some(({ trials }) => trials > 0);
+const isBelowLoneRequest = ({ loneRequestMs, goal }: Plan): boolean => isKnown(loneRequestMs) && loneRequestMs > goal.latencyMs;
+
+/** Where a plan has no settings: why, as the beginning of a sentence or as one. */
+export function whyNoSettings(plan: Plan): string {
+  if (!wasMeasured(plan)) return 'Nothing was measured';
+  return plan.isComplete || isBelowLoneRequest(plan)
+    ? 'No settings meet the goal'
+    : 'The search ended before it had found settings that meet the goal';
 }
 
 export function drawAnswer(plan: Plan): Markup {
   const { model, chosen, replicas } = plan;
   const version = model.version === '' ? '' : `, version ${model.version}`;
-  const reason =
-    chosen === null ? whyNone(plan) : replicas === null ? `How many replicas ${rateText(plan.load.rate)} need was not worked out.` : null;
+  const reasons = [
+    ...(chosen === null || !(chosen.rate.value > 0) ? [whyNone(plan)] : []),
+    ...(chosen !== null && !plan.isComplete ? ['The search did not come to its end: settings that were not tried may be better.'] : []),
+    ...(chosen !== null && replicas === null ? [`How many replicas ${rateText(plan.load.rate)} need was not worked out.`] : []),
+  ];
   return markup`<header>
 <p class="over">Capacity plan for <b>${model.name}</b>${version}</p>
 <h1>${answerText(plan)}</h1>
-${reason === null ? null : markup`<p class="reason">${reason}</p>`}
+${reasons.map((reason) => markup`<p class="reason">${reason}</p>`)}
 ${drawTiles(plan)}
 ${drawNotes(plan.notes)}
 <section class="assumptions"><h2>What this rests on</h2>
@@ -42,11 +59,15 @@ ${drawNotes(plan.notes)}
 `;
 }
 
-function whyNone({ loneRequestMs, goal, candidates }: Plan): string {
-  if (loneRequestMs === null || !isKnown(loneRequestMs)) return 'Nothing was measured.';
-  return loneRequestMs > goal.latencyMs
-    ? `A lone request takes ${msText(loneRequestMs)}: no goal below that can be met on this machine.`
-    : `A lone request takes ${msText(loneRequestMs)}, but of the ${countText(candidates.length, 'setting')} tried none sustains a rate within the goal.`;
+function whyNone(plan: Plan): string {
+  const { loneRequestMs, candidates, isComplete } = plan;
+  if (!wasMeasured(plan)) return 'The search ended before its first measurement.';
+  if (isBelowLoneRequest(plan)) return `A lone request takes ${msText(loneRequestMs)}: no goal below that can be met on this machine.`;
+  const lone = isKnown(loneRequestMs) ? `A lone request takes ${msText(loneRequestMs)}, but ` : '';
+  const none = isComplete
+    ? `of the ${countText(candidates.length, 'setting')} tried none sustains a rate within the goal.`
+    : `no settings were measured to the end; others, or these, may meet ${goalText(plan)}.`;
+  return `${lone}${lone === '' ? none.charAt(0).toUpperCase() + none.slice(1) : none}`;
 }
 
 function drawNotes(notes: readonly string[]): Markup | null {
@@ -71,8 +92,8 @@ function replicaTiles({ chosen, replicas }: Plan): Tile[] {
   if (chosen === null) return [];
   const sustains = {
     name: 'One replica sustains',
-    value: rateText(chosen.rate.value),
-    more: `shown to hold, and shown not to: ${intervalText(chosen.rate)}`,
+    value: sustainedText(chosen),
+    more: chosen.rate.low > 0 ? `shown to hold, and shown not to: ${intervalText(chosen.rate)}` : 'not confirmed',
   };
   if (replicas === null) return [sustains];
   const share = chosen.rate.low > 0 ? replicas.rateOfEach / chosen.rate.low : null;
@@ -82,7 +103,7 @@ function replicaTiles({ chosen, replicas }: Plan): Tile[] {
 
 function latencyTiles({ replicas, goal, loneRequestMs }: Plan): Tile[] {
   const lone = { name: 'A lone request takes', value: msText(loneRequestMs), more: 'seen by the client' };
-  if (replicas === null || !isKnown(replicas.p99Ms)) return [lone];
+  if (replicas === null || !isKnown(replicas.p99Ms)) return isKnown(loneRequestMs) ? [lone] : [];
   const lost = isKnown(replicas.p99WithoutSpareMs) && replicas.spare > 0;
   const more = lost ? `simulated; ${msText(replicas.p99WithoutSpareMs)} with ${countText(replicas.spare, 'replica')} down` : 'simulated';
   return [
@@ -107,27 +128,33 @@ function assumptions(plan: Plan): string[] {
   const { load, model, chosen, replicas, autoscaling, seed } = plan;
   const shapes = Object.entries(model.inputShapes).map(([name, shape]) => `${name}[${shape.map(plainText).join(', ')}]`);
   const found = [
-    `Load: ${rateText(load.rate)} all together, ${load.arrivals} arrivals (seed ${plainText(seed)}), spread evenly over replicas.`,
+    `Load: ${rateText(load.rate)} all together, ${load.arrivals} arrivals (seed ${plainText(seed)}), spread over replicas by chance, as a Service of Kubernetes does.`,
     `A request: ${countText(model.rowsPerRequest, 'row')}${shapes.length > 0 ? `, inputs ${shapes.join(', ')}` : ''}.`,
     `Goal: ${goalText(plan)}, from when a request is due until the client has its answer. One without a right answer misses it.`,
   ];
   if (chosen !== null) found.push(`Settings: ${settingsText(chosen.settings)}.`);
   if (replicas !== null) found.push(...replicaAssumptions(replicas));
   if (autoscaling !== null) {
-    found.push(
-      `Autoscaling: ${numberText(autoscaling.least)} to ${countText(autoscaling.most, 'replica')}, one more from ${percentText(autoscaling.targetLaneBusy)} ` +
-        `busy lanes (${rateText(autoscaling.targetRate)} each) on; it is ready ${numberText(autoscaling.delaySeconds)} s later, as assumed.`,
-    );
+    found.push(...autoscalingAssumptions(autoscaling));
   }
   return [...found, 'Every replica has a machine like the one measured, for itself.'];
 }
 
-function replicaAssumptions({ headroom, spare }: Replicas): string[] {
+/** What the manifests beside this page ask for, and whether it is soon enough. */
+function autoscalingAssumptions({ least, most, targetRate, targetLaneBusy, delaySeconds, ramp }: Autoscaling): string[] {
+  const metrics = `Autoscaling: ${numberText(least)} to ${countText(most, 'replica')}, one more when each gets over ${rateText(targetRate)}`;
+  const others = `lanes are ${percentText(targetLaneBusy)} busy then; a long queue, a high latency and much CPU time ask for one as well`;
+  const growth = `While it starts, in ${numberText(delaySeconds)} s as assumed, the load of each may grow by ${percentText(ramp.growthPerSecond)} a second`;
+  const end = isKnown(ramp.p99Ms) ? `p99 ${msText(ramp.p99Ms)}` : 'too many requests have no right answer';
+  return [`${metrics} (${others}).`, `${growth}: the goal is ${ramp.isMet ? 'met' : 'missed'} meanwhile (${end}, simulated).`];
+}
+
+function replicaAssumptions({ headroom, spare, lostWithSpare }: Replicas): string[] {
   const free = headroom > 0 ? percentText(headroom) : 'nothing';
   const counted = `A replica counts with the lower end of its interval, and ${free} of that stays free.`;
   const failures =
     spare > 0
-      ? `${countText(spare, 'replica')} may fail at one time without the goal being missed.`
+      ? `${countText(spare, 'replica')} may fail at one time without the goal being missed; ${countText(lostWithSpare, 'request')} in flight there would be lost (simulated).`
       : 'No replica may fail: there is no spare.';
   return [counted, failures];
 }

@@ -61,7 +61,7 @@ function drawFit(fitted: FittedServer | null): Markup {
       residuals.length === 0 ? '–' : `± ${percentText(worst)}`,
     ];
   });
-  const table = drawTable({ head: ['rows', 'shortest', 'median', 'longest', 'residuals', 'largest residual'], rows });
+  const table = drawTable('Figures of the fit', { head: ['rows', 'shortest', 'median', 'longest', 'residuals', 'largest residual'], rows });
   return markup`${title}<p>${residualText(fitted)}</p><details><summary>Figures of the fit</summary>${table}</details>`;
 }
 

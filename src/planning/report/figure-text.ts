@@ -1,6 +1,5 @@
 /** Figures as a reader sees them. What is no finite number is a dash. */
 import type { Estimate } from '../estimate.js';
-import type { ServerSettings } from '../server-settings.js';
 
 const UNKNOWN = '–';
 
@@ -48,15 +47,8 @@ export function countText(count: number, one: string, many = `${one}s`): string 
   return `${text} ${text === '1' ? one : many}`;
 }
 
-/** 16 rows, 2 lanes, 4 threads, delay 500 us. */
-export function settingsText({ maxBatchSize, lanes, maxQueueDelayUs, cpuThreads }: ServerSettings): string {
-  const batch = maxBatchSize === 0 ? 'no batching' : `batches of up to ${numberText(maxBatchSize)}`;
-  const delay = maxQueueDelayUs === null ? '' : `, delay ${delayText(maxQueueDelayUs)}`;
-  return `${batch}, ${countText(lanes, 'lane')}, ${countText(cpuThreads, 'thread')}${delay}`;
-}
-
 export function delayText(us: number | null): string {
-  return us === null ? 'adaptive' : `${numberText(us)} µs`;
+  return us === null ? 'adaptive' : `${numberText(us)} us`;
 }
 
 export function isKnown(value: number | null | undefined): value is number {

@@ -28,7 +28,7 @@ export function drawFigure({ title, says, key, draw, table }: Figure): Markup {
 <figcaption><h3>${title}</h3><p>${says}</p></figcaption>
 <ul class="key">${entries}</ul>
 ${SIZES.map(draw)}
-<details><summary>Figures of “${title}”</summary>${drawTable(table)}</details>
+<details><summary>Figures of “${title}”</summary>${drawTable(`Figures of “${title}”`, table)}</details>
 </figure>
 `;
 }
@@ -43,12 +43,12 @@ export function drawAbsence(title: string, reason: string): Markup {
 }
 
 /** Wide ones scroll in a box of their own, never with the page. */
-export function drawTable({ head, rows }: Table): Markup {
+export function drawTable(name: string, { head, rows }: Table): Markup {
   const titles = head.map((text) => markup`<th scope="col">${text}</th>`);
   const lines = rows.map(
     ([first, ...rest]) => markup`<tr><th scope="row">${first ?? null}</th>${rest.map((cell) => markup`<td>${cell}</td>`)}</tr>\n`,
   );
-  return markup`<div class="table" tabindex="0"><table><thead><tr>${titles}</tr></thead><tbody>
+  return markup`<div class="table" tabindex="0" role="region" aria-label="${name}"><table><thead><tr>${titles}</tr></thead><tbody>
 ${lines}</tbody></table></div>`;
 }
 

@@ -1,6 +1,6 @@
 /** How latency, replicas and cost follow the load. */
-import type { CurvePoint, Plan } from '../plan/plan.js';
-import { goalText } from './answer.js';
+import type { CurvePoint, Plan, PlanCandidate } from '../plan/plan.js';
+import { goalText, sustainedText, whyNoSettings } from './answer.js';
 import { drawAbsence, drawFigure, missingKey, referenceKey, seriesKey, stepKey } from './figure.js';
 import { countText, isKnown, moneyText, msText, numberText, rateText } from './figure-text.js';
 import { linePlot, type LinePoint, type LineSeries, type ReferenceLine } from './line-plot.js';
@@ -17,17 +17,18 @@ const MAX_LINEAR_SPREAD = 12;
 
 export function latencyFigure(plan: Plan): Markup {
   const title = 'Latency as the load of one replica rises';
-  if (plan.chosen === null) return drawAbsence(title, 'No settings meet the goal, so that no curve was measured.');
+  if (plan.chosen === null) return drawAbsence(title, `${whyNoSettings(plan)}, so that no curve was measured.`);
   const points = plan.curve.filter(({ rateWanted }) => isKnown(rateWanted)).toSorted((a, b) => a.rateWanted - b.rateWanted);
   const latencies = PERCENTILES.flatMap(({ of }) => points.map(of)).filter(isKnown);
   if (latencies.length === 0)
     return drawAbsence(title, 'The curve was not measured, or no load had enough right answers to give a latency.');
   const best = plan.chosen.rate.value;
+  const hasBest = isKnown(best) && best > 0;
   const references: ReferenceLine[] = [{ axis: 'y', at: plan.goal.latencyMs, text: 'goal', kind: 'goal' }];
   if (isKnown(plan.knee)) references.push({ axis: 'x', at: plan.knee, text: 'knee', kind: 'knee' });
-  if (isKnown(best) && best > 0) references.push({ axis: 'x', at: best, text: 'max', kind: 'best' });
+  if (hasBest) references.push({ axis: 'x', at: best, text: 'max', kind: 'best' });
   const isLost = points.some((point) => PERCENTILES.some(({ of }) => !isKnown(of(point))));
-  const says = `${kneeText(plan.knee, points.length)}${isKnown(best) && best > 0 ? ` The goal is met up to ${rateText(best)}.` : ''}`;
+  const says = `${kneeText(plan.knee, points.length)}${hasBest ? metText(plan.chosen) : ''}`;
   const spread = Math.max(...latencies, plan.goal.latencyMs) / Math.min(...latencies, plan.goal.latencyMs);
   return drawFigure({
     title,
@@ -36,7 +37,7 @@ export function latencyFigure(plan: Plan): Markup {
       ...PERCENTILES.map(({ name, style }) => ({ swatch: seriesKey(style), text: name })),
       { swatch: referenceKey('goal'), text: `goal: ${goalText(plan)}` },
       ...(isKnown(plan.knee) ? [{ swatch: referenceKey('knee'), text: `knee: ${rateText(plan.knee)}` }] : []),
-      { swatch: referenceKey('best'), text: `highest sustained rate: ${rateText(best)}` },
+      ...(hasBest ? [{ swatch: referenceKey('best'), text: `highest sustained rate: ${sustainedText(plan.chosen)}` }] : []),
       ...(isLost ? [{ swatch: missingKey(), text: 'too many requests without a right answer' }] : []),
     ],
     draw: (size) =>
@@ -69,6 +70,11 @@ export function latencyFigure(plan: Plan): Markup {
     },
   });
 }
+
+const metText = (chosen: PlanCandidate): string =>
+  chosen.rate.low > 0
+    ? ` The goal is met up to ${rateText(chosen.rate.value)}.`
+    : ` The goal seems to be met up to ${sustainedText(chosen)}, which is not confirmed.`;
 
 /** Fewer points show no course. */
 const MIN_CURVE_POINTS = 4;
@@ -138,8 +144,10 @@ function loadsOf(plan: Plan, of: (load: Plan['replicasByLoad'][number]) => numbe
   return known.toSorted((a, b) => a.rate - b.rate);
 }
 
-function noLoads({ chosen }: Plan): string {
-  return chosen === null ? 'No settings meet the goal: no number of replicas would.' : 'It was not worked out for other loads.';
+function noLoads(plan: Plan): string {
+  return plan.chosen === null
+    ? `${whyNoSettings(plan)}, so that no number of replicas is known.`
+    : 'It was not worked out for other loads.';
 }
 
 interface StepFigure {
@@ -154,11 +162,19 @@ interface StepFigure {
   readonly head: string;
 }
 
+/** Of sums of rates: a load that is just carried stands on its step. */
+const ROUNDING = 1e-9;
+
 function stepFigure({ load }: Plan, { id, title, says, yTitle, yIsWhole, loads, shown, head }: StepFigure): Markup {
-  const points = loads.map(({ rate, value }) => ({ x: rate, y: value, says: `up to ${rateText(rate)}: ${shown(value)}` }));
+  const jumps = loads.map(({ rate, value }) => ({ x: rate, y: value, says: `up to ${rateText(rate)}: ${shown(value)}` }));
+  // The first step begins where there is no load.
+  const points = jumps
+    .slice(0, 1)
+    .map((first) => ({ ...first, x: 0 }))
+    .concat(jumps);
   // The last load of each step: more say nothing.
   const levels = loads.filter(({ value }, i) => value !== loads[i + 1]?.value);
-  const planned = loads.find(({ rate }) => rate >= load.rate);
+  const planned = loads.find(({ rate }) => rate >= load.rate * (1 - ROUNDING));
   const dot = planned === undefined ? [] : [{ x: load.rate, y: planned.value, says: `${rateText(load.rate)}: ${shown(planned.value)}` }];
   const series: readonly LineSeries[] = [
     { style: 0, shape: 'step', points },

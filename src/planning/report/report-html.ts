@@ -10,8 +10,10 @@ import { batchFigure, predictionFigure, settingsFigure } from './server-figures.
 /** HTML. What a plan lacks is said in a sentence in its place. */
 export function reportHtml(plan: Plan): string {
   const figures = [latencyFigure, replicasFigure, settingsFigure, batchFigure, predictionFigure, costFigure];
-  const plots = markup`<div class="plots">
+  const plots = markup`<section><h2>What was found</h2>
+<div class="plots">
 ${figures.map((draw) => draw(plan))}</div>
+</section>
 `;
   return pageHtml(`${plan.model.name}: ${answerText(plan)}`, [drawAnswer(plan), plots, drawBackground(plan)]);
 }

@@ -1,9 +1,12 @@
 /** What the search found of one server: its settings, its batches, and how well the model of it predicts. */
 import { settingsName } from '../server-settings.js';
 import type { Plan, PlanCandidate, Prediction } from '../plan/plan.js';
+import { settingsText } from '../plan/plan-table.js';
+import { judge, TOLERANCE } from '../server-model/leave-one-out.js';
+import { sustainedText, whyNoSettings } from './answer.js';
 import { barPlot } from './bars.js';
 import { bandKey, barKey, drawAbsence, drawFigure, fieldKey, pointKey, type KeyEntry } from './figure.js';
-import { countText, delayText, intervalText, isKnown, numberText, percentText, rateText, settingsText, shortText } from './figure-text.js';
+import { countText, delayText, intervalText, isKnown, numberText, percentText, rateText, shortText } from './figure-text.js';
 import { heatMap, heatScale, type HeatCell } from './heat-map.js';
 import { markup, type Markup } from './markup.js';
 import { scatterPlot } from './scatter.js';
@@ -18,8 +21,8 @@ export function settingsFigure(plan: Plan): Markup {
   const distinct = (values: readonly number[]): number[] => [...new Set(values)].toSorted((a, b) => a - b);
   const says =
     plan.chosen === null
-      ? `None of ${countText(candidates.length, 'setting')} meets the goal.`
-      : `Best: ${settingsText(plan.chosen.settings)}, with ${rateText(plan.chosen.rate.value)} (${intervalText(plan.chosen.rate)}).`;
+      ? `${whyNoSettings(plan)}; ${countText(candidates.length, 'setting')} ${candidates.length === 1 ? 'was' : 'were'} tried.`
+      : `${plan.isComplete ? 'Best' : 'Best so far'}: ${settingsText(plan.chosen.settings)}, with ${sustainedText(plan.chosen)} (${intervalText(plan.chosen.rate)}).`;
   return drawFigure({
     title,
     says: hasSeveral(candidates) ? `${says} Each cell is the best over delay and threads.` : says,
@@ -100,7 +103,9 @@ function heatKey(cells: readonly HeatCell[]): KeyEntry[] {
   return [
     ...steps,
     ...(cells.some(({ isChosen }) => isChosen) ? [{ swatch: fieldKey('plain', chosen), text: 'chosen' }] : []),
-    ...(cells.some(({ isGivenUp }) => isGivenUp) ? [{ swatch: fieldKey('given-up', hatch), text: 'given up early: a bound' }] : []),
+    ...(cells.some(({ isGivenUp }) => isGivenUp)
+      ? [{ swatch: fieldKey('given-up', hatch), text: 'not measured to the end: a bound' }]
+      : []),
   ];
 }
 
@@ -138,8 +143,6 @@ export function batchFigure(plan: Plan): Markup {
     },
   });
 }
-
-const TOLERANCE = 0.05;
 
 export function predictionFigure(plan: Plan): Markup {
   const title = 'Predicted against measured rate';
@@ -188,11 +191,10 @@ export function predictionFigure(plan: Plan): Markup {
   });
 }
 
-const isWithin = ({ measured, predicted }: Prediction): boolean =>
-  Math.abs(predicted - measured.value) <= TOLERANCE * measured.value || (predicted >= measured.low && predicted <= measured.high);
+const isWithin = (prediction: Prediction): boolean => judge(prediction, prediction.predicted).isWithin;
 
-function errorText({ measured, predicted }: Prediction): string {
-  if (measured.value === 0) return percentText(null);
-  const error = predicted / measured.value - 1;
+function errorText(prediction: Prediction): string {
+  const { error } = judge(prediction, prediction.predicted);
+  if (!isKnown(error)) return percentText(null);
   return `${error >= 0 ? '+' : '−'}${percentText(Math.abs(error))}`;
 }

@@ -38,7 +38,8 @@ h3 { font-size: 17px; line-height: 1.35; }
 .assumptions, .background { padding: 20px; }
 .assumptions li { max-width: 68em; }
 .assumptions li + li { margin-top: 3px; }
-.plots { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 20px; margin: 20px 0; }
+.plots { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 20px; margin: 12px 0 20px; }
+header + section > h2 { margin-top: 28px; }
 figure { display: flex; flex-direction: column; padding: 20px; }
 figcaption p, .absent p { margin-top: 2px; color: var(--muted); font-size: 15px; }
 .key { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 10px 0; list-style: none; font-size: 13px; }

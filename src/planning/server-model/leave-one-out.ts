@@ -23,7 +23,8 @@ export interface JudgedPrediction extends Prediction {
   readonly unsafeBy: number;
 }
 
-const TOLERANCE = 0.05;
+/** Relative; within it a prediction counts as right. */
+export const TOLERANCE = 0.05;
 
 export interface LeaveOneOutOptions extends PredictionOptions {
   readonly cells: readonly MeasuredCell[];

@@ -8,17 +8,18 @@ const SETTINGS: ServerSettings = { maxBatchSize: 8, lanes: 1, maxQueueDelayUs: n
 
 interface Measured {
   readonly rate?: number | null;
+  readonly answered?: number;
   readonly seconds?: number;
   readonly p99?: number | null;
   readonly refused?: string | null;
   readonly settings?: ServerSettings;
 }
 
-function trial({ rate = 100, seconds = 1, p99 = 1, refused = null, settings = SETTINGS }: Measured): Trial {
+function trial({ rate = 100, answered, seconds = 1, p99 = 1, refused = null, settings = SETTINGS }: Measured): Trial {
   const quantile = { value: p99, low: p99, high: p99 };
   const result = {
     refused,
-    rate_answered: rate ?? 0,
+    rate_answered: answered ?? rate ?? 0,
     counts: { misses: 3 },
     latency_ms: { p50: quantile, p90: quantile, p99: quantile },
   } as unknown as LoadResult;
@@ -66,5 +67,10 @@ describe('latency over rate', () => {
     expect(knee(1, 1.1, 1.2, 1.3)).toBeNull();
     expect(knee(1)).toBeNull();
     expect(knee()).toBeNull();
+  });
+
+  it('has its knee on the axis of the curve: the rate that was asked for', () => {
+    const trials = [100, 200, 300, 400].map((rate, i) => trial({ rate, answered: 0.98 * rate, p99: [1, 1.1, 1.2, 30][i] ?? null }));
+    expect(kneeOf(latencyCurve(trials, SETTINGS))).toBe(300);
   });
 });

@@ -1,9 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { Plan } from '../../../../src/planning/plan/plan.js';
+import type { Plan, PlanCandidate } from '../../../../src/planning/plan/plan.js';
 import { reportHtml } from '../../../../src/planning/report/report-html.js';
-import { HOPELESS_PLAN, LARGE_PLAN, SHORT_PLAN, WHOLE_PLAN } from '../../../support/plan-fixture.js';
+import { EMPTY_PLAN, HOPELESS_PLAN, LARGE_PLAN, SHORT_PLAN, STOPPED_PLAN, WHOLE_PLAN } from '../../../support/plan-fixture.js';
 
-const PLANS = { whole: WHOLE_PLAN, hopeless: HOPELESS_PLAN, short: SHORT_PLAN, large: LARGE_PLAN };
+const PLANS = {
+  whole: WHOLE_PLAN,
+  hopeless: HOPELESS_PLAN,
+  short: SHORT_PLAN,
+  large: LARGE_PLAN,
+  empty: EMPTY_PLAN,
+  stopped: STOPPED_PLAN,
+};
 const NO_FIGURE = /NaN|undefined|Infinity|null|\[object/;
 
 const count = (html: string, pattern: RegExp): number => [...html.matchAll(new RegExp(pattern, 'g'))].length;
@@ -76,6 +83,81 @@ describe('the page of a plan', () => {
     );
   });
 
+  it('does not say that no settings meet the goal when the search was stopped', () => {
+    const empty = textOf(reportHtml(EMPTY_PLAN));
+    expect(empty).toContain(' Nothing was measured The search ended before its first measurement. ');
+    const stopped = textOf(reportHtml(STOPPED_PLAN));
+    expect(stopped).toContain(
+      ' The search did not come to its end A lone request takes 0.914 ms, but no settings were measured to the end; ',
+    );
+    expect(stopped).toContain('The search ended before it had found settings that meet the goal, so that no curve was measured.');
+    for (const text of [empty, stopped]) expect(text).not.toMatch(/[Nn]o settings meet|tried none|takes (0|–) /);
+    const found = textOf(reportHtml({ ...WHOLE_PLAN, isComplete: false }));
+    expect(found).toContain('The search did not come to its end: settings that were not tried may be better.');
+    expect(found).toContain('Best so far: batches up to 16');
+    const whole = textOf(reportHtml({ ...STOPPED_PLAN, isComplete: true }));
+    expect(whole).toContain(' No settings meet p99 ≤ 20 ms A lone request takes 0.914 ms, but of the 1 setting tried none sustains ');
+  });
+
+  it('promises no rate that no interval has confirmed', () => {
+    const rate = { value: 1184, low: 0, high: 1500 };
+    const chosen = { ...(WHOLE_PLAN.chosen as PlanCandidate), rate };
+    const text = textOf(reportHtml({ ...WHOLE_PLAN, chosen, replicas: null }));
+    expect(text).toContain(' One replica sustains about 1,184/s with p99 ≤ 20 ms, not confirmed ');
+    expect(text).toContain('The goal seems to be met up to about 1,184/s, which is not confirmed.');
+    expect(text).not.toContain('sustains 1,184/s');
+    expect(text).not.toContain('met up to 1,184/s');
+  });
+
+  it('says by what replicas are added, whether that is soon enough, and what a failure loses', () => {
+    const text = textOf(reportHtml(WHOLE_PLAN));
+    expect(text).toContain('one more when each gets over 918/s (lanes are 68 % busy then; ');
+    expect(text).toContain('may grow by 0.4 % a second: the goal is met meanwhile (p99 15.2 ms, simulated).');
+    expect(text).toContain('3 requests in flight there would be lost');
+    expect(text).toContain('spread over replicas by chance');
+    const { autoscaling } = WHOLE_PLAN;
+    const ramp = { growthPerSecond: 0.004, p99Ms: null, missShare: 0.4, isMet: false };
+    const late = reportHtml({ ...WHOLE_PLAN, autoscaling: autoscaling && { ...autoscaling, ramp } });
+    expect(textOf(late)).toContain('the goal is missed meanwhile (too many requests have no right answer, simulated).');
+  });
+
+  it('draws each step of replicas from the load before it to its own, the first one from none', () => {
+    const html = reportHtml(WHOLE_PLAN);
+    const svg = /<svg class="plot wide"[^>]*aria-labelledby="replicas-wide-name.*?<\/svg>/.exec(html)?.[0] ?? '';
+    const left = Number(/<line class="base" x1="([\d.]+)"/.exec(svg)?.[1]);
+    const line = /<g class="series-0"><path class="line" d="M([^"]*)"/.exec(svg)?.[1] ?? '';
+    const points = line.split('L').map((point) => point.split(',').map(Number));
+    expect(points[0]?.[0]).toBe(left);
+    // One for each of 21 numbers of replicas: along, and up to the next.
+    const edges = [...new Set(points.map(([x]) => x))];
+    expect(edges).toHaveLength(22);
+    const widths = edges.slice(1).map((edge, i) => (edge ?? 0) - (edges[i] ?? 0));
+    expect(Math.max(...widths) - Math.min(...widths)).toBeLessThan(0.1);
+  });
+
+  it('puts a load that a number of replicas just carries on the step of that number', () => {
+    const each = 0.1;
+    const replicasByLoad = [1, 2, 3, 4].map((replicas) => ({ rate: replicas * each * (1 - 2 ** -53), replicas, costPerHour: null }));
+    const html = reportHtml({ ...WHOLE_PLAN, load: { rate: 0.3, arrivals: 'poisson' }, replicasByLoad });
+    expect(html).toContain('<title>0.3/s: 3 replicas</title>');
+  });
+
+  it('has no key for a line that is not drawn', () => {
+    const chosen = { ...(WHOLE_PLAN.chosen as PlanCandidate), rate: { value: 0, low: 0, high: 0 } };
+    expect(textOf(reportHtml({ ...WHOLE_PLAN, chosen, replicas: null }))).not.toContain('highest sustained rate:');
+    expect(textOf(reportHtml(WHOLE_PLAN))).toContain('highest sustained rate: 1,184/s');
+  });
+
+  it('has a name for every table that scrolls and no gap in its headings', () => {
+    const html = reportHtml(WHOLE_PLAN);
+    const tables = [...html.matchAll(/<div class="table"[^>]*>/g)].map(([tag]) => tag);
+    expect(tables).toHaveLength(7);
+    for (const tag of tables) expect(tag).toMatch(/ role="region" aria-label="Figures of [^"]+"/);
+    const levels = [...html.matchAll(/<h(\d)/g)].map(([, level]) => Number(level));
+    expect(levels.filter((level, i) => level > (levels[i - 1] ?? 0) + 1)).toEqual([]);
+    expect(html.indexOf('<h2>What was found</h2>')).toBeLessThan(html.indexOf('<div class="plots">'));
+  });
+
   it('draws six plots, each for wide and for narrow pages, with a name, a description, a key and its figures', () => {
     const html = reportHtml(WHOLE_PLAN);
     expect(count(html, /<figure>/)).toBe(6);
@@ -96,11 +178,11 @@ describe('the page of a plan', () => {
     for (const row of [
       '1,480/s 1,322/s 241 ms 404 ms – 1,893',
       '16 2 1 adaptive 1,184 1,148 to 1,220 7 chosen',
-      '16 2 1 500 µs 1,163 1,128 to 1,198 7',
+      '16 2 1 500 us 1,163 1,128 to 1,198 7',
       '4 4 1 adaptive 540 – 2 given up early',
-      'batches of up to 8, 4 lanes, 1 thread 955/s 926 to 984 1,031/s +8 % beyond',
-      '5,500/s 7 replicas',
-      '5,500/s 0.67 EUR an hour',
+      'batches up to 8, 4 lanes, 1 thread 955/s 926 to 984 1,031/s +8 % beyond',
+      '5,508/s 7 replicas',
+      '5,508/s 0.67 EUR an hour',
       'memory 7.75 GiB',
     ]) {
       expect(text).toContain(row);
@@ -122,7 +204,7 @@ describe('the page of a plan', () => {
     const text = textOf(reportHtml(HOPELESS_PLAN));
     for (const sentence of [
       'No settings meet the goal, so that no curve was measured.',
-      'No settings meet the goal: no number of replicas would.',
+      'No settings meet the goal, so that no number of replicas is known.',
       'No settings were measured.',
       'No run was counted at the highest sustained rate.',
       'Too few settings were measured to the end to compare predictions with them.',
@@ -152,7 +234,9 @@ describe('the page of a plan', () => {
   });
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, 0, -1])('stays a page of figures when any one figure of the plan is %d', (value) => {
-    for (const keys of places(SMALL_PLAN, 'number')) {
+    // Settings are those that a server ran with.
+    const isPossible = (keys: readonly string[]): boolean => Number.isFinite(value) || !keys.includes('settings');
+    for (const keys of places(SMALL_PLAN, 'number').filter(isPossible)) {
       const html = reportHtml(withValue(SMALL_PLAN, keys, value) as Plan).replace(/<style>[\s\S]*?<\/style>/, '');
       expect(NO_FIGURE.exec(html)?.[0], keys.join('.')).toBeUndefined();
       expect(/(?:width|height)="-/.exec(html)?.[0], keys.join('.')).toBeUndefined();
