@@ -1,5 +1,5 @@
 /** `penstock bench compare`: the same load against several servers, in turns. */
-import { EXIT_OK, EXIT_REFUSED, EXIT_TRY_AGAIN, exitCodeOfSignal } from '../lifecycle/exit-codes.js';
+import { EXIT_FOUND, EXIT_OK, EXIT_REFUSED, EXIT_TRY_AGAIN, exitCodeOfSignal } from '../lifecycle/exit-codes.js';
 import type { ShutdownSignals } from '../lifecycle/shutdown-signals.js';
 import { LEAST_RUNS } from '../planning/bench/change.js';
 import { loadCompareOptions } from '../planning/bench/compare-options.js';
@@ -10,8 +10,8 @@ import { saveResult } from '../planning/bench/result-file.js';
 import { runLoad } from '../planning/load/load-generator.js';
 
 /**
- * Writes the table to `write`, progress to stderr. Resolves with the exit code. A comparison that a signal or the end of a server cuts short
- * is written all the same. Throws `OptionsError`.
+ * Writes the table to `write`, progress to stderr. Resolves with the exit code. A comparison that a signal, the end of a server or any other
+ * failure cuts short is written all the same. Throws `OptionsError`.
  */
 export async function benchCompare(args: readonly string[], write: (text: string) => void, signals: ShutdownSignals): Promise<number> {
   const options = loadCompareOptions(args);
@@ -40,6 +40,8 @@ export async function benchCompare(args: readonly string[], write: (text: string
   write(compareTable(record, contenders.whyJson));
   if (options.json !== '' && !saveResult(options.json, record)) return EXIT_REFUSED;
   if (stop.signal.aborted) return stoppedWith;
-  const hasTooFew = record.ratios.some(({ rounds }) => rounds < Math.min(LEAST_RUNS, options.rounds));
+  // Another run would not change this.
+  if (record.servers.some(({ differs }) => differs !== null)) return EXIT_FOUND;
+  const hasTooFew = record.ratios.some(({ rounds }) => rounds < LEAST_RUNS);
   return course.stopped !== null || hasTooFew ? EXIT_TRY_AGAIN : EXIT_OK;
 }

@@ -1,5 +1,5 @@
 /** `penstock bench diff`: tells changes between results of `penstock bench` from noise. */
-import { EXIT_OK, EXIT_WORSE } from '../lifecycle/exit-codes.js';
+import { EXIT_FOUND, EXIT_OK } from '../lifecycle/exit-codes.js';
 import { readDiffInput } from '../planning/bench/diff-input.js';
 import { loadDiffOptions } from '../planning/bench/diff-options.js';
 import { diffFigures, diffTable } from '../planning/bench/diff.js';
@@ -10,5 +10,5 @@ export function benchDiff(args: readonly string[], write: (text: string) => void
   const input = readDiffInput(before, after, force);
   const changes = diffFigures(input.before, input.after, tolerance);
   write(diffTable(input, changes, tolerance));
-  return changes.some(({ isBeyondTolerance }) => isBeyondTolerance) ? EXIT_WORSE : EXIT_OK;
+  return changes.some(({ isBeyondTolerance }) => isBeyondTolerance) ? EXIT_FOUND : EXIT_OK;
 }

@@ -29,6 +29,7 @@ The flag wins over the variable, the variable over the file, the file over the d
 ${optionsHelp()}
 
 exit codes: 0 drained, 64 bad usage or a port in use, 70 fault of the server, 73 a model or the installation was refused
-of pull:    0 in its place, 64 bad usage, 73 refused (checksum, answer of the server, archive, folder), 75 not to be had now: run it again
+of pull:    0 in its place, 64 bad usage, 73 refused (checksum, answer of the server, archive, folder), 75 not to be had now: run it again; 130 or 143 ended by a signal
+of bench:   as --help of bench, bench compare and bench diff say; of plan: as its --help says
 `;
 }

@@ -2,8 +2,8 @@
 import { asServerError, type ErrorCode } from '../errors.js';
 
 export const EXIT_OK = 0;
-/** Of `bench diff`: something is worse. */
-export const EXIT_WORSE = 1;
+/** A measurement has shown what it looks for: of `bench diff`, something worse; of `bench compare`, answers that differ. */
+export const EXIT_FOUND = 1;
 /** The command line, the environment or the configuration file asks for something impossible, a port in use included. */
 export const EXIT_USAGE = 64;
 /** A fault of ours. */
@@ -16,7 +16,10 @@ export const EXIT_GPU_LOST = 72;
 export const EXIT_REFUSED = 73;
 /** A GPU computes wrong results without any error. */
 export const EXIT_GPU_CORRUPT = 74;
-/** What is to be pulled could not be had; the next run goes on where this one stopped. */
+/**
+ * Another run may do better: what is to be pulled could not be had, a measurement was refused or ended early, a plan did not come to its end.
+ * What there is by then is kept.
+ */
 export const EXIT_TRY_AGAIN = 75;
 /** The watchdog of the engine ends a process whose GPU hangs (SIGABRT, as the shell counts it). */
 export const EXIT_ABORTED = 134;

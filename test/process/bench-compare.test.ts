@@ -87,8 +87,14 @@ describe('bench compare', () => {
   it('says when the answers are not the same', async () => {
     const url = await proxy({ isJsonOnly: true, change: (answer) => answer.replace('"data":[', '"data":[7') });
     const { code, stdout } = await compare('--against', url);
-    expect(code).toBe(0);
+    expect(code).toBe(1);
     expect(stdout).toMatch(/ANSWERS DIFFER: its output "\w+" has 7\S* instead of \S+ at 0/);
+  });
+
+  it('claims no interval for fewer rounds than it takes, and ends with 75', async () => {
+    const { code, stdout } = await compare('--against', server.httpUrl, '--rounds', '1', '--duration', '0.2');
+    expect(code).toBe(75);
+    expect(stdout).toMatch(/no interval: 1 good round$/m);
   });
 
   it('keeps what there is when a server dies, and says which', async () => {

@@ -71,7 +71,8 @@ which each request was meant to leave. Requests without a right answer count as 
 
 Ctrl-C ends a run early and prints what there is. No TLS.
 gRPC needs libnghttp2 on this machine (package libnghttp2-14 of Debian).
-exit codes: 0 measured, 64 bad usage, no such server or model, 73 FILE cannot be written, 75 refused because the generator was late itself`;
+exit codes: 0 measured, 64 bad usage, no such server or model, 73 FILE cannot be written, 75 refused because the generator was late itself,
+            130 or 143 ended by SIGINT (Ctrl-C) or SIGTERM`;
 }
 
 /** `args`: what follows the command. Throws `OptionsError` with everything that is wrong. */

@@ -32,14 +32,15 @@ from round to round. First the answers to the request are compared: names, shape
   --against URL           of another; its path comes before that of the protocol; may be given several times
   --against-model NAME    what the model is called there: one for all, or one for each --against [default: as --model]
   --against-version V     likewise [default: as --model-version]
-  --rounds N              from ${LEAST_RUNS} good ones an interval is claimed [default: ${FLAGS.rounds.default}]
+  --rounds N              from ${LEAST_RUNS} good ones on there is an interval; fewer compare the answers [default: ${FLAGS.rounds.default}]
   --json-tensors          tensors as JSON; chosen without it, for all, when one of the servers does not take binary ones
   --json FILE             all runs, with machine, versions and settings
 
 All other flags are those of penstock bench, for each run, over HTTP. The seed of the arrivals is --seed in the first round and one more in each after it.
 A run in which the generator was late itself is repeated, twice at most. Rounds that are still late do not count.
 
-exit codes: 0 measured, 64 bad usage, no such server or model, 73 FILE cannot be written, 75 ended early, or too few rounds for an interval`;
+exit codes: 0 measured, 1 the answers differ (table and FILE are as ever), 64 bad usage, no such server or model, 73 FILE cannot be written,
+            75 ended early, or fewer than ${LEAST_RUNS} good rounds, 130 or 143 ended by SIGINT (Ctrl-C) or SIGTERM`;
 }
 
 /** `args`: what follows "compare". Throws `OptionsError` with everything that is wrong. */
@@ -50,6 +51,7 @@ export function loadCompareOptions(args: readonly string[]): CompareOptions {
   const { against: urls, rounds } = values;
   if ([bench.url.href, ...urls].some((url) => url.startsWith('grpc:'))) faults.push('--protocol: servers are compared over HTTP only');
   if (urls.length === 0) faults.push('--against is missing: the address of the server to compare with');
+  if (urls.includes('')) faults.push('--against: the address is empty');
   if (urls.length > MAX_AGAINST) faults.push(`--against: at most ${MAX_AGAINST} are compared, found ${urls.length}`);
   const isCount = /^\d+$/.test(rounds) && Number(rounds) >= 1 && Number(rounds) <= MAX_ROUNDS;
   if (!isCount) faults.push(`--rounds: "${rounds}" is not a whole number from 1 to ${MAX_ROUNDS}`);

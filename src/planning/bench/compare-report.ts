@@ -35,7 +35,7 @@ export function compareTable(
     inFlight === null ? `${arrivals} arrivals${rate === null ? '' : ` at ${rate} a second`}, seed ${seed}` : `closed loop of ${inFlight}`;
   const [ours] = servers;
   const lines = [
-    `${ours?.model.name} at ${ours?.url} (${ours?.name} ${ours?.version}): ${settings.tensors} tensors, ${loop}, ${wanted} rounds${seconds === null ? '' : ` of ${seconds} s`}`,
+    `${ours?.model.name} at ${ours?.url} (${ours?.name} ${ours?.version}): ${settings.tensors} tensors, ${loop}, ${wanted} ${wanted === 1 ? 'round' : 'rounds'}${seconds === null ? '' : ` of ${seconds} s`}`,
   ];
   if (whyJson !== null) lines.push(`note: tensors as JSON for all servers, because binary ones are not taken everywhere: ${whyJson}`);
   for (const { against, rounds: good, ...figures } of ratios) {
@@ -56,7 +56,9 @@ export function compareTable(
     ]);
     lines.push(...textTable([['', 'ours', 'theirs', 'ratio (95 % interval); of misses the difference'], ...rows]));
     if (good < wanted)
-      lines.push(`${good} of ${wanted} rounds are good; in the others the generator was late itself three times, or the comparison ended`);
+      lines.push(
+        `${good} of ${wanted} rounds ${good === 1 ? 'is' : 'are'} good; in the others the generator was late itself three times, or the comparison ended`,
+      );
   }
   if (stopped !== null) lines.push('', `ENDED EARLY: ${stopped}`);
   return lines.join('\n');

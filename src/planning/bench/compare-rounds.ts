@@ -8,7 +8,7 @@ import { FIGURES, figuresOf, KINDS, type Figures } from './figures.js';
 /** Of one run, the first included. */
 const ATTEMPTS = 3;
 
-/** Runs the load of this round against a server for the first, second ... time; undefined = it was stopped before it began. May throw `OptionsError`: the server is gone. */
+/** Runs the load of this round against a server for the first, second ... time; undefined = it was stopped before it began. May throw: the server is gone, the disk is full. */
 export type RunOnce = (server: number, round: number, attempt: number) => Promise<LoadResult | undefined>;
 
 export interface Course {
@@ -17,7 +17,7 @@ export interface Course {
   readonly stopped: string | null;
 }
 
-/** `names`: of the servers, for messages. Does not throw what `run` says of a server: rounds until then are kept. */
+/** `names`: of the servers, for messages. Does not throw what `run` throws: rounds until then are kept. */
 export async function runRounds(names: readonly string[], count: number, run: RunOnce): Promise<Course> {
   const rounds: ComparedRun[][] = [];
   for (let round = 0; round < count; round++) {
@@ -32,9 +32,13 @@ export async function runRounds(names: readonly string[], count: number, run: Ru
   return { rounds, stopped: null };
 }
 
-/** Each server comes first, second ... equally often: a drift of the machine then favours none. */
+/**
+ * Each server comes first, second ... equally often: a drift of the machine then favours none. Of three and more every second cycle runs
+ * backwards, so that none always follows the same one.
+ */
 function orderOf(round: number, count: number): readonly number[] {
-  return Array.from({ length: count }, (_, i) => (i + round) % count);
+  const order = Array.from({ length: count }, (_, i) => (i + round) % count);
+  return count > 2 && Math.floor(round / count) % 2 === 1 ? order.reverse() : order;
 }
 
 async function repeated(
@@ -46,8 +50,7 @@ async function repeated(
     try {
       result = await run(attempt);
     } catch (thrown) {
-      if (thrown instanceof OptionsError) return { last: null, stopped: thrown.faults.join('; ') };
-      throw thrown;
+      return { last: null, stopped: textOf(thrown) };
     }
     if (result === undefined) return { last: null, stopped: 'stopped by a signal' };
     const last = { server, attempts: attempt, result };
@@ -55,6 +58,11 @@ async function repeated(
     if (result.counts.requests > 0 && result.counts.answered === 0) return { last, stopped: 'no request got a right answer any more' };
     if (result.refused === null || attempt === ATTEMPTS) return { last, stopped: null };
   }
+}
+
+function textOf(thrown: unknown): string {
+  if (thrown instanceof OptionsError) return thrown.faults.join('; ');
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
 /** Of the first server to each other one. */

@@ -42,7 +42,11 @@ export function diffTable(
     shownMean(before, figure, kind === 'bench compare'),
     shownMean(after, figure, kind === 'bench compare'),
     shownChange(found, KINDS[figure].scale),
-    isBeyondTolerance ? verdict.toUpperCase() : verdict === 'worse' ? `worse, but not by more than ${100 * tolerance} %` : verdict,
+    isBeyondTolerance
+      ? verdict.toUpperCase()
+      : verdict === 'worse'
+        ? `worse, but not by more than ${Number((100 * tolerance).toPrecision(12))} %`
+        : verdict,
   ]);
   return [
     `${subject}: ${counted(before, kind)} before, ${counted(after, kind)} after`,

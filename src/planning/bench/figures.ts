@@ -60,7 +60,10 @@ function shareOf(part: number, whole: number): Estimate | null {
 
 /** For a table: "1.034 (1.012 to 1.057)", or why there is no interval. */
 export function shownChange(change: Estimate | null, scale: Scale, rounds?: number): string {
-  if (change === null) return rounds !== undefined && rounds < LEAST_RUNS ? `no interval: ${rounds} good rounds` : 'cannot be told';
+  if (change === null)
+    return rounds !== undefined && rounds < LEAST_RUNS
+      ? `no interval: ${rounds} good ${rounds === 1 ? 'round' : 'rounds'}`
+      : 'cannot be told';
   const shown = (value: number): string =>
     scale === 'quotient' ? value.toFixed(3) : `${value >= 0 ? '+' : ''}${(100 * value).toFixed(3)} %`;
   return `${shown(change.value)} (${shown(change.low)} to ${shown(change.high)})`;

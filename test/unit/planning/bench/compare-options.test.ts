@@ -42,6 +42,7 @@ describe('the flags of bench compare', () => {
     ],
     [[...LOAD, '--against', 'grpc://c:1'], '--protocol: servers are compared over HTTP only'],
     [[...ONE, '--protocol', 'grpc'], '--protocol: servers are compared over HTTP only'],
+    [[...LOAD, '--against', ''], '--against: the address is empty'],
     [[...ONE, '--rounds', '0'], '--rounds: "0" is not a whole number from 1 to 1000'],
     [[...ONE, '--rouns', '3'], '--rouns is not a flag of bench compare; did you mean --rounds?'],
     [[...ONE, '--rate', '0'], '--rate: "0" is not a number'],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OptionsError } from '../../../../src/config/load.js';
+import { ServerError } from '../../../../src/errors.js';
 import { ratiosOf, runRounds, type RunOnce } from '../../../../src/planning/bench/compare-rounds.js';
 import type { LoadResult } from '../../../../src/planning/load/load-generator.js';
 import { compareRecordOf, loadResult, withMisses } from './records.js';
@@ -54,6 +55,27 @@ describe('the rounds of a comparison', () => {
     const { rounds, stopped } = await runRounds(NAMES, 5, run);
     expect(stopped).toBe('round 2, theirs: refused');
     expect(rounds[0]).toHaveLength(2);
+  });
+
+  it.each([
+    [
+      'the generator fails',
+      new ServerError('ERR_INTERNAL', 'the generator ended with signal SIGSEGV'),
+      'the generator ended with signal SIGSEGV',
+    ],
+    ['the disk is full', Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' }), 'ENOSPC: no space left'],
+  ])('end when %s, with what there is', async (_, thrown, message) => {
+    const run: RunOnce = (_, round) => (round < 4 ? Promise.resolve(loadResult(10)) : Promise.reject(thrown));
+    const { rounds, stopped } = await runRounds(NAMES, 5, run);
+    expect(stopped).toContain(`round 5, ours: ${message}`);
+    expect(rounds.map((runs) => runs.length)).toEqual([2, 2, 2, 2, 0]);
+  });
+
+  it('let each of three servers come after each other one equally often, and at each place', async () => {
+    const names = ['a', 'b', 'c'];
+    const { rounds } = await runRounds(names, 6, () => Promise.resolve(loadResult(10)));
+    const orders = rounds.map((runs) => runs.map(({ server }) => names[server]).join(''));
+    expect(orders).toEqual(['abc', 'bca', 'cab', 'cba', 'acb', 'bac']);
   });
 
   it('end with a signal', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { diffFigures, type FigureChange } from '../../../../src/planning/bench/diff.js';
+import { diffFigures, diffTable, type FigureChange } from '../../../../src/planning/bench/diff.js';
 import { figuresOf, type Figures } from '../../../../src/planning/bench/figures.js';
 import { loadResult, withMisses } from './records.js';
 import { seededNormal } from './seeded-normal.js';
@@ -67,6 +67,12 @@ describe('diff of runs', () => {
     const changes = diffFigures(runs(10, 10.01, 9.99), runs(10.3, 10.31, 10.29), 0.05);
     expect(of(changes, 'p50')).toMatchObject({ verdict: 'worse', isBeyondTolerance: false });
     expect(of(diffFigures(runs(10, 10.01, 9.99), runs(10.3, 10.31, 10.29), 0.02), 'p50')?.isBeyondTolerance).toBe(true);
+  });
+
+  it('shows a tolerance as it was given', () => {
+    const [before, after] = [runs(10, 10.01, 9.99), runs(10.3, 10.31, 10.29)];
+    const table = diffTable({ kind: 'bench', subject: 'digits', before, after, warnings: [] }, diffFigures(before, after, 0.07), 0.07);
+    expect(table).toMatch(/worse, but not by more than 7 %$/m);
   });
 
   it('uses the intervals of the runs where there is one of each', () => {
