@@ -1,7 +1,9 @@
 /**
  * Regression guard: a few ratios of the server to references in the same run, in less than three minutes. Appends them to
  * bench/results/guard-history.jsonl, draws the trend, and ends with 1 when one fell beyond the noise of the entries before it, with 75 when
- * the machine was busy with something else. All ratios are such that more is better. Usage: node bench/guard.mjs [rounds]
+ * nothing can be concluded because the machine was busy with something else, with 70 when the guard itself failed. All ratios are such that
+ * more is better. What fell is compared with nothing until it is accepted. `history`: another file than that one; then no trend is drawn.
+ * Usage: node bench/guard.mjs [rounds [history]] | --accept [history]
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -10,17 +12,37 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { timeCalls } from './measure/callers.mjs';
 import { decodeMs, writeJsonBody } from './measure/decoders.mjs';
-import { appendHistory, isQuiet, judge, LEAST_ENTRIES, MOST_BUSY, readHistory } from './measure/guard-history.mjs';
+import { acceptNewest, appendHistory, isQuiet, judge, readHistory, STANDARD_ROUNDS } from './measure/guard-history.mjs';
 import { closedLoop } from './measure/load.mjs';
 import { inferRequests, knownRequests, makeRepository, modelFile, ONE_LANE, ONE_THREAD, requireModels } from './measure/models.mjs';
 import { bareRun, buildReferences, cpuByThread, startServer } from './measure/processes.mjs';
 import { commitHere, machineHere, median, progress, root, rounded, turns } from './measure/record.mjs';
 import { startSmallContenders } from './measure/small-contenders.mjs';
 
-const rounds = Number(process.argv[2] ?? 5);
-const history = path.join(root, 'bench/results/guard-history.jsonl');
 const EXIT_FALLEN = 1;
+const EXIT_USAGE = 64;
+const EXIT_FAILED = 70;
 const EXIT_BUSY = 75;
+// Node ends with 1 otherwise, which here is "fallen".
+process.on('uncaughtException', (thrown) => {
+  console.error(thrown);
+  process.exit(EXIT_FAILED);
+});
+
+const [first = String(STANDARD_ROUNDS), given] = process.argv.slice(2);
+const history = given ?? path.join(root, 'bench/results/guard-history.jsonl');
+if (first === '--accept') {
+  const accepted = acceptNewest(history);
+  console.log(accepted.length > 0 ? `accepted: ${accepted.join(', ')}` : 'nothing fell in the newest entry');
+  process.exit(0);
+}
+const rounds = Number(first);
+if (!(Number.isInteger(rounds) && rounds >= 1)) {
+  console.error(`"${first}" is not a number of rounds; usage: node bench/guard.mjs [rounds [history]] | --accept [history]`);
+  process.exit(EXIT_USAGE);
+}
+// Before minutes of measuring: a damaged one is of no use then.
+const earlier = readHistory(history);
 
 const SMALL_MODEL = 'mlp_tiny';
 const SMALL_SECONDS = 1.5;
@@ -135,7 +157,7 @@ progress('looking how busy the machine is');
 const busyAfter = await busyShare();
 progress('');
 
-const entry = {
+const measured = {
   date: new Date().toISOString(),
   commit: commitHere(),
   machine: { ...machineHere(), arch: os.arch() },
@@ -144,21 +166,15 @@ const entry = {
   seconds,
   ratios: Object.fromEntries(Object.entries(results).map(([name, values]) => [name, preciseSpread(values)])),
 };
-const earlier = readHistory(history);
-appendHistory(history, entry);
-console.table(entry.ratios);
+const { compared, fallen, why } = judge(measured, earlier);
+appendHistory(history, fallen.length === 0 ? measured : { ...measured, fallen: fallen.map(({ name }) => name) });
+console.table(measured.ratios);
 console.log(`${rounds} rounds in ${seconds} s, written to ${path.relative(root, history)}`);
-spawnSync(process.execPath, [path.join(root, 'bench/trend.mjs')], { stdio: 'inherit' });
+if (given === undefined) spawnSync(process.execPath, [path.join(root, 'bench/trend.mjs')], { stdio: 'inherit' });
 
-const { compared, fallen } = judge(entry, earlier);
-for (const { name, value, usual, limit } of fallen)
-  console.error(`${name} fell to ${value}: it is ${usual} usually, noise goes down to ${limit}`);
-if (!isQuiet(entry)) {
-  console.error(
-    `other programs had ${Math.round(100 * entry.busyShare)} % of the machine, expected ${100 * MOST_BUSY} % at most: nothing is concluded`,
-  );
-  process.exit(EXIT_BUSY);
-}
-if (compared === 0) console.log(`nothing to compare with yet: ${LEAST_ENTRIES} quiet entries of this machine kind are needed`);
-else if (fallen.length === 0) console.log(`nothing fell beyond the noise of ${compared} entries`);
-process.exit(fallen.length > 0 ? EXIT_FALLEN : 0);
+for (const { name, value, usual, limit, against } of fallen)
+  console.error(`${name} fell to ${value}: it is ${usual} in the ${against} entries, noise goes down to ${limit}`);
+if (fallen.length > 0) console.error('if that is meant to be so: node bench/guard.mjs --accept');
+else if (why !== null) console.error(`nothing is concluded: ${why}`);
+else console.log(`nothing fell beyond the noise of ${compared} entries`);
+process.exit(fallen.length > 0 ? EXIT_FALLEN : isQuiet(measured) ? 0 : EXIT_BUSY);

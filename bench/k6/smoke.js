@@ -1,4 +1,4 @@
-/** Does the server answer this model at all, and rightly? A few single rows, one after the other. */
+/** Does the server answer this model at all, and rightly? A few single rows, each at its moment. */
 import { prepare, send } from './model-under-load.js';
 import { asDuration, count, durationMs, GRACEFUL_STOP, virtualUsers } from './settings.js';
 import { summaryOf } from './summary.js';

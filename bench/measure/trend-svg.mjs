@@ -1,4 +1,4 @@
-/** The trend of the guard's ratios as one SVG that needs nothing else: a line for each ratio, relative to its first value. */
+/** The trend of the guard's ratios as one SVG that needs nothing else: a line for each ratio, relative to its first quiet value. */
 import { isQuiet } from './guard-history.mjs';
 
 const [WIDTH, HEIGHT] = [960, 480];
@@ -25,7 +25,8 @@ function tickStep(range) {
 export function trendSvg(entries) {
   const names = [...new Set(entries.flatMap(({ ratios }) => Object.keys(ratios)))];
   const series = names.map((name, i) => {
-    const first = entries.find(({ ratios }) => ratios[name] !== undefined).ratios[name].median;
+    const having = entries.filter(({ ratios }) => ratios[name] !== undefined);
+    const first = (having.find(isQuiet) ?? having[0]).ratios[name].median;
     const points = entries.flatMap((entry, x) => {
       const ratio = entry.ratios[name];
       return ratio === undefined ? [] : [{ x, y: ratio.median / first, ratio, entry }];
@@ -41,7 +42,7 @@ export function trendSvg(entries) {
   const { cpu, cores } = entries.at(-1).machine;
   const parts = [
     text(AREA.left, 26, `Ratios of the regression guard on ${cpu}, ${cores} cores`, { size: 16, weight: 'bold' }),
-    text(AREA.left, 46, 'relative to the first entry; more is better; hollow: the machine was busy with something else'),
+    text(AREA.left, 46, 'relative to the first quiet entry; more is better; hollow: the machine was busy with something else'),
     ...yAxis(from, to, step, y),
     ...xAxis(entries, x),
     ...series.flatMap((one, i) => [...drawn(one, x, y), ...legend(one, i)]),
@@ -71,7 +72,7 @@ function yAxis(from, to, step, y) {
         text(AREA.left - 8, y(value) + 4, value.toFixed(digits), { anchor: 'end' }),
       ];
     }),
-    text(18, (AREA.top + AREA.bottom) / 2, 'ratio by its first value', { anchor: 'middle', turned: true }),
+    text(18, (AREA.top + AREA.bottom) / 2, 'ratio by its first quiet value', { anchor: 'middle', turned: true }),
     `<line x1="${AREA.left}" x2="${AREA.left}" y1="${AREA.top}" y2="${AREA.bottom}" stroke="#222222"/>`,
   ];
 }
