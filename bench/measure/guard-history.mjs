@@ -79,7 +79,8 @@ export function judge(entry, history) {
     const busy = Math.round(100 * entry.busyShare);
     return nothing(`other programs had ${busy} % of the machine, expected ${100 * MOST_BUSY} % at most`);
   }
-  if (entry.rounds !== STANDARD_ROUNDS) return nothing(`only entries of ${STANDARD_ROUNDS} rounds are compared, and this one has ${entry.rounds}`);
+  if (entry.rounds !== STANDARD_ROUNDS)
+    return nothing(`only entries of ${STANDARD_ROUNDS} rounds are compared, and this one has ${entry.rounds}`);
   const known = ofSameKind(history, entry).filter(isStandard);
   if (known.length < LEAST_ENTRIES)
     return nothing(`${LEAST_ENTRIES} quiet entries of this machine kind are needed, there are ${known.length}`);

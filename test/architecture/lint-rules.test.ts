@@ -46,6 +46,14 @@ describe('the order of the folders of src/', () => {
     ['errors.ts', 'config'],
     ['download/probe.ts', 'lifecycle'],
     ['models/probe.ts', 'download'],
+    ['server.ts', 'planning'],
+    ['models/probe.ts', 'planning'],
+    ['management/probe.ts', 'planning'],
+    ['frontend/http/probe.ts', 'planning'],
+    ['manifests/probe.ts', 'planning'],
+    ['planning/probe.ts', 'server.ts'],
+    ['planning/probe.ts', 'commands'],
+    ['server.ts', 'manifests'],
   ])('refuses that src/%s imports src/%s', async (from, part) => {
     expect(await importing(from, part)).toEqual(['import-x/no-restricted-paths']);
   });
@@ -56,6 +64,9 @@ describe('the order of the folders of src/', () => {
     ['frontend/http/probe.ts', 'bridge'],
     ['models/probe.ts', 'bridge'],
     ['models/probe.ts', 'health'],
+    ['commands/probe.ts', 'planning'],
+    ['planning/probe.ts', 'manifests'],
+    ['planning/probe.ts', 'models'],
     ['bridge/probe.ts', 'errors.ts'],
     ['frontend/grpc/probe.ts', 'config'],
   ])('allows that src/%s imports src/%s', async (from, part) => {
