@@ -1,5 +1,5 @@
 /**
- * `node scripts/image-files.mjs FOLDER [--require-cuda]`: copies what serving needs, and nothing else, out of a built tree. Used by
+ * `node scripts/image-files.mjs FOLDER [--require-cuda]`: copies what the commands need at run time out of a built tree. Used by
  * Dockerfile.cuda. `--require-cuda` refuses a tree without ONNX Runtime's CUDA provider.
  */
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -19,6 +19,9 @@ const ORT = 'onnxruntime-node';
 const ORT_LIBRARY = /^libonnxruntime(_providers_(cuda|shared))?\.so(\.\d+)*$/;
 const CUDA_PROVIDER = 'libonnxruntime_providers_cuda.so';
 
+/** Optional, and never loaded: piscina uses it only where workers are to have another niceness, ours are not. */
+const UNUSED = '@napi-rs/nice';
+
 /** Folder of a package as Node would find it from the package in `from`; undefined for an optional one that is not installed. */
 function packageFolder(packages, name, from) {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
@@ -28,13 +31,13 @@ function packageFolder(packages, name, from) {
   }
 }
 
-/** Folders of the packages that serving may load, without ONNX Runtime's. Type declarations are no code. */
-function servingPackages() {
+/** Folders of the packages that may be loaded, without ONNX Runtime's. Type declarations are no code. */
+function loadedPackages() {
   const { packages } = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8'));
   const found = new Set();
   const follow = (dependencies, from) => {
     for (const name of Object.keys(dependencies ?? {})) {
-      const folder = name === ORT || name.startsWith('@types/') ? undefined : packageFolder(packages, name, from);
+      const folder = name === ORT || name === UNUSED || name.startsWith('@types/') ? undefined : packageFolder(packages, name, from);
       if (folder === undefined || found.has(folder)) continue;
       found.add(folder);
       follow({ ...packages[folder].dependencies, ...packages[folder].optionalDependencies }, folder);
@@ -83,7 +86,7 @@ await main(() => {
   const target = path.resolve(folder);
   mkdirSync(target, { recursive: true });
   for (const part of OWN) cpSync(path.join(root, part), path.join(target, part), { recursive: true, filter: isNoMap });
-  for (const part of servingPackages()) {
+  for (const part of loadedPackages()) {
     const source = path.join(root, part);
     cpSync(source, path.join(target, part), { recursive: true, filter: isOfItsOwn(source) });
   }
