@@ -2,19 +2,8 @@
 import type { LoadResult } from '../load/load-generator.js';
 import type { Figures } from './figures.js';
 import type { JsonFields } from './json-fields.js';
-import {
-  readLoadResult,
-  readMachine,
-  readModel,
-  readServer,
-  readSettings,
-  readVersions,
-  type Machine,
-  type MeasuredModel,
-  type MeasuredServer,
-  type RunSettings,
-  type Versions,
-} from './run-record.js';
+import type { Machine, MeasuredModel, MeasuredServer, RunSettings, Versions } from './run-record.js';
+import { readLoadResult, readMachine, readModel, readServer, readSettings, readVersions } from './run-record-reader.js';
 
 export interface ComparedServer extends MeasuredServer {
   readonly model: MeasuredModel;

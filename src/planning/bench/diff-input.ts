@@ -4,7 +4,8 @@ import { changeOfOne } from './change.js';
 import { goodPairs, readCompareRecord, type CompareRecord } from './compare-record.js';
 import { FIGURES, figuresOf, KINDS, type Figures } from './figures.js';
 import { JsonFields } from './json-fields.js';
-import { readRunRecord, type RunRecord } from './run-record.js';
+import type { RunRecord } from './run-record.js';
+import { readRunRecord } from './run-record-reader.js';
 
 type Result = RunRecord | Omit<CompareRecord, 'ratios'>;
 
