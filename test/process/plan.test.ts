@@ -225,11 +225,7 @@ describe('plan', () => {
   it.each([
     ['a folder that is none', ['/nope', ...GOAL], '"/nope" is not the folder of a model'],
     ['a folder that holds models', [join(repositoryRoot, 'models'), ...GOAL], 'is not the folder of a model'],
-    [
-      'shapes that the model does not take',
-      [digits, ...GOAL, '--shape', 'image:32,2,3,4'],
-      '2,3,4] is not a shape of "image"',
-    ],
+    ['shapes that the model does not take', [digits, ...GOAL, '--shape', 'image:32,2,3,4'], '2,3,4] is not a shape of "image"'],
   ])('refuses %s', async (_, args, message) => {
     const { code, stdout, stderr } = await penstock(['plan', ...args, '--out', mkdtempSync(join(folder, 'refused-'))]);
     expect(stderr).toContain(message);

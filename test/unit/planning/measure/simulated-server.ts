@@ -55,7 +55,11 @@ export class SimulatedServer {
     const parts = inPart.map((count) => [count, isAnswered ? 0 : binomial(count, share, this.#random)] as const);
     const refused = load.rate !== null && rate >= lateFrom ? 'the generator was late itself' : null;
     const result = resultOf(parts, load.rate === null ? loneMs * (load.inFlight ?? 1) : loneMs, refused);
-    const answered = { ...result, rate_wanted: load.rate, rate_answered: isAnswered || most > 0 ? Math.min(rate, load.inFlight === 1 ? rate : closed) : 0 };
+    const answered = {
+      ...result,
+      rate_wanted: load.rate,
+      rate_answered: isAnswered || most > 0 ? Math.min(rate, load.inFlight === 1 ? rate : closed) : 0,
+    };
     return { settings, load, result: answered, batches: [], laneCpuMs: 0.1, frontEndCpuMs: 0.1 };
   }
 }
