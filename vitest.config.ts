@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** One project a folder of test/, from cheap to dear. The later ones start servers, which would take the cores from each other. */
@@ -8,6 +9,8 @@ const ON_A_GPU = ['gpu'];
 
 export default defineConfig({
   test: {
+    // One less by default, which of two cores leaves one idle.
+    maxWorkers: availableParallelism(),
     projects: [...PARALLEL, ...SEQUENTIAL, ...ON_A_GPU].map((name) => ({
       test: {
         name,
