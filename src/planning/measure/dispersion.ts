@@ -1,6 +1,6 @@
 /** How much more the misses of trials vary than independent ones would: those of a queue come in clusters. */
-import type { LoadResult } from '../load/load-generator.js';
 import { allowedShare } from './early-stopping.js';
+import type { Trial } from './trial.js';
 
 /**
  * What is assumed until trials say otherwise, with the weight of so many misses: few of them, in one cluster or two, do not show how large
@@ -13,34 +13,42 @@ const NEAR = { least: 1 / 8, most: 4 } as const;
 const TOGETHER = [1, 2, 4] as const;
 const LEAST_PARTS = 6;
 
+/** By requests per second. */
+export type Dispersion = (rate: number) => number;
+
 type Parts = readonly (readonly [requests: number, over: number])[];
 
 /**
- * The variance of the misses of a part of the time as a multiple of the binomial one, at least 1, over all `results` whose share of misses
- * is near the one allowed. A number of requests divided by it is that of independent ones which say as much (the design effect: J. N. K.
- * Rao and A. J. Scott, "A Simple Method for the Analysis of Clustered Binary Data", Biometrics 48, 1992; the parts are batch means).
+ * The variance of the misses of a part of the time as a multiple of the binomial one, at least 1, over all `trials` of an open loop whose
+ * share of misses is near the one allowed. A number of requests divided by it is that of independent ones which say as much (the design
+ * effect: J. N. K. Rao and A. J. Scott, "A Simple Method for the Analysis of Clustered Binary Data", Biometrics 48, 1992; the parts are batch
+ * means). What makes a cluster, such as a pause of the machine, takes a time and not a number of requests: at half the rate half as many
+ * requests fall into it, so the dispersion goes with the rate.
  */
-export function dispersionOf(results: readonly LoadResult[], percentile: number): number {
+export function dispersionOf(trials: readonly Pick<Trial, 'load' | 'result'>[], percentile: number): Dispersion {
   const allowed = allowedShare(percentile);
-  const near = results
-    .map(({ goal_blocks: parts }) => (parts ?? []).filter(([requests]) => requests > 0))
-    .filter((parts) => {
+  const near = trials
+    .map(({ load, result }) => ({ rate: load.rate ?? 0, parts: (result.goal_blocks ?? []).filter(([requests]) => requests > 0) }))
+    .filter(({ rate, parts }) => {
       const share = shareOf(parts);
-      return share >= allowed * NEAR.least && share <= allowed * NEAR.most;
+      return rate > 0 && share >= allowed * NEAR.least && share <= allowed * NEAR.most;
     });
+  if (near.length === 0) return () => ASSUMED.dispersion;
+  const usual = near.reduce((sum, { rate }) => sum + rate, 0) / near.length;
   const pooled = TOGETHER.map((size) => {
     let [seen, binomial] = [ASSUMED.dispersion * ASSUMED.misses, ASSUMED.misses];
-    for (const parts of near) {
+    for (const { rate, parts } of near) {
       const larger = together(parts, size);
       if (larger.length < LEAST_PARTS) continue;
       const share = shareOf(larger);
       const squares = larger.reduce((sum, [requests, over]) => sum + (over - requests * share) ** 2, 0);
-      seen += (squares * larger.length) / (larger.length - 1);
+      seen += ((squares * larger.length) / (larger.length - 1)) * (usual / rate);
       binomial += larger.reduce((sum, [requests]) => sum + requests, 0) * share * (1 - share);
     }
     return seen / binomial;
   });
-  return Math.max(1, ...pooled);
+  const atUsual = Math.max(...pooled);
+  return (rate) => Math.max(1, (atUsual * rate) / usual);
 }
 
 function together(parts: Parts, size: number): Parts {

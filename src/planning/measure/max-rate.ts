@@ -182,7 +182,7 @@ class Search {
       const isRefused = trial.result.refused !== null;
       if (isRefused && !meets && run < REFUSED_RUNS && this.#hasTimeFor(2 * seconds, share)) continue;
       if (isRefused && !meets) this.#unmeasurable = Math.min(this.#unmeasurable, rate);
-      const clarity = verdictOf(tally, goal.percentile, dispersionAmong(this.#trials, goal)) === 'open' ? 'open' : 'clear';
+      const clarity = verdictOf(tally, goal.percentile, dispersionAmong(this.#trials, goal)(rate)) === 'open' ? 'open' : 'clear';
       belief.learn(rate, meets, DOUBT[isRefused && !meets ? 'refused' : clarity]);
       return;
     }
@@ -197,7 +197,7 @@ class Search {
     const enough = requestsNeeded(goal.percentile) / found;
     const telling = Math.min(left / 1.5, this.#tellingSeconds(found));
     const seconds = Math.ceil(Math.max(this.#secondsAt(found), telling, Math.min(stepOf(left / 4, budgetS), enough)));
-    const effective = Math.floor((seconds * found) / dispersionAmong(this.#trials, goal));
+    const effective = Math.floor((seconds * found) / dispersionAmong(this.#trials, goal)(found));
     const most = mostOver(effective, goal.percentile) ?? 0;
     const shaded = Math.max(LEAST_SHADE, most / Math.max(1, effective * allowedShare(goal.percentile))) ** (1 / STEEPNESS);
     let rate = rounded(found * shaded);
@@ -268,7 +268,7 @@ class Search {
   /** Seconds in which enough requests are sent to prove that a rate meets the goal, misses as clustered as they are. */
   #tellingSeconds(rate: number): number {
     const { goal } = this.#search;
-    return (TELLING * fewestRequests(goal.percentile) * dispersionAmong(this.#trials, goal)) / rate;
+    return (TELLING * fewestRequests(goal.percentile) * dispersionAmong(this.#trials, goal)(rate)) / rate;
   }
 
   /** Of the budget; what it takes to confirm is left, once it is known roughly where. */

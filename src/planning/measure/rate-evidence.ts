@@ -1,7 +1,8 @@
 /** What trials prove about the highest rate. More requests per second never mean fewer that miss the goal: all of them are read together. */
 import { ServerError } from '../../errors.js';
 import type { LoadResult } from '../load/load-generator.js';
-import { dispersionOf } from './dispersion.js';
+import type { Estimate } from '../estimate.js';
+import { dispersionOf, type Dispersion } from './dispersion.js';
 import { allowedShare, leastOver, mostOver } from './early-stopping.js';
 import type { LatencyGoal, Trial } from './trial.js';
 
@@ -44,11 +45,11 @@ export interface RateBounds {
 }
 
 /** Of those in an open loop. */
-export function dispersionAmong(trials: readonly Trial[], { percentile }: LatencyGoal): number {
-  const results = trials.flatMap(({ load, result }) => (load.rate === null ? [] : [result]));
-  return dispersionOf(results, percentile);
+export function dispersionAmong(trials: readonly Trial[], { percentile }: LatencyGoal): Dispersion {
+  return dispersionOf(trials, percentile);
 }
 
+/** Counted as the independent requests that they are worth. */
 interface Level extends Tally {
   /** From the lowest to the highest rate of those that are read as one. */
   readonly lowest: number;
@@ -66,15 +67,23 @@ export function rateBounds(trials: readonly Trial[], goal: LatencyGoal): RateBou
   const soundRates = new Set(sound.map(({ load }) => load.rate));
   const best = open.filter(({ load, result }) => result.refused === null || !soundRates.has(load.rate));
   const dispersion = dispersionAmong(trials, goal);
-  const says = (level: Level, verdict: Verdict): boolean => verdictOf(level, goal.percentile, dispersion) === verdict;
+  const says = (level: Level, verdict: Verdict): boolean => verdictOf(level, goal.percentile, 1) === verdict;
   // Where the goal is missed at a rate, it is at all higher ones, so that these speak for the rate, too; for a miss the lower ones do.
-  const meets = levelsOf(best, goal).findLast((level, i, all) => runningSums(level, all.slice(i + 1)).some((sum) => says(sum, 'meets')));
-  const misses = levelsOf(sound, goal).find((level, i, all) =>
+  const meets = levelsOf(best, goal, dispersion).findLast((level, i, all) =>
+    runningSums(level, all.slice(i + 1)).some((sum) => says(sum, 'meets')),
+  );
+  const misses = levelsOf(sound, goal, dispersion).find((level, i, all) =>
     runningSums(level, all.slice(0, i).reverse()).some((sum) => says(sum, 'misses')),
   );
   const low = meets?.highest ?? 0;
   // They are of different runs, so they may contradict each other; nothing is known between them then.
   return { low, high: misses === undefined ? null : Math.max(low, misses.lowest) };
+}
+
+/** What a search has found, once there are more trials of the same settings than it has made: `trials` are all of them. */
+export function withTrials(found: Estimate, trials: readonly Trial[], goal: LatencyGoal): Estimate {
+  const { low } = rateBounds(trials, goal);
+  return { value: Math.max(found.value, low), low, high: Math.max(found.high, low) };
 }
 
 function runningSums(level: Level, others: readonly Level[]): readonly Level[] {
@@ -88,11 +97,13 @@ function runningSums(level: Level, others: readonly Level[]): readonly Level[] {
 }
 
 /** By rising rate with shares that never fall: neighbours that contradict this are read as one (pool adjacent violators). */
-function levelsOf(trials: readonly Trial[], goal: LatencyGoal): readonly Level[] {
+function levelsOf(trials: readonly Trial[], goal: LatencyGoal, dispersion: Dispersion): readonly Level[] {
   const levels: Level[] = [];
   for (const { load, result } of [...trials].sort((a, b) => (a.load.rate ?? 0) - (b.load.rate ?? 0))) {
     const rate = load.rate ?? 0;
-    let level: Level = { ...tallyOf(result, goal), lowest: rate, highest: rate };
+    const { requests: sent, over: missed } = tallyOf(result, goal);
+    const each = dispersion(rate);
+    let level: Level = { requests: sent / each, over: missed / each, lowest: rate, highest: rate };
     for (let last = levels.at(-1); last !== undefined; last = levels.at(-1)) {
       if (last.highest < level.lowest && last.over * level.requests <= level.over * last.requests) break;
       levels.pop();

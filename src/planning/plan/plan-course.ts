@@ -5,11 +5,12 @@ import { asServerError } from '../../errors.js';
 import { longer, secondsFor } from '../measure/closed-loop-seconds.js';
 import type { SearchProgress } from '../measure/max-rate.js';
 import { ServerDied } from '../measure/measured-server.js';
+import { withTrials } from '../measure/rate-evidence.js';
 import type { TriedServer } from '../measure/stored-server.js';
 import { sweepSpace } from '../measure/sweep-space.js';
 import { sweep } from '../measure/sweep.js';
 import type { TrialLoad } from '../measure/trial.js';
-import type { ServerSettings } from '../server-settings.js';
+import { settingsName, type ServerSettings } from '../server-settings.js';
 import type { PlanDraft } from './plan-draft.js';
 import type { PlanOptions } from './plan-options.js';
 import type { OwnSettings, PlanServers } from './plan-servers.js';
@@ -112,6 +113,15 @@ async function measureCurve(course: Course, start: number): Promise<void> {
     ...{ rowsPerRequest: options.batchSize, seed: options.seed + i, goalMs: options.goal.latencyMs },
   }));
   await measureAll(course, start, best.settings, loads);
+  // The points of the curve say something about the rate, too: most of all that lower ones meet the goal.
+  const name = settingsName(best.settings);
+  const rate = withTrials(
+    best.rate,
+    draft.trials.filter(({ settings, load }) => settingsName(settings) === name && load.goalMs === options.goal.latencyMs),
+    options.goal,
+  );
+  draft.best = { ...best, rate };
+  draft.candidates = draft.candidates.map((candidate) => (settingsName(candidate.settings) === name ? { ...candidate, rate } : candidate));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dispersionAmong, isWithin, rateBounds, tallyOf, verdictOf } from '../../../../src/planning/measure/rate-evidence.js';
+import { dispersionAmong, isWithin, rateBounds, tallyOf, verdictOf, withTrials } from '../../../../src/planning/measure/rate-evidence.js';
 import type { Trial } from '../../../../src/planning/measure/trial.js';
 import { SimulatedQueue } from './simulated-queue.js';
 import { GOAL, PARTS, resultOf, SETTINGS } from './simulated-server.js';
@@ -59,7 +59,7 @@ describe('verdictOf', () => {
       const load = { rate: 401.5, inFlight: null, arrivals: 'poisson', seconds, rowsPerRequest: 1, goalMs: 12 };
       const verdicts = Array.from({ length: 100 }, (_, i) => {
         const trial = new SimulatedQueue({ runMs: 1.7, goal }).measure({ ...load, seed: 17 * (i + 1) });
-        return verdictOf(tallyOf(trial.result, goal), 99, dispersionAmong([trial], goal));
+        return verdictOf(tallyOf(trial.result, goal), 99, dispersionAmong([trial], goal)(401.5));
       });
       expect(verdicts.filter((verdict) => verdict === 'meets').length).toBeLessThanOrEqual(3);
       expect(verdicts.filter((verdict) => verdict === 'misses').length).toBeLessThanOrEqual(5);
@@ -90,5 +90,28 @@ describe('rateBounds', () => {
     expect(rateBounds([trial(100, 2000, 0, true), trial(100, 2000, 900, false)], GOAL)).toEqual({ low: 0, high: 100 });
     // One lucky run among those that were no good does not count more than they do.
     expect(rateBounds([trial(100, 2000, 0, true), trial(100, 2000, 900, true)], GOAL)).toEqual({ low: 0, high: null });
+  });
+
+  it('counts what a pause of the machine spoils as fewer requests where fewer come in that time', () => {
+    // A pause takes a 24th of a second's requests whole.
+    const paused = (rate: number, seconds: number, pauses: number): Trial => {
+      const parts = Array.from({ length: PARTS }, (_, i) => [(rate * seconds) / PARTS, i < pauses ? rate / PARTS : 0] as const);
+      return { ...trial(rate, 0, 0), result: resultOf(parts, 1) };
+    };
+    const far = [paused(24_000, 4, 1), paused(24_000, 4, 0), paused(24_000, 4, 2)];
+    const [high, low] = [24_000, 2400].map(dispersionAmong(far, GOAL));
+    expect(high).toBeGreaterThan(200);
+    expect(low).toBeCloseTo((high ?? 0) / 10, 6);
+    expect(rateBounds([paused(2400, 60, 0), ...far], GOAL).low).toBe(2400);
+  });
+});
+
+describe('withTrials', () => {
+  it('is what all trials of a server show, those after its search too', () => {
+    const found = { value: 250, low: 0, high: 260 };
+    expect(withTrials(found, [trial(250, 300, 4)], GOAL)).toEqual(found);
+    expect(withTrials(found, [trial(250, 300, 4), trial(100, 2000, 0)], GOAL)).toEqual({ value: 250, low: 100, high: 260 });
+    expect(withTrials(found, [trial(300, 2000, 0)], GOAL)).toEqual({ value: 300, low: 300, high: 300 });
+    expect(withTrials({ ...found, low: 200 }, [trial(200, 2000, 0), trial(200, 2000, 900)], GOAL)).toEqual(found);
   });
 });

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { OptionsError } from '../../../../src/config/load.js';
 import { ServerDied } from '../../../../src/planning/measure/measured-server.js';
+import { rateBounds } from '../../../../src/planning/measure/rate-evidence.js';
 import type { Trial, TrialLoad } from '../../../../src/planning/measure/trial.js';
 import { measureCourse } from '../../../../src/planning/plan/plan-course.js';
 import { PlanDraft } from '../../../../src/planning/plan/plan-draft.js';
 import { loadPlanOptions } from '../../../../src/planning/plan/plan-options.js';
-import type { ServerSettings } from '../../../../src/planning/server-settings.js';
+import { settingsName, type ServerSettings } from '../../../../src/planning/server-settings.js';
 import { SimulatedServer } from '../measure/simulated-server.js';
 
 const FIRST: ServerSettings = { maxBatchSize: 64, lanes: 1, maxQueueDelayUs: null, cpuThreads: 1 };
@@ -60,6 +61,18 @@ async function measured(budget: string, merges: boolean, check: (load: TrialLoad
 }
 
 describe('the course of a plan', () => {
+  it('counts the points of the curve among what shows the rate', async () => {
+    const { draft } = await measured('60s', true, () => {});
+    const { best, trials, candidates } = draft;
+    const goal = { percentile: 99, latencyMs: 20 };
+    const all = trials.filter(
+      ({ settings, load }) => settingsName(settings) === settingsName(best?.settings ?? FIRST) && load.goalMs !== null,
+    );
+    expect(best?.rate.low).toBeGreaterThan(0);
+    expect(best?.rate.low).toBe(rateBounds(all, goal).low);
+    expect(candidates.find(({ settings }) => settings === best?.settings)?.rate).toEqual(best?.rate);
+  });
+
   it('goes on when the server refuses requests of some size', async () => {
     const { draft, notes, runTimeRows } = await measured('400s', true, (load) => {
       if (isRunTime(load) && load.rowsPerRequest === 4) throw new OptionsError(['the model does not answer: status 400']);
