@@ -85,6 +85,24 @@ def mlp_20mb():
     return mlp(2, [256, 1536, 1536, 1536, 10])
 
 
+def mlp_60mb():
+    """60 MB of weights: as mlp_20mb, and beyond most caches."""
+    return mlp(5, [256, 2700, 2700, 2700, 10])
+
+
+def conv_tiny():
+    """3x32x32 through five convolutions, 60 MMAC a row: the cost grows with the rows, of which some hundred a second pass one core."""
+    graph = Graph(6)
+    x = graph.conv("x", 3, 64)
+    channels = 64
+    for outputs, repeats in ((96, 1), (128, 1)):
+        x = graph.conv(x, channels, outputs, stride=2)
+        for _ in range(repeats):
+            x = graph.conv(x, outputs, outputs)
+        channels = outputs
+    return graph.model(graph.head(x, channels, 10), TensorProto.FLOAT, [3, 32, 32], 10)
+
+
 def conv_small():
     """3x64x64 through sixteen convolutions, 1.1 GMAC a row: the cost grows with the rows."""
     graph = Graph(3)
@@ -193,6 +211,8 @@ def halved(build):
 MODELS = {
     "mlp_tiny": (mlp_tiny, "TYPE_FP32", [64], 10, 64),
     "mlp_20mb": (mlp_20mb, "TYPE_FP32", [256], 10, 32),
+    "mlp_60mb": (mlp_60mb, "TYPE_FP32", [256], 10, 32),
+    "conv_tiny": (conv_tiny, "TYPE_FP32", [3, 32, 32], 10, 16),
     "conv_small": (conv_small, "TYPE_FP32", [3, 64, 64], 10, 8),
     "resnet50": (resnet50, "TYPE_FP32", [3, 224, 224], 1000, 8),
     "bert_base": (bert_base, "TYPE_INT64", [-1], 2, 8),

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "loadgen/http1_connection.h"
+#include "loadgen/thread_priority.h"
 #include "loadgen/worker.h"
 #include "transport/nghttp2_library.h"
 
@@ -122,10 +123,12 @@ Result<LoadResult> RunLoad(const LoadOptions& options, const std::atomic<bool>& 
 
   const int64_t start_ns = MonotonicNs() + kLeadNs;
   std::atomic<size_t> running{options.threads};
+  std::atomic<size_t> preferred{0};
   std::vector<std::thread> threads;
   for (size_t share = 0; share < options.threads; ++share) {
     threads.emplace_back([&, share] {
       const size_t most = ShareOf(total, share, options.threads);
+      if (PreferThisThread(options.threads)) preferred.fetch_add(1);
       workers[share]->Run(start_ns, {most, options.sender.closed ? most : SIZE_MAX});
       running.fetch_sub(1);
     });
@@ -140,6 +143,7 @@ Result<LoadResult> RunLoad(const LoadOptions& options, const std::atomic<bool>& 
 
   LoadResult result;
   result.start_ns = start_ns;
+  result.is_preferred = preferred.load() == options.threads;
   for (const auto& worker : workers) {
     result.totals.Merge(worker->totals());
     result.connections += worker->connections();

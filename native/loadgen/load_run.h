@@ -18,6 +18,7 @@ struct LoadResult {
   int64_t measured_ns = 0;     // what the requests that count are spread over
   size_t connections = 0;      // that were opened in the end
   bool is_complete = true;     // false: it was stopped before its end
+  bool is_preferred = false;   // all threads had real-time priority
 };
 
 // Of all threads since the start.

@@ -120,6 +120,7 @@ std::string ReportJson(const LoadOptions& options, const LoadResult& result) {
                  requests == 0 ? 0 : static_cast<double>(totals.late) / static_cast<double>(requests), totals.starved);
   }
   json += Text("  \"connections\": %zu,\n", result.connections);
+  json += std::string("  \"preferred\": ") + (result.is_preferred ? "true" : "false") + ",\n";
   json += "  \"settings\": " + Settings(options) + "\n}\n";
   return json;
 }

@@ -48,6 +48,8 @@ export interface LoadResult {
   readonly from_send_ms: Quantiles;
   readonly schedule_delay_ms: Readonly<Record<'p50' | 'p99' | 'max' | 'late_share' | 'waited_for_connection', number>> | null;
   readonly connections: number;
+  /** Its threads had real-time priority: it did not wait for the server on the same machine. */
+  readonly preferred?: boolean;
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
