@@ -21,6 +21,10 @@ namespace penstock::codec {
 // kTensorName, kRequestTooLarge, kMemory.
 Result<serving::InferRequest> DecodeModelInferRequest(const memory::Slice& message, const CodecLimits& limits);
 
+// The same for a message in pieces, as a socket gave them: raw input contents are ranges of its slices, everything else, which is small unless
+// it is typed contents, is joined once. Byte offsets of complaints are those of the whole message.
+Result<serving::InferRequest> DecodeModelInferRequest(const memory::SliceChain& message, const CodecLimits& limits);
+
 // A response in two steps, so that the caller owns the buffer: Make says the size, WriteTo fills exactly that many bytes.
 // The plan and the outcome must stay alive until WriteTo has returned. Answers always carry raw_output_contents.
 class ModelInferReply {
@@ -29,6 +33,8 @@ class ModelInferReply {
   static Result<ModelInferReply> Make(const serving::ReplyPlan& plan, const pipeline::Outcome& outcome);
   size_t size() const { return size_; }
   void WriteTo(uint8_t* destination) const;
+  // The same bytes with the outputs uncopied: they share the owners of the outcome's, so that the plan and the outcome may go. kMemory.
+  Result<memory::SliceChain> Slices() const;
 
  private:
   std::string head_;  // everything before the raw contents

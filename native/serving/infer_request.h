@@ -48,6 +48,8 @@ struct InferRequest {
   // Raw binary request (Inference-Header-Content-Length: 0): `inputs` is empty and `raw_body` is the one input's bytes.
   bool is_raw = false;
   memory::SliceChain raw_body;
+  // The message was joined from pieces before it was decoded, so that its raw tensors have been copied once already; for the counters.
+  bool was_joined = false;
   // Bytes of the client's message that stay in memory for as long as the request, however few of them are tensors; 0 = no more than those.
   uint64_t message_bytes = 0;
 };

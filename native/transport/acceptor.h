@@ -14,17 +14,11 @@
 #include <vector>
 
 #include "base/status.h"
+#include "transport/connection_source.h"
 #include "transport/file_descriptor.h"
 #include "transport/listening_socket.h"
 
 namespace penstock::transport {
-
-class ConnectionTaker {
- public:
-  virtual ~ConnectionTaker() = default;
-  // [accept thread, under the acceptor's lock: must not block and must not call the acceptor] A connected, non-blocking socket.
-  virtual void Take(FileDescriptor connection) = 0;
-};
 
 struct ListenOptions {
   std::string host;
@@ -33,7 +27,7 @@ struct ListenOptions {
   size_t max_connections = 0;
 };
 
-class Acceptor {
+class Acceptor : public ConnectionSource {
  public:
   struct Count {
     uint32_t thread;
@@ -42,18 +36,15 @@ class Acceptor {
 
   // Errors: those of Listen(); kInternal when the system has no thread or descriptor for it.
   static Result<std::shared_ptr<Acceptor>> Open(const ListenOptions& options);
-  ~Acceptor() { Close(); }
+  ~Acceptor() override { Close(); }
 
   uint16_t port() const { return port_; }
 
   // All of the following: [any thread].
 
-  // The name of a new taker. `thread` is what it is called in Counts().
-  uint64_t Attach(std::shared_ptr<ConnectionTaker> taker, uint32_t thread);
-  // When it returns, Take is not running and is never called again. The taker's connections do not count any more. Unknown names are ignored.
-  void Detach(uint64_t name);
-  // One of the connections handed to the taker has ended. Unknown names are ignored.
-  void Ended(uint64_t name);
+  uint64_t Attach(std::shared_ptr<ConnectionTaker> taker, uint32_t thread) override;
+  void Detach(uint64_t name) override;
+  void Ended(uint64_t name) override;
   // Accepts what has connected already (as far as somebody takes it), stops listening and joins the thread. Connections stay, and their ends
   // still count. May be repeated.
   void Close();

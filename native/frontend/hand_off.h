@@ -1,0 +1,45 @@
+// The way up to JavaScript: connections within the process, whose other ends come to a front-end thread as if clients had connected.
+//
+// What the native front end does not answer itself it writes there, as it came: the JavaScript front ends stay the only place that knows all
+// other routes and calls, and back-pressure is that of a socket.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/status.h"
+#include "transport/connection_source.h"
+#include "transport/file_descriptor.h"
+
+namespace penstock::frontend {
+
+// Of one port. Thread-safe.
+class HandOff : public transport::ConnectionSource {
+ public:
+  // One end of a new connection, non-blocking; the other one goes to the taker that has fewest. kServerExiting when nobody takes, kInternal
+  // when the system has no descriptor left.
+  Result<transport::FileDescriptor> Connect();
+
+  uint64_t Attach(std::shared_ptr<transport::ConnectionTaker> taker, uint32_t thread) override;
+  void Detach(uint64_t name) override;
+  void Ended(uint64_t name) override;
+
+  // Open, of all takers.
+  size_t connections() const;
+
+ private:
+  struct Taker {
+    uint64_t name;
+    std::shared_ptr<transport::ConnectionTaker> taker;
+    size_t connections;
+  };
+  mutable std::mutex mutex_;  // guards all below
+  std::vector<Taker> takers_;
+  size_t turn_ = 0;  // where the search for the fewest begins: takers with equal numbers alternate
+  uint64_t next_name_ = 1;
+};
+
+}  // namespace penstock::frontend

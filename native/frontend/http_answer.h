@@ -1,0 +1,31 @@
+// Answers of the native HTTP/1.1 front end as bytes, field for field as node:http writes those of src/frontend/http.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "codec/http_reply.h"
+#include "frontend/error_reply.h"
+#include "transport/socket_output.h"
+
+namespace penstock::frontend {
+
+struct AnswerStyle {
+  const std::string* date_line = nullptr;  // Loop::date_line()
+  bool closes = false;                     // the connection ends after it: `Connection: close`
+  int64_t keep_alive_timeout_s = 0;        // of `Keep-Alive: timeout=`; 0 = no such field
+};
+
+// 200 with the document and, uncopied, the binary outputs behind it. Returns the bytes of the body.
+uint64_t WriteInferAnswer(codec::HttpReply reply, const AnswerStyle& style, transport::SocketOutput* output);
+
+// {"error": ...}; with Retry-After where `retry_after_s` is above 0. Returns the bytes of the body.
+uint64_t WriteErrorAnswer(const ErrorReply& reply, int64_t retry_after_s, const AnswerStyle& style, transport::SocketOutput* output);
+
+// 408, as src/frontend/http/client-error.ts writes it; the connection ends after it.
+void WriteTimeoutAnswer(transport::SocketOutput* output);
+
+// A JSON string literal as JSON.stringify writes it; `text` is UTF-8.
+std::string JsonText(std::string_view text);
+
+}  // namespace penstock::frontend

@@ -1,0 +1,33 @@
+// Memory that bytes of sockets are received into, once: whoever needs them keeps a slice of it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "memory/block.h"
+#include "memory/slice.h"
+
+namespace penstock::transport {
+
+// One for each loop, for all of its connections: an idle one holds no memory. Not thread-safe; slices may be dropped by any thread.
+class ReceiveBuffer {
+ public:
+  // Small messages share a block of this size.
+  static constexpr size_t kBlockBytes = 64 * 1024;
+  // The rest of a large body comes in blocks of its own, of this size at most: memory is taken as bytes arrive.
+  static constexpr size_t kLargeBlockBytes = 1024 * 1024;
+
+  enum class Got { kBytes, kNothing, kEnd, kBroken, kNoMemory };  // kNothing: none is there now
+
+  // Receives what is there, in one call. `wanted`: how much of a body is known to come; 0 = not known. Never more than that is received
+  // when it is beyond kBlockBytes. `slice` is set with kBytes.
+  Got Receive(int fd, size_t wanted, memory::Slice* slice);
+
+ private:
+  bool MakeRoom(size_t bytes);
+
+  std::shared_ptr<memory::Block> block_;
+  size_t used_ = 0;
+};
+
+}  // namespace penstock::transport

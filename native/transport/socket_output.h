@@ -1,0 +1,45 @@
+// What waits to leave by a socket: slices in their order, sent together, never copied.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <string>
+
+#include "memory/slice.h"
+
+namespace penstock::transport {
+
+// Not thread-safe.
+class SocketOutput {
+ public:
+  enum class Sent { kAll, kSome, kBroken };  // kSome: the kernel takes no more now
+
+  // Owns what it is given until the kernel has it. Empty ones are dropped.
+  void Append(memory::Slice slice);
+  // Small texts that follow each other become one.
+  void Append(std::string text);
+
+  size_t bytes() const { return bytes_; }
+  bool empty() const { return bytes_ == 0; }
+  // Taken by the kernel since the beginning: one that does not grow is a client that does not read.
+  uint64_t sent_bytes() const { return sent_bytes_; }
+
+  // Sends as much as the kernel takes, many slices a call. Never raises SIGPIPE.
+  Sent Flush(int fd);
+
+ private:
+  struct Piece {
+    std::string text;     // when there is no slice
+    memory::Slice slice;
+    const char* data() const;
+    size_t size() const;
+  };
+  void Drop(size_t bytes);
+
+  std::deque<Piece> pieces_;
+  size_t first_sent_ = 0;  // of the first piece
+  size_t bytes_ = 0;
+  uint64_t sent_bytes_ = 0;
+};
+
+}  // namespace penstock::transport
