@@ -35,6 +35,10 @@ const CURVE_SHARES = [0.5, 0.85, 0.25, 1.1, 0.1, 0.7];
 /** Seconds of a point, by the time that is left: few choices, so that a plan that goes on asks for what is on disk. */
 const POINT_S = [15, 8, 4, 2];
 const LEAST_POINT_S = 1;
+/** Of the highest rate, which a search that was too short has not confirmed: one that is far from it is soon shown to be met. */
+const EASY_SHARE = 0.25;
+/** Seconds for that, at most half of what is left, but always the last of them: without a rate that is shown there is no plan. */
+const EASY_S = [60, 30, 15, 8, 4];
 /** Seconds of a trial of one second: warm-up, statistics. */
 const OVERHEAD = 1.5;
 /** Rows of a request in the trials for the curve of run times. */
@@ -50,6 +54,7 @@ export async function measureCourse(course: Course): Promise<void> {
   course.draft.inputShapes = own.inputShapes;
   await search(course, own, start);
   course.save();
+  if (course.draft.best?.rate.low === 0) await showARate(course, start);
   await measureRunTimes(course, start);
   await measureCurve(course, start);
 }
@@ -83,6 +88,23 @@ async function search(course: Course, { settings: first, merges }: OwnSettings, 
   }
 }
 
+/** The load that is asked for, where it is easy: if one server carries it, more need not be known. */
+async function showARate(course: Course, start: number): Promise<void> {
+  const { options, draft } = course;
+  const { best } = draft;
+  if (best === null) return;
+  const left = secondsLeft(course, start) / 2 / OVERHEAD;
+  const seconds = EASY_S.find((length) => length <= left) ?? Math.min(...EASY_S);
+  const rate = Number(Math.min(options.rate, EASY_SHARE * best.rate.value).toPrecision(3));
+  await measureAll(course, start, best.settings, [pointAt(course, rate, seconds, options.seed)], 1);
+  countAllTrials(course);
+}
+
+function pointAt({ options }: Course, rate: number, seconds: number, seed: number): TrialLoad {
+  const { arrivals, batchSize: rowsPerRequest, goal } = options;
+  return { rate, inFlight: null, arrivals, seconds, rowsPerRequest, seed, goalMs: goal.latencyMs };
+}
+
 /** By rows, one request at a time, as far as there is time; for every other number of CPU threads whose rate was found, one row. */
 async function measureRunTimes(course: Course, start: number): Promise<void> {
   const { options, draft } = course;
@@ -108,12 +130,17 @@ async function measureCurve(course: Course, start: number): Promise<void> {
   if (best === null) return;
   const left = secondsLeft(course, start) / CURVE_SHARES.length / OVERHEAD;
   const seconds = POINT_S.find((length) => length <= left) ?? LEAST_POINT_S;
-  const loads = CURVE_SHARES.map((share, i) => ({
-    ...{ rate: Number((share * best.rate.value).toPrecision(3)), inFlight: null, arrivals: options.arrivals, seconds },
-    ...{ rowsPerRequest: options.batchSize, seed: options.seed + i, goalMs: options.goal.latencyMs },
-  }));
+  const loads = CURVE_SHARES.map((share, i) =>
+    pointAt(course, Number((share * best.rate.value).toPrecision(3)), seconds, options.seed + i),
+  );
   await measureAll(course, start, best.settings, loads);
-  // The points of the curve say something about the rate, too: most of all that lower ones meet the goal.
+  countAllTrials(course);
+}
+
+/** Later trials say something about the rate of the best settings, too: most of all that lower ones meet the goal. */
+function countAllTrials({ options, draft }: Course): void {
+  const { best } = draft;
+  if (best === null) return;
   const name = settingsName(best.settings);
   const rate = withTrials(
     best.rate,

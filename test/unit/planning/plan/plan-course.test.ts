@@ -73,6 +73,17 @@ describe('the course of a plan', () => {
     expect(candidates.find(({ settings }) => settings === best?.settings)?.rate).toEqual(best?.rate);
   });
 
+  it('shows that the load asked for is met where the search was too short to show any rate', async () => {
+    // Seconds that a slow start of each server takes off the search.
+    const { draft } = await measured('10s', true, (load, server) => {
+      if (load.rate === null) server.nowS += 2;
+    });
+    const { best, trials } = draft;
+    const asked = trials.filter(({ load }) => load.rate === 100 && load.seconds >= 4);
+    expect(asked).toHaveLength(1);
+    expect(best?.rate.low).toBeGreaterThanOrEqual(100);
+  });
+
   it('goes on when the server refuses requests of some size', async () => {
     const { draft, notes, runTimeRows } = await measured('400s', true, (load) => {
       if (isRunTime(load) && load.rowsPerRequest === 4) throw new OptionsError(['the model does not answer: status 400']);
