@@ -31,18 +31,24 @@ class EventHandler {
   virtual void OnReady(uint32_t events) = 0;
   // [loop thread] What AtTurnEnd asked for.
   virtual void OnTurnEnd() {}
+
+ private:
+  friend class EventLoop;
+  bool is_listed_ = false;   // for the end of this turn or the next one
+  bool is_retired_ = false;
+  uint64_t ended_turn_ = 0;  // the last one whose end it was called at
 };
 
 class EventLoop {
  public:
   // At most 15 characters. kInternal when the system has no thread or descriptor left.
   static Result<std::unique_ptr<EventLoop>> Start(const std::string& thread_name);
-  // Stops. What was posted and has not run is destroyed here.
+  // Stops, and destroys what was retired since.
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // [any thread but its own] Ends the thread after the turn that goes on. May be repeated.
+  // [any thread but its own] Ends the thread after the turn that goes on; what was posted and has not run is destroyed. May be repeated.
   void Stop();
 
   // [any thread] Runs `task` on the loop's thread, in the order of the calls. One that comes after Stop never runs.
@@ -55,7 +61,8 @@ class EventLoop {
   void Rewatch(int fd, uint32_t events, EventHandler* handler);
   void Forget(int fd);
 
-  // OnTurnEnd is called once at the end of this turn, however often it was asked for. The handler may retire itself before.
+  // OnTurnEnd is called once at the end of this turn, however often it was asked for; for one that has had it already the next turn comes at
+  // once. A handler that has been retired is not called.
   void AtTurnEnd(EventHandler* handler);
 
   // Destroys `owned` when nothing of this turn can reach it any more.
@@ -73,23 +80,26 @@ class EventLoop {
   void FireTimers();
   void RunTasks();
   void EndTurn();
-  int64_t WaitMs() const;
+  int WaitMs();
+  void DestroyRetired();
 
   const FileDescriptor epoll_;
   const FileDescriptor wake_;  // an eventfd
   std::thread thread_;
   std::mutex join_mutex_;
-  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopping_{false};  // written under mutex_
 
   // Loop thread only.
   int64_t now_ns_ = 0;
+  uint64_t turn_ = 1;
   Timers timers_;
   std::vector<EventHandler*> at_turn_end_;
+  std::vector<EventHandler*> at_next_turn_end_;  // have had OnTurnEnd in this turn and asked again
   std::vector<std::unique_ptr<EventHandler>> retired_;
 
   std::mutex mutex_;  // guards all below
   std::vector<std::function<void()>> tasks_;
-  bool is_awake_ = false;  // a wake-up is under way, so that no other is needed
+  bool is_awake_ = false;  // looks for tasks before it waits, or a wake-up is under way: no other is needed
 };
 
 // [loop thread] Calls back once at a time; to within a millisecond, never early. Setting it later again costs nothing until it would have
@@ -101,7 +111,7 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  // Monotonic nanoseconds; takes the place of the time that was set before.
+  // Monotonic nanoseconds; takes the place of the time that was set before. One that has passed fires in the next turn.
   void SetAt(int64_t at_ns);
   void Cancel() { at_ns_ = 0; }
   bool is_set() const { return at_ns_ != 0; }
@@ -116,7 +126,10 @@ class Timer {
   EventLoop* const loop_;
   const std::function<void()> fire_;
   int64_t at_ns_ = 0;      // 0 = not set
-  int64_t listed_ns_ = 0;  // where it stands among the loop's timers, not after at_ns_; 0 = nowhere
+  bool is_listed_ = false;
+  // Where it stands among the loop's timers, not after at_ns_ if that is set; only when is_listed_.
+  int64_t listed_ns_ = 0;
+  EventLoop::Timers::iterator entry_;
 };
 
 }  // namespace penstock::transport

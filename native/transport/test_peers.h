@@ -44,6 +44,13 @@ inline FileDescriptor Client(uint16_t port) {
   return fd;
 }
 
+// Both do not block.
+inline std::pair<FileDescriptor, FileDescriptor> SocketPair() {
+  int ends[2] = {-1, -1};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return {};
+  return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+}
+
 // Whether the other end closes the connection in time.
 inline bool IsClosed(const FileDescriptor& fd, int within_ms = kPatienceMs) {
   pollfd wait{fd.get(), POLLIN, 0};

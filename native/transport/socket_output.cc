@@ -1,0 +1,76 @@
+#include "transport/socket_output.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace penstock::transport {
+namespace {
+
+// Longer texts stay as they are: copying them costs more than a place in the call.
+constexpr size_t kMostJoinedBytes = 4096;
+// Of one call. The kernel's own array on the stack ends at 8, its limit is 1024; beyond some dozens a call costs what its bytes cost.
+constexpr size_t kMostPieces = 64;
+
+}  // namespace
+
+const char* SocketOutput::Piece::data() const { return slice.size > 0 ? reinterpret_cast<const char*>(slice.data) : text.data(); }
+
+size_t SocketOutput::Piece::size() const { return slice.size > 0 ? slice.size : text.size(); }
+
+void SocketOutput::Append(memory::Slice slice) {
+  if (slice.size == 0) return;
+  bytes_ += slice.size;
+  pieces_.push_back(Piece{{}, std::move(slice)});
+}
+
+void SocketOutput::Append(std::string text) {
+  if (text.empty()) return;
+  bytes_ += text.size();
+  if (!pieces_.empty() && pieces_.back().slice.size == 0 && pieces_.back().text.size() + text.size() <= kMostJoinedBytes) {
+    pieces_.back().text += text;
+    return;
+  }
+  pieces_.push_back(Piece{std::move(text), {}});
+}
+
+SocketOutput::Sent SocketOutput::Flush(int fd) {
+  while (!pieces_.empty()) {
+    std::array<iovec, kMostPieces> parts;
+    const size_t count = std::min(pieces_.size(), kMostPieces);
+    for (size_t i = 0; i < count; ++i) {
+      const size_t skipped = i == 0 ? first_sent_ : 0;
+      // The kernel only reads it, but an iovec serves both ways.
+      parts[i].iov_base = const_cast<char*>(pieces_[i].data()) + skipped;
+      parts[i].iov_len = pieces_[i].size() - skipped;
+    }
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = count;
+    const ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) {
+      Drop(static_cast<size_t>(sent));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return Sent::kSome;
+    } else if (errno != EINTR) {
+      return Sent::kBroken;
+    }
+  }
+  return Sent::kAll;
+}
+
+void SocketOutput::Drop(size_t bytes) {
+  bytes_ -= bytes;
+  sent_bytes_ += bytes;
+  first_sent_ += bytes;
+  while (!pieces_.empty() && first_sent_ >= pieces_.front().size()) {
+    first_sent_ -= pieces_.front().size();
+    pieces_.pop_front();
+  }
+}
+
+}  // namespace penstock::transport
