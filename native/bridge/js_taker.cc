@@ -6,9 +6,9 @@ namespace penstock::bridge {
 
 using transport::FileDescriptor;
 
-std::shared_ptr<JsTaker> JsTaker::Open(Napi::Env env, Napi::Function on_connection, std::shared_ptr<transport::Acceptor> acceptor,
+std::shared_ptr<JsTaker> JsTaker::Open(Napi::Env env, Napi::Function on_connection, std::shared_ptr<transport::ConnectionSource> source,
                                        uint32_t thread) {
-  std::shared_ptr<JsTaker> taker(new JsTaker(env, std::move(acceptor)));
+  std::shared_ptr<JsTaker> taker(new JsTaker(env, std::move(source)));
   const napi_status created = napi_create_threadsafe_function(
       env, on_connection, nullptr, Napi::String::New(env, "penstock.connections"), 0, 1,
       nullptr, [](napi_env, void*, void* context) { delete static_cast<std::weak_ptr<JsTaker>*>(context); },
@@ -24,7 +24,7 @@ std::shared_ptr<JsTaker> JsTaker::Open(Napi::Env env, Napi::Function on_connecti
   napi_unref_threadsafe_function(env, taker->tsfn_);
   // Hooks run in reverse order of registration: ours must run before the one that the thread-safe function has just registered.
   napi_add_env_cleanup_hook(env, &JsTaker::OnCleanup, taker.get());
-  taker->name_ = taker->acceptor_->Attach(taker, thread);
+  taker->name_ = taker->source_->Attach(taker, thread);
   return taker;
 }
 
@@ -37,14 +37,14 @@ void JsTaker::Take(FileDescriptor connection) {
 }
 
 void JsTaker::Ended() {
-  if (!closed()) acceptor_->Ended(name_);
+  if (!closed()) source_->Ended(name_);
 }
 
 void JsTaker::Close() {
   if (closed()) return;
   napi_remove_env_cleanup_hook(env_, &JsTaker::OnCleanup, this);
   // From here on nothing comes, so nobody else uses the function that is aborted below.
-  acceptor_->Detach(name_);
+  source_->Detach(name_);
   std::lock_guard<std::mutex> lock(mutex_);
   napi_release_threadsafe_function(tsfn_, napi_tsfn_abort);
   tsfn_ = nullptr;
@@ -52,7 +52,7 @@ void JsTaker::Close() {
 }
 
 void JsTaker::OnCleanup(void* self) {
-  // The acceptor may hold the last reference.
+  // The source may hold the last reference.
   const std::shared_ptr<JsTaker> taker = static_cast<JsTaker*>(self)->shared_from_this();
   taker->Close();
   taker->CloseDoubtful();

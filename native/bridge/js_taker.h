@@ -1,4 +1,4 @@
-// A JavaScript environment that takes connections of one port: descriptors come in on the accept thread and leave, all that wait in one
+// A JavaScript environment that takes connections of one source: descriptors come in on any thread and leave, all that wait in one
 // call, on the environment's thread.
 //
 // Each is closed by exactly one side: by us until JavaScript gets it, by JavaScript from then on.
@@ -12,18 +12,18 @@
 #include <mutex>
 #include <vector>
 
-#include "transport/acceptor.h"
+#include "transport/connection_source.h"
 #include "transport/file_descriptor.h"
 
 namespace penstock::bridge {
 
 class JsTaker : public transport::ConnectionTaker, public std::enable_shared_from_this<JsTaker> {
  public:
-  // [JS thread] Null when the environment is closing. `thread`: see Acceptor::Attach.
-  static std::shared_ptr<JsTaker> Open(Napi::Env env, Napi::Function on_connection, std::shared_ptr<transport::Acceptor> acceptor,
+  // [JS thread] Null when the environment is closing. `thread`: see ConnectionSource::Attach.
+  static std::shared_ptr<JsTaker> Open(Napi::Env env, Napi::Function on_connection, std::shared_ptr<transport::ConnectionSource> source,
                                        uint32_t thread);
 
-  // [accept thread]
+  // [any thread]
   void Take(transport::FileDescriptor connection) override;
 
   // [JS thread] One of the connections has ended.
@@ -39,21 +39,21 @@ class JsTaker : public transport::ConnectionTaker, public std::enable_shared_fro
     struct stat identity;
   };
 
-  JsTaker(Napi::Env env, std::shared_ptr<transport::Acceptor> acceptor) : env_(env), acceptor_(std::move(acceptor)) {}
+  JsTaker(Napi::Env env, std::shared_ptr<transport::ConnectionSource> source) : env_(env), source_(std::move(source)) {}
   bool closed() const { return tsfn_ == nullptr; }
   void Drain(Napi::Env env, Napi::Function callback);  // [JS thread]
   void CloseDoubtful();                                // [the environment's cleanup]
   static void OnCleanup(void* self);
 
   const Napi::Env env_;
-  const std::shared_ptr<transport::Acceptor> acceptor_;
+  const std::shared_ptr<transport::ConnectionSource> source_;
   napi_threadsafe_function tsfn_ = nullptr;  // null once closed; written on the JS thread under mutex_
 
   // JS thread only.
-  uint64_t name_ = 0;  // at the acceptor
+  uint64_t name_ = 0;  // at the source
   std::vector<Doubtful> doubtful_;
 
-  std::mutex mutex_;  // guards all below; taken after the acceptor's lock
+  std::mutex mutex_;  // guards all below; taken after the source's lock
   std::vector<transport::FileDescriptor> waiting_;
   bool signalled_ = false;
 };
