@@ -10,6 +10,9 @@
 
 namespace penstock::transport {
 
+// Of a head with its empty line. node:http counts names, values and target only: what it refuses as too long is always beyond this.
+constexpr size_t kMaxHttp1HeadBytes = 16 * 1024;
+
 // Views of the bytes that were read.
 struct Http1Field {
   std::string_view name;
@@ -27,20 +30,23 @@ struct Http1RequestHead {
   bool is_chunked = false;       // Transfer-Encoding: chunked, and nothing else
   bool keeps_alive = true;       // what `Connection` and the version say
   bool expects_continue = false;
-  bool is_plain = true;          // no Upgrade, no other expectation, no trailer announced, no second Host: nothing that asks for more than an answer
+  bool is_plain = true;          // no Upgrade, trailer, other expectation or option of the connection: nothing that asks for more than an answer
 };
 
 enum class Http1Parsed { kWhole, kPart, kRefused };
 
-// `bytes` begin with a request. kPart: its head is not whole yet; the caller bounds how much it waits for. kRefused: anything but the strict
-// grammar (CRLF, one Host, token names, no white space before the colon, no folding, visible ASCII or obs-text in values, digits only in one
-// Content-Length, not both framings, HTTP/1.0 or 1.1). `head` is set with kWhole; its vector keeps its memory for the next.
+// `bytes` begin with a request. kPart: its head is not whole yet, and nothing in it is wrong. kRefused: anything but the strict grammar
+// (CRLF, a common method, a target of the form /path?query in the characters of RFC 3986, HTTP/1.0 or 1.1, one Host, token names, no white
+// space before the colon, no folding, visible ASCII or obs-text in values, digits without leading zeros and below 2^53 in one
+// Content-Length, not both framings), and a head of more than kMaxHttp1HeadBytes. `head` is set with kWhole and otherwise undefined; its
+// vector keeps its memory for the next.
 Http1Parsed ParseHttp1Request(std::string_view bytes, Http1RequestHead* head);
 
 // Compares without regard to ASCII case; `lower` is in lower case.
 bool EqualsIgnoringCase(std::string_view text, std::string_view lower);
 
-// Where the answer of a server of our own ends: it is trusted, and still not believed blindly.
+// Where the answer of a server of our own ends: it is trusted, and still not believed blindly. Statuses that have no body (1xx, which
+// another answer follows, 204 and 304) have a length of 0 here whatever they say. Neither length nor chunks: until the connection ends.
 struct Http1ResponseHead {
   int status = 0;
   size_t bytes = 0;
@@ -60,13 +66,28 @@ class Http1ChunkScanner {
     virtual ~DataSink() = default;
     virtual void OnData(const char* data, size_t size) = 0;
   };
-  // Takes bytes up to the end of the body; `taken` says how many.
+  // Takes bytes up to the end of the body; `taken` says how many. Trailers may have kMaxHttp1HeadBytes in all.
   State Scan(std::string_view bytes, size_t* taken, DataSink* data);
 
  private:
-  enum class Where : uint8_t { kSize, kSizeLf, kData, kDataCr, kDataLf, kTrailer, kTrailerLf, kEndLf, kEnd, kRefused };
+  enum class Where : uint8_t {
+    kSize,
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kTrailer,  // at the begin of a line
+    kTrailerName,
+    kTrailerValue,
+    kTrailerLf,
+    kEndLf,
+    kEnd,
+    kRefused
+  };
+  Where Next(char c);
+
   Where where_ = Where::kSize;
-  uint64_t left_ = 0;          // of the chunk
+  uint64_t left_ = 0;  // of the chunk
   uint8_t size_digits_ = 0;
   size_t trailer_bytes_ = 0;
 };
