@@ -115,6 +115,7 @@ Napi::Value SinkHandle::SubmitGrpc(const Napi::CallbackInfo& info) {
   std::string request_id;
   Result<serving::InferRequest> request = codec::DecodeModelInferRequest(sink_->Borrow(info[1]), ProcessState::Get().limits());
   if (!request.ok()) return Answer(env, request.status(), request_id);
+  request.value().was_joined = true;  // grpc-js joins the chunks of a message before anybody sees it
   const Status status =
       sink_->Submit(pipeline::Protocol::kGrpc, std::move(request).value(), static_cast<uint64_t>(token), DeadlineNs(timeout_ms), &request_id);
   return Answer(env, status, request_id);

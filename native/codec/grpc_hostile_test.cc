@@ -5,18 +5,20 @@
 #include <vector>
 
 #include "codec/grpc_message.h"
-#include "codec/grpc_test_messages.h"
+#include "codec/grpc_test_pieces.h"
 #include "memory/block.h"
 
 namespace penstock::codec {
 namespace {
 
-Result<serving::InferRequest> Decode(const std::string& bytes) { return DecodeModelInferRequest(MessageSlice(bytes), {}); }
+Result<serving::InferRequest> Decode(const std::string& bytes) { return DecodeEveryWay(bytes); }
 
-// Errors keep their promise to say something; data lies where it may.
+// Errors keep their promise to say something; data lies where it may; in pieces it is the same.
 void ExpectSound(const std::string& bytes) {
+  static std::minstd_rand random(1);
   const memory::Slice message = MessageSlice(bytes);
   const Result<serving::InferRequest> request = DecodeModelInferRequest(message, {});
+  ExpectSameInPieces(request, InPieces(bytes, DrawCuts(bytes.size(), 4, &random)), {});
   if (!request.ok()) {
     EXPECT_FALSE(request.status().message().empty());
     return;

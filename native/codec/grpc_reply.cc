@@ -1,7 +1,10 @@
 #include <cstring>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/checked_math.h"
 #include "base/data_type.h"
@@ -91,6 +94,34 @@ void ModelInferReply::WriteTo(uint8_t* destination) const {
     destination = StoreVarint(destination, bytes);
     if (bytes != 0) std::memcpy(destination, output.bytes.data, bytes);
     destination += bytes;
+  }
+}
+
+Result<memory::SliceChain> ModelInferReply::Slices() const {
+  try {
+    // Head, tags and lengths as one text: slices of it and the outputs take turns.
+    std::string text = head_;
+    std::vector<size_t> ends;
+    for (const session::Tensor& output : outcome_->outputs) {
+      text.push_back(static_cast<char>(kRawOutputTag));
+      AppendVarint(&text, output.bytes.size);
+      ends.push_back(text.size());
+    }
+    const auto owner = std::make_shared<const std::string>(std::move(text));
+    const memory::Slice written{reinterpret_cast<const uint8_t*>(owner->data()), owner->size(), memory::MemoryKind::kPageable, owner};
+    memory::SliceChain slices;
+    size_t begin = 0;
+    for (size_t i = 0; i < ends.size(); ++i) {
+      const memory::Slice& bytes = outcome_->outputs[i].bytes;
+      if (bytes.size == 0) continue;  // its tag and length go with the next
+      slices.Append(written.Sub(begin, ends[i] - begin));
+      slices.Append(bytes);
+      begin = ends[i];
+    }
+    slices.Append(written.Sub(begin, written.size - begin));
+    return slices;
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::kMemory, "no memory to write the head of a reply");
   }
 }
 

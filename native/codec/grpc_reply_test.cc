@@ -36,6 +36,36 @@ TEST(ModelInferReply, WritesTheSameBytesAsTheProtobufLibrary) {
   EXPECT_EQ(Write(reply.value()), FromHex(kReply));
 }
 
+TEST(ModelInferReply, GivesTheSameBytesAsSlicesWhoseOutputsAreNotCopied) {
+  memory::SliceChain slices;
+  std::vector<memory::Slice> outputs;
+  {
+    serving::ReplyPlan plan;
+    plan.model_name = "adder";
+    plan.model_version = "3";
+    plan.id = "r-7";
+    plan.outputs = {{"SUM", DataType::kFp32, {}}, {"NONE", DataType::kInt64, {}}, {"WORD", DataType::kBytes, {}}};
+    pipeline::Outcome outcome;
+    outcome.outputs.push_back(MakeTensor(DataType::kFp32, {1, 2}, Wire().Plain(1.5f).Plain(-2.0f).bytes()));
+    outcome.outputs.push_back(MakeTensor(DataType::kInt64, {0, 300}, ""));
+    outcome.outputs.push_back(MakeTensor(DataType::kBytes, {}, Wire().Plain<uint32_t>(130).Raw(std::string(130, 'w')).bytes()));
+    for (const session::Tensor& output : outcome.outputs) outputs.push_back(output.bytes);
+    const Result<ModelInferReply> reply = ModelInferReply::Make(plan, outcome);
+    ASSERT_TRUE(reply.ok()) << reply.status().message();
+    Result<memory::SliceChain> made = reply.value().Slices();
+    ASSERT_TRUE(made.ok()) << made.status().message();
+    slices = std::move(made).value();
+    EXPECT_EQ(slices.size(), reply.value().size());
+  }
+  std::string bytes(slices.size(), '\0');
+  slices.CopyTo(reinterpret_cast<uint8_t*>(bytes.data()));
+  EXPECT_EQ(bytes, FromHex(kReply));
+  ASSERT_EQ(slices.slices().size(), 4u);
+  EXPECT_EQ(slices.slices()[1].data, outputs[0].data);
+  EXPECT_EQ(slices.slices()[1].owner, outputs[0].owner);
+  EXPECT_EQ(slices.slices()[3].data, outputs[2].data);
+}
+
 TEST(ModelInferReply, LeavesOutAnEmptyId) {
   serving::ReplyPlan plan;
   plan.model_name = "m";

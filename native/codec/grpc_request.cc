@@ -7,6 +7,7 @@
 
 #include "codec/grpc_contents.h"
 #include "codec/grpc_message.h"
+#include "codec/grpc_pieces.h"
 #include "codec/protobuf_reader.h"
 #include "codec/request_fields.h"
 
@@ -129,7 +130,7 @@ Status ReadDims(ProtobufReader* input, const CodecLimits& limits, std::vector<in
 }
 
 // `raw`: this input's entry of raw_input_contents, null when the request has none.
-Status ReadInput(const ProtobufReader& input, const memory::Slice* raw, const CodecLimits& limits, serving::RequestTensor* tensor) {
+Status ReadInput(const ProtobufReader& input, memory::SliceChain* raw, const CodecLimits& limits, serving::RequestTensor* tensor) {
   ProtobufReader reader = input;
   std::string_view name;
   std::string_view datatype;
@@ -164,7 +165,7 @@ Status ReadInput(const ProtobufReader& input, const memory::Slice* raw, const Co
   PENSTOCK_RETURN_IF_ERROR(CheckTensorParameters(parameters, reader.path()));
   if (raw == nullptr) return DecodeContents(input, elements.value(), limits, tensor);
   PENSTOCK_RETURN_IF_ERROR(RefuseContents(input));
-  tensor->data.Append(*raw);
+  tensor->data = std::move(*raw);
   return Status::Ok();
 }
 
@@ -195,7 +196,7 @@ struct TopLevel {
   ParameterMap parameters;
   std::vector<ProtobufReader> inputs;
   std::vector<ProtobufReader> outputs;
-  std::vector<memory::Slice> raw;
+  std::vector<memory::SliceChain> raw;
 };
 
 Status Enter(ProtobufReader* reader, std::string_view member, const CodecLimits& limits, std::vector<ProtobufReader>* list) {
@@ -206,9 +207,23 @@ Status Enter(ProtobufReader* reader, std::string_view member, const CodecLimits&
   return Status::Ok();
 }
 
-Status ReadTopLevel(const memory::Slice& message, const CodecLimits& limits, TopLevel* top) {
-  const auto* const text = reinterpret_cast<const char*>(message.data);
-  ProtobufReader reader(std::string_view(text, message.size), limits.max_depth);
+// The next of raw_input_contents: out of the pieces' text, or left out of it already.
+Status ReadRaw(ProtobufReader* reader, const MessagePieces& pieces, std::vector<memory::SliceChain>* raw) {
+  const std::string path = Indexed("raw_input_contents", raw->size());
+  if (raw->size() < pieces.raw.size()) {
+    PENSTOCK_RETURN_IF_ERROR(reader->Length(path));
+    raw->push_back(pieces.raw[raw->size()]);
+    return Status::Ok();
+  }
+  std::string_view bytes;
+  PENSTOCK_RETURN_IF_ERROR(reader->Bytes(path, &bytes));
+  raw->emplace_back(pieces.text.Sub(static_cast<size_t>(bytes.data() - reinterpret_cast<const char*>(pieces.text.data)), bytes.size()));
+  return Status::Ok();
+}
+
+Status ReadTopLevel(const MessagePieces& pieces, const CodecLimits& limits, TopLevel* top) {
+  const std::string_view text(reinterpret_cast<const char*>(pieces.text.data), pieces.text.size);
+  ProtobufReader reader(text, limits.max_depth, &pieces.gaps);
   size_t entries = 0;
   while (!reader.AtEnd()) {
     PENSTOCK_RETURN_IF_ERROR(reader.Next());
@@ -231,13 +246,10 @@ Status ReadTopLevel(const memory::Slice& message, const CodecLimits& limits, Top
       case 6:
         PENSTOCK_RETURN_IF_ERROR(Enter(&reader, "outputs", limits, &top->outputs));
         break;
-      case 7: {
+      case 7:
         PENSTOCK_RETURN_IF_ERROR(CheckTensorCount(top->raw.size() + 1, "raw_input_contents", limits));
-        std::string_view bytes;
-        PENSTOCK_RETURN_IF_ERROR(reader.Bytes(Indexed("raw_input_contents", top->raw.size()), &bytes));
-        top->raw.push_back(message.Sub(static_cast<size_t>(bytes.data() - text), bytes.size()));
+        PENSTOCK_RETURN_IF_ERROR(ReadRaw(&reader, pieces, &top->raw));
         break;
-      }
       default:
         PENSTOCK_RETURN_IF_ERROR(reader.Skip());
     }
@@ -245,13 +257,19 @@ Status ReadTopLevel(const memory::Slice& message, const CodecLimits& limits, Top
   return Status::Ok();
 }
 
-Result<InferRequest> Decode(const memory::Slice& message, const CodecLimits& limits) {
-  if (message.size > kMaxMessageBytes) {
-    return FieldError(StatusCode::kRequestTooLarge, "message", std::to_string(message.size) + " bytes",
-                      "at most " + std::to_string(kMaxMessageBytes));
-  }
+Status CheckSize(size_t message_bytes) {
+  if (message_bytes <= kMaxMessageBytes) return Status::Ok();
+  return FieldError(StatusCode::kRequestTooLarge, "message", std::to_string(message_bytes) + " bytes",
+                    "at most " + std::to_string(kMaxMessageBytes));
+}
+
+Status NoMemory(size_t message_bytes) {
+  return Status(StatusCode::kMemory, "no memory to decode a request of " + std::to_string(message_bytes) + " bytes");
+}
+
+Result<InferRequest> Decode(const MessagePieces& pieces, size_t message_bytes, const CodecLimits& limits) {
   TopLevel top;
-  PENSTOCK_RETURN_IF_ERROR(ReadTopLevel(message, limits, &top));
+  PENSTOCK_RETURN_IF_ERROR(ReadTopLevel(pieces, limits, &top));
   PENSTOCK_RETURN_IF_ERROR(CheckName(top.model_name, "model_name", limits));
   PENSTOCK_RETURN_IF_ERROR(CheckId(top.id, limits));
   if (top.model_version.size() > limits.max_name_bytes) {
@@ -268,7 +286,7 @@ Result<InferRequest> Decode(const memory::Slice& message, const CodecLimits& lim
   request.model_version = std::string(top.model_version);
   request.id = std::string(top.id);
   // Raw contents are slices of the message, and a call keeps its message until it is answered.
-  request.message_bytes = message.size;
+  request.message_bytes = message_bytes;
   PENSTOCK_RETURN_IF_ERROR(SortParameters(std::move(top.parameters), limits, &request));
   request.inputs.resize(top.inputs.size());
   CodecLimits left = limits;
@@ -288,9 +306,25 @@ Result<InferRequest> Decode(const memory::Slice& message, const CodecLimits& lim
 
 Result<InferRequest> DecodeModelInferRequest(const memory::Slice& message, const CodecLimits& limits) {
   try {
-    return Decode(message, limits);
+    PENSTOCK_RETURN_IF_ERROR(CheckSize(message.size));
+    MessagePieces whole;
+    whole.text = message;
+    return Decode(whole, message.size, limits);
   } catch (const std::bad_alloc&) {
-    return Status(StatusCode::kMemory, "no memory to decode a request of " + std::to_string(message.size) + " bytes");
+    return NoMemory(message.size);
+  }
+}
+
+Result<InferRequest> DecodeModelInferRequest(const memory::SliceChain& message, const CodecLimits& limits) {
+  if (message.empty()) return DecodeModelInferRequest(memory::Slice(), limits);
+  if (message.slices().size() == 1) return DecodeModelInferRequest(message.slices().front(), limits);
+  try {
+    PENSTOCK_RETURN_IF_ERROR(CheckSize(message.size()));
+    const Result<MessagePieces> pieces = TakeOutRawContents(message, limits.max_tensors);
+    if (!pieces.ok()) return pieces.status();
+    return Decode(pieces.value(), message.size(), limits);
+  } catch (const std::bad_alloc&) {
+    return NoMemory(message.size());
   }
 }
 

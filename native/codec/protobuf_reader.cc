@@ -37,8 +37,9 @@ std::string_view AsText(const uint8_t* begin, const uint8_t* end) {
 
 }  // namespace
 
-ProtobufReader::ProtobufReader(std::string_view message, const char* origin, std::string path, int depth_left)
+ProtobufReader::ProtobufReader(std::string_view message, const char* origin, const std::vector<Gap>* gaps, std::string path, int depth_left)
     : origin_(AsBytes(origin)),
+      gaps_(gaps),
       cursor_(AsBytes(message.data())),
       end_(cursor_ + message.size()),
       path_(std::move(path)),
@@ -48,7 +49,19 @@ std::string ProtobufReader::PathOf(std::string_view member) const {
   return path_.empty() ? std::string(member) : path_ + '.' + std::string(member);
 }
 
-std::string ProtobufReader::Position(const uint8_t* at) const { return " at byte " + std::to_string(at - origin_); }
+// In the outermost message as its client sent it. A gap lies before the byte it names, so that the end of a text is the end of the message.
+size_t ProtobufReader::Offset(const uint8_t* at) const {
+  const auto in_text = static_cast<size_t>(at - origin_);
+  size_t offset = in_text;
+  if (gaps_ == nullptr) return offset;
+  for (const Gap& gap : *gaps_) {
+    if (gap.at > in_text) break;
+    offset += gap.bytes;  // no more than the size of the message
+  }
+  return offset;
+}
+
+std::string ProtobufReader::Position(const uint8_t* at) const { return " at byte " + std::to_string(Offset(at)); }
 
 Status ProtobufReader::VarintError(std::string_view path, const uint8_t* cursor, const uint8_t* end) const {
   const bool cut = end - cursor < 10 && (cursor == end || end[-1] >= 0x80);
@@ -85,8 +98,8 @@ Status ProtobufReader::Expect(std::string_view member, WireType expected) const 
 }
 
 Status ProtobufReader::Take(std::string_view member, size_t bytes, std::string_view* taken) {
-  const size_t left = static_cast<size_t>(end_ - cursor_);
-  if (bytes > left) {
+  if (bytes > static_cast<size_t>(end_ - cursor_)) {
+    const size_t left = Offset(end_) - Offset(cursor_);
     return FieldError(StatusCode::kRequestProtobuf, PathOf(member), std::to_string(left) + " bytes left" + Position(cursor_),
                       std::to_string(bytes) + " bytes");
   }
@@ -133,7 +146,7 @@ Result<ProtobufReader> ProtobufReader::Message(std::string_view member, std::str
   if (depth_left_ <= 1) {
     return FieldError(StatusCode::kRequestDepth, path, "a message nested too deep" + Position(AsBytes(bytes.data())), "fewer levels");
   }
-  return ProtobufReader(bytes, reinterpret_cast<const char*>(origin_), std::move(path), depth_left_ - 1);
+  return ProtobufReader(bytes, reinterpret_cast<const char*>(origin_), gaps_, std::move(path), depth_left_ - 1);
 }
 
 Status ProtobufReader::Elements(std::string_view member, WireType element, std::string_view* bytes) {
@@ -152,6 +165,13 @@ Status ProtobufReader::Elements(std::string_view member, WireType element, std::
   return FieldError(StatusCode::kRequestProtobuf, PathOf(member),
                     std::to_string(bytes->size()) + " packed bytes" + Position(AsBytes(bytes->data())),
                     "a multiple of " + std::to_string(width));
+}
+
+Status ProtobufReader::Length(std::string_view member) {
+  PENSTOCK_RETURN_IF_ERROR(Expect(member, WireType::kLengthDelimited));
+  uint64_t length = 0;
+  if (!TakeVarint(&cursor_, end_, &length)) return VarintError(PathOf(member), cursor_, end_);
+  return Status::Ok();
 }
 
 Status ProtobufReader::Skip() {

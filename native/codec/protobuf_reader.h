@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 
@@ -36,8 +37,17 @@ inline bool TakeVarint(const uint8_t** cursor, const uint8_t* end, uint64_t* val
 
 class ProtobufReader {
  public:
-  // The outermost message. `max_depth`: how many levels of messages may be entered, this one included.
-  ProtobufReader(std::string_view message, int max_depth) : ProtobufReader(message, message.data(), std::string(), max_depth) {}
+  // `bytes` of the message are left out of the text before its byte `at`.
+  struct Gap {
+    size_t at;
+    size_t bytes;
+  };
+
+  // The outermost message. `max_depth`: how many levels of messages may be entered, this one included. `gaps`, which must outlive this
+  // reader and those of the messages in it: what was left out of `message`, in order; null = nothing. All of them lie between fields or
+  // before the bytes of a length-delimited one, none inside the messages that are entered.
+  ProtobufReader(std::string_view message, int max_depth, const std::vector<Gap>* gaps = nullptr)
+      : ProtobufReader(message, message.data(), gaps, std::string(), max_depth) {}
 
   bool AtEnd() const { return cursor_ == end_; }
   // "inputs[0]"; empty for the outermost message.
@@ -58,6 +68,8 @@ class ProtobufReader {
   // One value, or a packed run of values, of a repeated scalar field of wire type `element`: the bytes of the elements, one after another.
   // Runs of fixed-size elements hold whole ones; varints are not looked at yet.
   Status Elements(std::string_view member, WireType element, std::string_view* bytes);
+  // Of a length-delimited value whose bytes are all left out: nothing more is to be taken.
+  Status Length(std::string_view member);
   // A field nobody knows.
   Status Skip();
 
@@ -65,14 +77,16 @@ class ProtobufReader {
   Status VarintError(std::string_view path, const uint8_t* cursor, const uint8_t* end) const;
 
  private:
-  ProtobufReader(std::string_view message, const char* origin, std::string path, int depth_left);
+  ProtobufReader(std::string_view message, const char* origin, const std::vector<Gap>* gaps, std::string path, int depth_left);
 
   Status Expect(std::string_view member, WireType expected) const;
   Status Take(std::string_view member, size_t bytes, std::string_view* taken);
   Status TakeDelimited(std::string_view member, std::string_view* taken);
+  size_t Offset(const uint8_t* at) const;
   std::string Position(const uint8_t* at) const;
 
   const uint8_t* origin_;  // of the outermost message
+  const std::vector<Gap>* gaps_;
   const uint8_t* cursor_;
   const uint8_t* end_;
   std::string path_;

@@ -96,8 +96,8 @@ Status PlaceInputs(const ModelVersion& version, InferRequest* request, pipeline:
     if (spec.max_batch_size > 0) PENSTOCK_RETURN_IF_ERROR(CheckBatch(spec.max_batch_size, tensor, path, &batch));
     PENSTOCK_RETURN_IF_ERROR(CheckData(tensor, path));
     if (!AddMemory(tensor, &job->bytes)) return Status(StatusCode::kTensorSize, path + ": the sizes of the inputs overflow");
-    // grpc-js joins the chunks of a message before anybody sees it. Data that the codec made was decoded, which is no copy.
-    if (request->protocol == pipeline::Protocol::kGrpc && !tensor.data_is_checked) job->bytes_copied_before += tensor.data.size();
+    // Data that the codec made was decoded, which is no copy.
+    if (request->was_joined && !tensor.data_is_checked) job->bytes_copied_before += tensor.data.size();
     job->inputs[version.session_input(position)] =
         pipeline::JobInput{tensor.dtype, std::move(tensor.shape), std::move(tensor.data), tensor.data_is_checked};
   }

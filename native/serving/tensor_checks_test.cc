@@ -381,16 +381,17 @@ TEST_F(TensorChecks, HandOnWhatTheClientAsksOfTheQueue) {
   EXPECT_EQ(job.protocol, pipeline::Protocol::kGrpc);
 }
 
-TEST_F(TensorChecks, CountTheCopyThatGrpcHasMadeOfBytesButNotOfWhatWasDecoded) {
-  const auto copied = [&](pipeline::Protocol protocol, bool decoded) {
+TEST_F(TensorChecks, CountTheCopyThatJoiningAMessageHasMadeOfBytesButNotOfWhatWasDecoded) {
+  const auto copied = [&](bool joined, bool decoded) {
     InferRequest request = Request({Image(), Mask()});
-    request.protocol = protocol;
+    request.protocol = pipeline::Protocol::kGrpc;
+    request.was_joined = joined;
     request.inputs[0].data_is_checked = decoded;
     return CheckRequest(*version_, std::move(request)).value().job->bytes_copied_before;
   };
-  EXPECT_EQ(copied(pipeline::Protocol::kGrpc, false), 16u + 3u);
-  EXPECT_EQ(copied(pipeline::Protocol::kGrpc, true), 3u);
-  EXPECT_EQ(copied(pipeline::Protocol::kHttp, false), 0u);
+  EXPECT_EQ(copied(true, false), 16u + 3u);
+  EXPECT_EQ(copied(true, true), 3u);
+  EXPECT_EQ(copied(false, false), 0u);
 }
 
 }  // namespace
