@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 
-#include "base/random.h"
 #include "base/status.h"
 
 namespace penstock::frontend {

@@ -24,19 +24,19 @@ class FrontEnd {
   // The engine lives as long as the process. kNotSupported where gRPC is wanted and there is no nghttp2; kInternal when the system has no
   // thread left.
   static Result<std::unique_ptr<FrontEnd>> Start(const FrontEndOptions& options, serving::Engine* engine, const codec::CodecLimits& limits,
-                                                 std::shared_ptr<RequestEvents> events);
+                                                 const ConnectionFactories& factories, std::shared_ptr<RequestEvents> events);
   // Destroys.
   ~FrontEnd();
 
-  // [one thread] Takes the connections of a port from now on.
+  // [one thread] Takes the connections of a port from now on; its counts name each loop by its number.
   void Serve(Protocol protocol, std::shared_ptr<transport::ConnectionSource> port, std::shared_ptr<HandOff> hand_off);
 
   // All of the following: [any thread but a loop's]. May be repeated.
 
   // Every answer from now on tells its client to go, and clients of gRPC get a notice; everything is still served.
   void GoAway();
-  // Ends idle connections, and the others with their last answer. `on_drained` is called by a loop's thread when no connection is left; the
-  // ports are closed before.
+  // Ends idle connections, and the others with their last answer. `on_drained` is called by a loop's thread when no connection is left
+  // (Destroy leaves none), by this one when all is destroyed; the ports are closed before.
   void Drain(std::function<void()> on_drained);
   // Closes every connection now, cancels what runs for them and joins the threads.
   void Destroy();
@@ -46,12 +46,12 @@ class FrontEnd {
     std::shared_ptr<transport::ConnectionSource> port;
     uint64_t name;
   };
-  explicit FrontEnd(FrontEndOptions options) : options_(options) {}
+  FrontEnd() = default;
 
-  const FrontEndOptions options_;
-  std::vector<std::shared_ptr<Loop>> loops_;
+  std::vector<std::shared_ptr<Loop>> loops_;  // all there from the start
+
+  std::mutex mutex_;  // guards all below; who destroys holds it to the end
   std::vector<Attached> attached_;
-  std::mutex mutex_;  // who ends it
   bool is_destroyed_ = false;
 };
 

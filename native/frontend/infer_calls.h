@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 
 #include "base/status.h"
 #include "pipeline/job.h"
+#include "pipeline/pipeline.h"
 #include "serving/engine.h"
 #include "serving/infer_request.h"
 #include "serving/reply_plan.h"
@@ -39,12 +41,13 @@ class InferCalls : public pipeline::CompletionSink, public std::enable_shared_fr
   static std::shared_ptr<InferCalls> Create(transport::EventLoop* loop, serving::Engine* engine);
 
   // A name for the call, or why there is none (serving::Engine::Submit). `waiter` must live until it is told, or has abandoned the call.
-  // `deadline_ns`: monotonic, 0 = none.
+  // `deadline_ns`: monotonic, 0 = none. Also kServerExiting after Close, kMemory.
   Result<uint64_t> Submit(serving::InferRequest request, int64_t deadline_ns, InferWaiter* waiter);
 
   // The waiter is still told: that it was cancelled, or the answer when that was faster.
   void Cancel(uint64_t token);
-  // Cancels, and the waiter is never told. `on_end` (may be empty) is called when the engine is done with it: until then it is work.
+  // Cancels, and the waiter is never told. `on_end` (may be empty) is called when the engine is done with it: until then it is work. Never
+  // from inside this call, and not after Close. A token whose waiter has been told is ignored.
   void Abandon(uint64_t token, std::function<void()> on_end);
 
   // Accepted and not ended, abandoned ones included.
@@ -77,7 +80,8 @@ class InferCalls : public pipeline::CompletionSink, public std::enable_shared_fr
 
   std::mutex mutex_;  // guards all below
   std::vector<Done> done_;
-  bool is_closed_ = false;
+  bool is_posted_ = false;  // Deliver is under way
+  bool is_closed_ = false;  // written on the loop thread, which reads it without the lock
 };
 
 // Adds what an answer hands out to the counters of its model; `copied`: bytes of outputs that were, each as often as it was.

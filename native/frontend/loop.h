@@ -1,15 +1,18 @@
 // One loop of the front end with all that its connections share. Everything here belongs to its thread unless it says otherwise.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/random.h"
+#include "base/status.h"
 #include "codec/limits.h"
 #include "frontend/hand_off.h"
 #include "frontend/infer_calls.h"
@@ -17,6 +20,7 @@
 #include "serving/engine.h"
 #include "transport/connection_source.h"
 #include "transport/event_loop.h"
+#include "transport/file_descriptor.h"
 #include "transport/nghttp2_api.h"
 #include "transport/receive_buffer.h"
 
@@ -26,10 +30,10 @@ enum class Protocol : uint8_t { kHttp, kGrpc };
 
 // Nanoseconds; 0 = no limit, for times and sizes alike.
 struct FrontEndOptions {
-  size_t loops = 1;
+  size_t loops = 1;                        // at least one
   uint64_t max_request_bytes = 0;          // of a body or message
   uint64_t max_receiving_bytes = 0;        // of bodies that a loop takes in at one time
-  uint32_t max_concurrent_streams = 100;   // of an HTTP/2 connection; also how many calls of one the engine works on, cancelled ones included
+  uint32_t max_concurrent_streams = 100;   // of an HTTP/2 connection; also how many calls of one are in the engine, cancelled ones included
   int64_t headers_timeout_ns = 0;          // for a head, and for the first bytes of HTTP/2
   int64_t request_timeout_ns = 0;          // for a whole request; and how long a client may take nothing of its answer
   int64_t keep_alive_timeout_ns = 0;       // HTTP/1.1: between two requests
@@ -47,6 +51,14 @@ class Connection : public transport::EventHandler {
   virtual void Drain() = 0;
   // Ends now: cancels its calls, closes its socket, calls Loop::Remove.
   virtual void Destroy() = 0;
+};
+
+// Who makes connections. [loop thread] They watch their socket from the start and never call Loop::Remove from inside; null when the system
+// refuses to have it watched.
+struct ConnectionFactories {
+  using Make = std::function<std::unique_ptr<Connection>(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off)>;
+  Make http;
+  Make grpc;  // may be empty where no gRPC is served
 };
 
 // Bytes of bodies that a loop is taking in (src/frontend/http/byte-budget.ts). A body counts as it arrives.
@@ -67,17 +79,26 @@ class ByteBudget {
   uint64_t held_ = 0;  // <= limit_, if there is one
 };
 
+// Destroy comes before the last reference goes, or with it.
 class Loop : public std::enable_shared_from_this<Loop> {
  public:
-  // [any thread] kInternal when the system has no thread left. `http2` may be null where no gRPC is served.
+  // [any thread] kInternal when the system has no thread left. `http2` may be null where no gRPC is served. The engine is used until
+  // Destroy returns.
   static Result<std::shared_ptr<Loop>> Start(const FrontEndOptions& options, serving::Engine* engine, const codec::CodecLimits& limits,
-                                             std::shared_ptr<RequestEvents> events, const transport::Nghttp2* http2, size_t number);
+                                             const ConnectionFactories& factories, std::shared_ptr<RequestEvents> events,
+                                             const transport::Nghttp2* http2, size_t number);
+  ~Loop();
 
-  // [any thread] What a port hands connections to. `ended` tells the port that one of them has ended.
+  // [any thread] What a port hands connections to. `ended` is called once for each of them, by the loop's thread, when it has ended or
+  // could not be made; those that come after Destroy are closed and nobody is told.
   std::shared_ptr<transport::ConnectionTaker> TakerFor(Protocol protocol, std::shared_ptr<HandOff> hand_off, std::function<void()> ended);
 
-  // [any thread but its own]
+  // All of the following: [any thread but its own]. May be repeated.
+
+  // Later connections are told at once, too.
   void GoAway();
+  // `on_drained` is called once, by the loop's thread, when there is no connection; by this one when the loop is destroyed. Later
+  // connections are told to drain at once.
   void Drain(std::function<void()> on_drained);
   // Destroys every connection, joins the thread.
   void Destroy();
@@ -103,34 +124,53 @@ class Loop : public std::enable_shared_from_this<Loop> {
   const std::string& date_line();
 
  private:
+  class Taker;
   struct Held {
     std::unique_ptr<Connection> connection;
     std::function<void()> ended;
   };
-  Loop(const FrontEndOptions& options, serving::Engine* engine, const codec::CodecLimits& limits, std::shared_ptr<RequestEvents> events,
-       const transport::Nghttp2* http2);
+
+  Loop(const FrontEndOptions& options, serving::Engine* engine, const codec::CodecLimits& limits, const ConnectionFactories& factories,
+       std::shared_ptr<RequestEvents> events, const transport::Nghttp2* http2);
+  // [any thread] False, and it never runs, when the loop is destroyed.
+  bool Post(std::function<void()> task);
   void Add(Protocol protocol, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off, std::function<void()> ended);
+  void BeginDrain(std::function<void()> on_drained);
+  void TellDrained();
+  // Calls it for each, of which some remove themselves.
+  void ForEach(void (Connection::*tell)());
+  // The last thing that connections hear.
+  void End();
 
   const FrontEndOptions options_;
   serving::Engine* const engine_;
   const codec::CodecLimits limits_;
+  const ConnectionFactories factories_;
   const std::shared_ptr<RequestEvents> request_events_;
   const transport::Nghttp2* const http2_;
+
+  // Loop thread only.
   transport::ReceiveBuffer receive_buffer_;
   ByteBudget budget_;
   Random random_;
   bool is_going_ = false;
   bool is_draining_ = false;
-  std::function<void()> on_drained_;
+  std::vector<std::function<void()>> on_drained_;
   std::string date_line_;
-  int64_t date_second_ = 0;
+  std::time_t date_second_ = -1;
   std::unordered_map<Connection*, Held> connections_;
   std::shared_ptr<InferCalls> calls_;
-  std::unique_ptr<transport::EventLoop> events_loop_;  // destroyed first: joins the thread
+
+  std::mutex destroy_mutex_;  // who destroys; taken before mutex_
+  std::mutex mutex_;          // guards the next, and events_loop_ against threads that post
+  bool is_destroyed_ = false;
+  std::unique_ptr<transport::EventLoop> events_loop_;  // null once destroyed
 };
 
-// frontend/http_connection.cc and frontend/grpc_connection.cc. Both watch their socket from the start; they never call Loop::Remove from
-// inside.
+// "Date: Sat, 21 Nov 2026 22:00:00 GMT\r\n", of seconds since the epoch.
+std::string DateLine(std::time_t seconds);
+
+// frontend/http_connection.cc and frontend/grpc_connection.cc, as ConnectionFactories has them.
 std::unique_ptr<Connection> MakeHttpConnection(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off);
 std::unique_ptr<Connection> MakeGrpcConnection(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off);
 
