@@ -1,0 +1,71 @@
+#include "frontend/request_events.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+namespace penstock::frontend {
+namespace {
+
+RequestEvent Ended(std::string path) {
+  RequestEvent event;
+  event.path = std::move(path);
+  return event;
+}
+
+TEST(RequestEvents, WakesOnceForAllThatWaitAndAgainAfterTheyAreTaken) {
+  int woken = 0;
+  RequestEvents events(true, false, [&] { ++woken; });
+  events.Add(Ended("/a"));
+  events.Add(Ended("/b"));
+  EXPECT_EQ(woken, 1);
+  uint64_t lost = 7;
+  const std::vector<RequestEvent> taken = events.Take(&lost);
+  ASSERT_EQ(taken.size(), 2u);
+  EXPECT_EQ(taken[0].path, "/a");
+  EXPECT_EQ(taken[1].path, "/b");
+  EXPECT_EQ(lost, 0u);
+  EXPECT_TRUE(events.Take(&lost).empty());
+  events.Add(Ended("/c"));
+  EXPECT_EQ(woken, 2);
+}
+
+TEST(RequestEvents, CountsAndLosesWhatDoesNotFit) {
+  RequestEvents events(true, false, [] {});
+  for (size_t i = 0; i < RequestEvents::kMostWaiting + 3; ++i) events.Add(Ended("/a"));
+  uint64_t lost = 0;
+  EXPECT_EQ(events.Take(&lost).size(), RequestEvents::kMostWaiting);
+  EXPECT_EQ(lost, 3u);
+  events.Add(Ended("/b"));
+  EXPECT_EQ(events.Take(&lost).size(), 1u);
+  EXPECT_EQ(lost, 0u);
+}
+
+TEST(RequestEvents, TakesFromManyThreadsAndLosesNoWakeUp) {
+  constexpr size_t kThreads = 4;
+  constexpr size_t kEach = 2000;
+  std::atomic<size_t> woken{0};
+  RequestEvents events(true, true, [&] { ++woken; });
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (size_t k = 0; k < kEach; ++k) events.Add(Ended("/a"));
+    });
+  }
+  size_t taken = 0;
+  size_t seen = 0;
+  while (taken < kThreads * kEach) {
+    // Only after a wake-up: one that gets lost ends the test by its time limit.
+    while (woken == seen) std::this_thread::yield();
+    seen = woken;
+    uint64_t lost = 0;
+    taken += events.Take(&lost).size();
+    EXPECT_EQ(lost, 0u);
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(taken, kThreads * kEach);
+}
+
+}  // namespace
+}  // namespace penstock::frontend
