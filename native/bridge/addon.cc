@@ -27,6 +27,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("statusCodes", Napi::Function::New<StatusCodes>(env));
   exports.Set("dataTypes", Napi::Function::New<DataTypes>(env));
   exports.Set("latencyBoundsSeconds", Napi::Function::New<LatencyBoundsSeconds>(env));
+  exports.Set("errorReply", Napi::Function::New<ErrorReplyOf>(env));
+  exports.Set("retryDelays", Napi::Function::New<RetryDelays>(env));
   exports.Set("startEngine", Napi::Function::New<StartEngine>(env));
   exports.Set("ortVersion", Napi::Function::New<OrtVersionText>(env));
   exports.Set("stopEngine", Napi::Function::New<StopEngine>(env));

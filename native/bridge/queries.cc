@@ -1,12 +1,15 @@
 #include "bridge/queries.h"
 
+#include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/data_type.h"
 #include "bridge/gpu_queries.h"
 #include "bridge/js_values.h"
 #include "bridge/process_state.h"
+#include "frontend/error_reply.h"
 #include "memory/block.h"
 #include "pipeline/counters.h"
 
@@ -133,6 +136,38 @@ Napi::Value LatencyBoundsSeconds(const Napi::CallbackInfo& info) {
     bounds.Set(i, Napi::Number::New(env, pipeline::kLatencyBoundsSeconds[i]));
   }
   return bounds;
+}
+
+Napi::Value ErrorReplyOf(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int64_t code = 0;
+  std::string message;
+  int64_t retry_after_ms = 0;
+  if (!ArgumentWhole(info, 0, "errorReply.code", 1, INT32_MAX, &code) || !ArgumentText(info, 1, "errorReply.message", &message) ||
+      !ArgumentWhole(info, 2, "errorReply.retryAfterMs", 0, kMaxWhole, &retry_after_ms)) {
+    return env.Undefined();
+  }
+  const frontend::ErrorReply reply =
+      frontend::ReplyFor(Status(static_cast<StatusCode>(code), std::move(message)).WithRetryAfter(retry_after_ms));
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("httpStatus", reply.http_status);
+  object.Set("grpcStatus", reply.grpc_status);
+  object.Set("message", reply.message);
+  object.Set("retryAfterMs", JsNumber(env, static_cast<uint64_t>(reply.retry_after_ms)));
+  object.Set("isOurFault", reply.is_our_fault);
+  return object;
+}
+
+Napi::Value RetryDelays(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int64_t advice_ms = 0;
+  if (!ArgumentWhole(info, 0, "retryDelays.adviceMs", 0, kMaxWhole, &advice_ms)) return env.Undefined();
+  const double unit = info[1].ToNumber();
+  const double blur = info[2].ToNumber();
+  Napi::Array delays = Napi::Array::New(env, 2);
+  delays.Set(0u, Napi::Number::New(env, frontend::RetryDelayMs(advice_ms, unit)));
+  delays.Set(1u, JsNumber(env, static_cast<uint64_t>(frontend::RetryAfterSeconds(advice_ms, unit, blur))));
+  return delays;
 }
 
 Napi::Value Describe(const Napi::CallbackInfo& info) {

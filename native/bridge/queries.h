@@ -8,6 +8,8 @@ namespace penstock::bridge {
 Napi::Value StatusCodes(const Napi::CallbackInfo& info);
 Napi::Value DataTypes(const Napi::CallbackInfo& info);
 Napi::Value LatencyBoundsSeconds(const Napi::CallbackInfo& info);
+Napi::Value ErrorReplyOf(const Napi::CallbackInfo& info);
+Napi::Value RetryDelays(const Napi::CallbackInfo& info);
 Napi::Value Describe(const Napi::CallbackInfo& info);
 Napi::Value Statistics(const Napi::CallbackInfo& info);
 Napi::Value Gauges(const Napi::CallbackInfo& info);

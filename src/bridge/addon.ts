@@ -279,6 +279,16 @@ export interface NativeConnectionCount {
   readonly connections: number;
 }
 
+export interface NativeErrorReply {
+  readonly httpStatus: number;
+  readonly grpcStatus: number;
+  readonly message: string;
+  /** Before any jitter; 0 = say nothing. */
+  readonly retryAfterMs: number;
+  /** It belongs into the log as an error. */
+  readonly isOurFault: boolean;
+}
+
 export interface NativeAddon {
   /** [sync] The native half of the error table: `[number, code]`. */
   statusCodes(): readonly (readonly [number, string])[];
@@ -286,6 +296,13 @@ export interface NativeAddon {
   dataTypes(): readonly (readonly [number, string, number])[];
   /** [sync] Upper bounds of every latency histogram. */
   latencyBoundsSeconds(): readonly number[];
+  /** [sync] What the native front end tells a client of a failure: the native half of frontend/error-reply.ts. */
+  errorReply(code: number, message: string, retryAfterMs: number): NativeErrorReply;
+  /**
+   * [sync] `[milliseconds, value of Retry-After]` that the native front end gives on that advice: its half of frontend/retry-delay.ts.
+   * `unit` and `blur` are within [0, 1).
+   */
+  retryDelays(adviceMs: number, unit: number, blur: number): readonly [number, number];
   /**
    * [sync] Loads ONNX Runtime and creates the engine of the process, which lives until `stopEngine` or the end of the process, however
    * that comes. Throws when it is running already.
