@@ -1,7 +1,7 @@
 // A thread that waits for sockets, times and tasks of other threads, and does one thing after the other.
 //
-// A turn: what epoll reports, then the timers that are due, then the tasks, then whoever asked for the end of the turn. What happened together
-// is answered together, so that one system call takes it all.
+// A turn: what epoll reports, then the timers that are due, then the tasks, then whoever asked for the end of the turn. What happened
+// together is answered together, so that one system call takes it all.
 #pragma once
 
 #include <sys/epoll.h>
@@ -48,7 +48,7 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // [any thread but its own] Ends the thread after the turn that goes on; what was posted and has not run is destroyed. May be repeated.
+  // [any thread but its own] Ends the thread after the turn that goes on; destroys what was posted and has not run. May be repeated.
   void Stop();
 
   // [any thread] Runs `task` on the loop's thread, in the order of the calls. One that comes after Stop never runs.

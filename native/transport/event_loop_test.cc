@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -15,36 +14,11 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "transport/test_loop.h"
 #include "transport/test_peers.h"
 
 namespace penstock::transport {
 namespace {
-
-constexpr int64_t kNsPerMs = 1'000'000;
-
-std::unique_ptr<EventLoop> StartLoop() {
-  Result<std::unique_ptr<EventLoop>> loop = EventLoop::Start("test-loop");
-  EXPECT_TRUE(loop.ok()) << loop.status().message();
-  return std::move(loop).value();
-}
-
-bool Comes(std::future<void> future) { return future.wait_for(std::chrono::milliseconds(kPatienceMs)) == std::future_status::ready; }
-
-// Runs `task` on the loop and waits for it.
-template <typename Task>
-void RunOn(EventLoop& loop, Task task) {
-  std::promise<void> done;
-  loop.Post([&] {
-    task();
-    done.set_value();
-  });
-  ASSERT_TRUE(Comes(done.get_future()));
-}
-
-// The turn that goes on has ended when this returns, with all that it destroys, and the one after it too.
-void LetTurnsPass(EventLoop& loop) {
-  for (int i = 0; i < 2; ++i) RunOn(loop, [] {});
-}
 
 // Returns once Stop, called by another thread, has begun: tasks are refused from then on.
 void WaitUntilStopping(EventLoop& loop) {
@@ -315,122 +289,6 @@ TEST(EventLoopTest, DestroysWhatARetiredHandlerRetires) {
   });
   LetTurnsPass(*loop);
   EXPECT_EQ(destroyed, 2);
-}
-
-TEST(TimerTest, FiresOnceAndNeverEarly) {
-  const auto loop = StartLoop();
-  std::promise<void> fired;
-  std::atomic<int> fires{0};
-  int64_t at = 0, came = 0;
-  Timer timer(loop.get(), [&] {
-    came = MonotonicNs();
-    EXPECT_FALSE(timer.is_set());
-    if (++fires == 1) fired.set_value();
-  });
-  RunOn(*loop, [&] {
-    at = MonotonicNs() + 3 * kNsPerMs + 1;
-    timer.SetAt(at);
-    EXPECT_TRUE(timer.is_set());
-  });
-  ASSERT_TRUE(Comes(fired.get_future()));
-  EXPECT_GE(came, at);
-  LetTurnsPass(*loop);
-  EXPECT_EQ(fires, 1);
-  loop->Stop();
-}
-
-TEST(TimerTest, FiresInTheOrderOfTheirTimes) {
-  const auto loop = StartLoop();
-  std::string order;
-  std::promise<void> done;
-  Timer late(loop.get(), [&] {
-    order += 'c';
-    done.set_value();
-  });
-  Timer middle(loop.get(), [&] { order += 'b'; });
-  Timer early(loop.get(), [&] { order += 'a'; });
-  RunOn(*loop, [&] {
-    const int64_t now = loop->now_ns();
-    late.SetAt(now + 9 * kNsPerMs);
-    early.SetAt(now + kNsPerMs);
-    middle.SetAt(now + 5 * kNsPerMs);
-  });
-  ASSERT_TRUE(Comes(done.get_future()));
-  EXPECT_EQ(order, "abc");
-  loop->Stop();
-}
-
-TEST(TimerTest, TakesTheLastTimeThatWasSetWhetherLaterOrEarlier) {
-  const auto loop = StartLoop();
-  std::promise<void> put_off_fired, drawn_in_fired;
-  int64_t at = 0, came = 0;
-  Timer put_off(loop.get(), [&] {
-    came = MonotonicNs();
-    put_off_fired.set_value();
-  });
-  Timer drawn_in(loop.get(), [&] { drawn_in_fired.set_value(); });
-  RunOn(*loop, [&] {
-    const int64_t now = MonotonicNs();
-    for (int i = 1; i <= 20; ++i) put_off.SetAt(at = now + i * kNsPerMs);
-    drawn_in.SetAt(now + 3600 * kNsPerSecond);
-    drawn_in.SetAt(now + kNsPerMs);
-  });
-  ASSERT_TRUE(Comes(put_off_fired.get_future()));
-  EXPECT_GE(came, at);
-  EXPECT_TRUE(Comes(drawn_in_fired.get_future()));
-  loop->Stop();
-}
-
-TEST(TimerTest, DoesNotFireWhenItIsCancelledOrDestroyed) {
-  const auto loop = StartLoop();
-  std::atomic<int> fires{0};
-  std::promise<void> later;
-  Timer cancelled(loop.get(), [&] { ++fires; });
-  auto destroyed = std::make_unique<Timer>(loop.get(), [&] { ++fires; });
-  auto by_another = std::make_unique<Timer>(loop.get(), [&] { ++fires; });
-  Timer destroying(loop.get(), [&] { by_another.reset(); });
-  Timer last(loop.get(), [&] { later.set_value(); });
-  RunOn(*loop, [&] {
-    const int64_t at = loop->now_ns() + kNsPerMs;
-    cancelled.SetAt(at);
-    destroyed->SetAt(at);
-    destroying.SetAt(at);
-    by_another->SetAt(at);
-    last.SetAt(at);
-    cancelled.Cancel();
-    destroyed.reset();
-  });
-  ASSERT_TRUE(Comes(later.get_future()));
-  EXPECT_EQ(fires, 0);
-  EXPECT_EQ(by_another, nullptr);
-  loop->Stop();
-}
-
-TEST(TimerTest, CanBeSetAgainAfterItWasCancelled) {
-  const auto loop = StartLoop();
-  std::promise<void> fired;
-  Timer timer(loop.get(), [&] { fired.set_value(); });
-  RunOn(*loop, [&] {
-    timer.SetAt(loop->now_ns() + 3600 * kNsPerSecond);
-    timer.Cancel();
-    EXPECT_FALSE(timer.is_set());
-    timer.SetAt(loop->now_ns() + kNsPerMs);
-  });
-  EXPECT_TRUE(Comes(fired.get_future()));
-  loop->Stop();
-}
-
-TEST(TimerTest, LeavesTheTurnToOthersWhenItSetsItselfToAPastTime) {
-  const auto loop = StartLoop();
-  std::atomic<int> fires{0};
-  Timer timer(loop.get(), [&] {
-    ++fires;
-    timer.SetAt(1);
-  });
-  RunOn(*loop, [&] { timer.SetAt(1); });
-  LetTurnsPass(*loop);
-  EXPECT_GE(fires, 1);
-  loop->Stop();
 }
 
 TEST(EventLoopTest, EndsThatWhichWaitsWhenItStops) {
