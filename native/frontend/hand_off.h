@@ -1,7 +1,7 @@
 // The way up to JavaScript: connections within the process, whose other ends come to a front-end thread as if clients had connected.
 //
-// What the native front end does not answer itself it writes there, as it came: the JavaScript front ends stay the only place that knows all
-// other routes and calls, and back-pressure is that of a socket.
+// What the native front end does not answer itself it writes there, as it came: the JavaScript front ends stay the only place that knows
+// all other routes and calls, and back-pressure is that of a socket.
 #pragma once
 
 #include <cstddef>

@@ -61,8 +61,8 @@ class EventLoop {
   void Rewatch(int fd, uint32_t events, EventHandler* handler);
   void Forget(int fd);
 
-  // OnTurnEnd is called once at the end of this turn, however often it was asked for; for one that has had it already the next turn comes at
-  // once. A handler that has been retired is not called.
+  // OnTurnEnd is called once at the end of this turn, however often it was asked for. One that has had it already gets it in the next
+  // turn, which then comes at once. A handler that has been retired is not called.
   void AtTurnEnd(EventHandler* handler);
 
   // Destroys `owned` when nothing of this turn can reach it any more.
