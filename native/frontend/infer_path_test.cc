@@ -86,7 +86,7 @@ TEST(InferPath, LeavesBodiesInChunksAndConnectionsOfOtherKindsToJavaScript) {
 TEST(InferPath, ReadsTheLengthOfTheJsonPart) {
   const std::string name = "inference-header-content-LENGTH: ";
   EXPECT_EQ(OfFields(name + "0\r\n")->json_bytes, 0);
-  EXPECT_EQ(OfFields(name + "\t12 \r\n")->json_bytes, 12);
+  EXPECT_EQ(OfFields(name + "  12 \r\n")->json_bytes, 12);
   EXPECT_EQ(OfFields(name + "0000000000000000000000000000000012\r\n")->json_bytes, 12);
   EXPECT_EQ(OfFields(name + "9007199254740991\r\n")->json_bytes, 9007199254740991);
   EXPECT_EQ(OfFields(name + "12\r\n" + name + "12\r\n")->json_bytes, 12);

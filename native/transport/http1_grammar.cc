@@ -37,9 +37,10 @@ Http1Parsed HeadReader::Field(Http1Field* field) {
   std::string_view value;
   parsed = Run(kValueChar, &value);
   if (parsed != Http1Parsed::kWhole) return parsed;
-  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-  while (!value.empty() && is_space(value.front())) value.remove_prefix(1);
-  while (!value.empty() && is_space(value.back())) value.remove_suffix(1);
+  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+  while (!value.empty() && value.back() == ' ') value.remove_suffix(1);
+  // Tabs are white space to RFC 9110. But node:http does not know `chunked` or `close` with a tab behind it.
+  if (!value.empty() && (value.front() == '\t' || value.back() == '\t')) return Http1Parsed::kRefused;
   field->value = value;
   return Text("\r\n");
 }

@@ -79,7 +79,8 @@ Http1Parsed ReadRequest(std::string_view bytes, Http1RequestHead* head) {
   head->content_length = framing.content_length;
   head->is_chunked = framing.is_chunked;
   head->keeps_alive = !framing.has_close && (!head->is_http10 || framing.has_keep_alive);
-  if (framing.has_connection_options) head->is_plain = false;
+  // Both, and node:http goes by the one or the other as the version is.
+  if (framing.has_connection_options || (framing.has_close && framing.has_keep_alive)) head->is_plain = false;
   return Http1Parsed::kWhole;
 }
 

@@ -16,7 +16,7 @@ constexpr size_t kMaxHttp1HeadBytes = 16 * 1024;
 // Views of the bytes that were read.
 struct Http1Field {
   std::string_view name;
-  std::string_view value;  // without the white space around it
+  std::string_view value;  // without the spaces around it
 };
 
 struct Http1RequestHead {
@@ -28,7 +28,7 @@ struct Http1RequestHead {
   bool has_length = false;
   uint64_t content_length = 0;   // 0 without one
   bool is_chunked = false;       // Transfer-Encoding: chunked, and nothing else
-  bool keeps_alive = true;       // what `Connection` and the version say
+  bool keeps_alive = true;       // what `Connection` and the version say, if is_plain
   bool expects_continue = false;
   bool is_plain = true;          // no Upgrade, trailer, other expectation or option of the connection: nothing that asks for more than an answer
 };
@@ -37,7 +37,7 @@ enum class Http1Parsed { kWhole, kPart, kRefused };
 
 // `bytes` begin with a request. kPart: its head is not whole yet, and nothing in it is wrong. kRefused: anything but the strict grammar
 // (CRLF, a common method, a target of the form /path?query in the characters of RFC 3986, HTTP/1.0 or 1.1, one Host, token names, no white
-// space before the colon, no folding, visible ASCII or obs-text in values, digits without leading zeros and below 2^53 in one
+// space before the colon, no tab around a value, no folding, visible ASCII or obs-text in values, digits without leading zeros and below 2^53 in one
 // Content-Length, not both framings), and a head of more than kMaxHttp1HeadBytes. `head` is set with kWhole and otherwise undefined; its
 // vector keeps its memory for the next.
 Http1Parsed ParseHttp1Request(std::string_view bytes, Http1RequestHead* head);

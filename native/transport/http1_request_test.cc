@@ -11,8 +11,8 @@ namespace penstock::transport {
 namespace {
 
 constexpr char kPost[] =
-    "POST /v2/models/digits/infer?x=1 HTTP/1.1\r\nHost: localhost:8000\r\nContent-Length: 12\r\nInference-Header-Content-Length:7 \t\r\n"
-    "Empty:\r\nUser-Agent: \t caf\xC3\xA9 (x; y)\r\n\r\n";
+    "POST /v2/models/digits/infer?x=1 HTTP/1.1\r\nHost: localhost:8000\r\nContent-Length: 12\r\nInference-Header-Content-Length:7  \r\n"
+    "Empty:\r\nUser-Agent:  caf\t\xC3\xA9 (x; y)\r\n\r\n";
 
 // Bytes of their own allocation, so that AddressSanitizer sees a read past their end.
 class Bytes {
@@ -53,7 +53,7 @@ TEST(Http1Request, SaysWhatTheHeadSays) {
   EXPECT_EQ(head.fields[2].name, "Inference-Header-Content-Length");
   EXPECT_EQ(head.fields[2].value, "7");
   EXPECT_EQ(head.fields[3].value, "");
-  EXPECT_EQ(head.fields[4].value, "caf\xC3\xA9 (x; y)");
+  EXPECT_EQ(head.fields[4].value, "caf\t\xC3\xA9 (x; y)");
   EXPECT_EQ(head.bytes, std::strlen(kPost));
   EXPECT_TRUE(head.has_length);
   EXPECT_EQ(head.content_length, 12u);
@@ -88,7 +88,6 @@ TEST(Http1Request, WaitsForTheRestOfEveryPrefix) {
 
 TEST(Http1Request, TellsWhetherTheConnectionGoesOn) {
   EXPECT_FALSE(Whole(Get("connection: Close\r\n")).keeps_alive);
-  EXPECT_FALSE(Whole(Get("Connection: keep-alive\r\nConnection: close\r\n")).keeps_alive);
   EXPECT_FALSE(Whole(Get("Proxy-Connection: close\r\n")).keeps_alive);
   EXPECT_TRUE(Whole(Get("CONNECTION: KEEP-ALIVE\r\n")).keeps_alive);
   EXPECT_FALSE(Whole("GET / HTTP/1.0\r\n\r\n").keeps_alive);
@@ -106,6 +105,7 @@ TEST(Http1Request, TellsWhatAsksForMoreThanAnAnswer) {
                                "Expect: 100-continue\r\nExpect: 100-continue\r\n",
                                "Connection: upgrade\r\n",
                                "Connection: keep-alive, close\r\n",
+                               "Connection: keep-alive\r\nConnection: close\r\n",
                                "Connection:\r\n",
                                "Proxy-Connection: x\r\n"};
   for (const char* const line : lines) EXPECT_FALSE(Whole(Get(line)).is_plain) << line;
@@ -113,7 +113,7 @@ TEST(Http1Request, TellsWhatAsksForMoreThanAnAnswer) {
 }
 
 TEST(Http1Request, ReadsALengthUpToWhatJavaScriptCountsExactly) {
-  EXPECT_EQ(Whole(Get("content-LENGTH:\t0\r\n")).content_length, 0u);
+  EXPECT_EQ(Whole(Get("content-LENGTH:0\r\n")).content_length, 0u);
   EXPECT_EQ(Whole(Get("Content-Length: 9007199254740991\r\n")).content_length, 9007199254740991u);
   const char* const wrong[] = {"",   "-1",  "+5",  "0x10", "1e3", "5 5", "5,5",  "5;", "00", "05",
                                "1.0", "\"5\"", "\xD9\xA5", "9007199254740992", "18446744073709551616", "99999999999999999999999"};
@@ -149,6 +149,10 @@ TEST(Http1Request, RefusesWhatTwoReadersMightTakeForDifferentThings) {
       "Transfer-Encoding:\r\n chunked\r\n",
       "Transfer-Encoding:\r\n",
       "Transfer-Encoding : chunked\r\n",
+      "Transfer-Encoding: chunked\t\r\n",
+      "Transfer-Encoding:\tchunked\r\n",
+      "Connection: close \t\r\n",
+      "X: \t\r\n",
       "X: y\r\n folded\r\n",
       "X: y\r\n\tfolded\r\n",
       "X: y\r\rZ: 1\r\n",
@@ -228,14 +232,14 @@ TEST(Http1Request, BoundsTheHead) {
   EXPECT_EQ(Parsed("POST /" + std::string(1 << 20, 'a')), Http1Parsed::kRefused);
 }
 
-// The head that a whole one says, without the white space around values.
+// The head that a whole one says, without the spaces around values.
 std::string Written(const Http1RequestHead& head) {
   std::string text = std::string(head.method) + " " + std::string(head.target) + (head.is_http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   for (const Http1Field& field : head.fields) text += std::string(field.name) + ":" + std::string(field.value) + "\r\n";
   return text + "\r\n";
 }
 
-std::string WithoutSpaceAroundValues(std::string_view head) {
+std::string WithoutSpacesAroundValues(std::string_view head) {
   std::string text;
   for (size_t line = 0; !head.empty(); ++line) {
     const size_t end = head.find("\r\n");
@@ -245,8 +249,8 @@ std::string WithoutSpaceAroundValues(std::string_view head) {
     if (colon != std::string_view::npos) {
       text += rest.substr(0, colon + 1);
       rest.remove_prefix(colon + 1);
-      const size_t first = rest.find_first_not_of(" \t");
-      rest = first == std::string_view::npos ? std::string_view() : rest.substr(first, rest.find_last_not_of(" \t") + 1 - first);
+      const size_t first = rest.find_first_not_of(' ');
+      rest = first == std::string_view::npos ? std::string_view() : rest.substr(first, rest.find_last_not_of(' ') + 1 - first);
     }
     text += rest;
     text += "\r\n";
@@ -283,7 +287,7 @@ TEST(Http1Request, TakesOfChangedRequestsOnlyWhatItCanWriteAgain) {
     Http1RequestHead head;
     if (ParseHttp1Request(bytes.view(), &head) != Http1Parsed::kWhole) continue;
     ++whole;
-    ASSERT_EQ(Written(head), WithoutSpaceAroundValues(bytes.view().substr(0, head.bytes))) << text;
+    ASSERT_EQ(Written(head), WithoutSpacesAroundValues(bytes.view().substr(0, head.bytes))) << text;
     ASSERT_EQ(Parsed(Written(head)), Http1Parsed::kWhole) << text;
   }
   EXPECT_GT(whole, 10'000u);
