@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "frontend/hand_off.h"
@@ -27,7 +29,7 @@ class TunnelClient {
   virtual void OnAnswer(memory::Slice bytes) = 0;
   // The answer to the one request that was sent (kOneRequest) is whole, and the connection can take another.
   virtual void OnAnswerEnd() = 0;
-  // JavaScript has ended its side: no more comes. Also when its thread has died.
+  // No more comes: JavaScript has ended its side, its thread has died, or the answer that was followed said that the connection ends with it.
   virtual void OnTunnelEnd() = 0;
   // What waits to go up has fallen below the limit again: reading from the client may go on.
   virtual void OnTunnelDrained() = 0;
@@ -61,6 +63,17 @@ class Tunnel : public transport::EventHandler {
  private:
   Tunnel(transport::EventLoop* loop, transport::ReceiveBuffer* buffer, TunnelClient* client, transport::FileDescriptor socket);
 
+  void Flush();
+  void Receive();
+  // False when no more may be read: the answer that was followed is over, with the end of the connection, or nobody is called any more.
+  bool Follow(memory::Slice bytes);
+  enum class Answer { kMore, kEnd, kBroken };
+  Answer Scan(std::string_view bytes, size_t* taken);
+  Answer ScanHead(std::string_view bytes, size_t* taken);
+  Answer ScanBody(std::string_view bytes, size_t* taken);
+  void End();
+  void Watch();
+
   transport::EventLoop* const loop_;
   transport::ReceiveBuffer* const buffer_;
   TunnelClient* client_;  // null once closed
@@ -72,10 +85,16 @@ class Tunnel : public transport::EventHandler {
   std::string head_;  // as much of it as has come
   bool in_body_ = false;
   bool is_chunked_ = false;
+  bool until_close_ = false;
+  bool keeps_alive_ = true;  // what JavaScript said
   uint64_t body_left_ = 0;
   transport::Http1ChunkScanner chunks_;
+  bool takes_bytes_ = true;   // JavaScript still reads
   bool ends_sending_ = false;
+  bool has_shut_ = false;
   bool is_paused_ = false;
+  bool was_full_ = false;
+  bool is_watched_ = true;    // until no more comes down, and the client knows
   uint32_t watched_ = 0;
 };
 
