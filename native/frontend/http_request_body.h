@@ -28,7 +28,6 @@ class HttpRequestBody {
   // `bytes`: what will come in all. The budget outlives it.
   void Open(uint64_t bytes, ByteBudget* budget);
   uint64_t missing() const { return missing_; }
-  uint64_t bytes() const { return chain_.size() + (used_ - listed_); }
 
   // At most `missing` bytes. Errors, which take nothing: kInFlightFull, kMemory.
   Status Add(memory::Slice piece);

@@ -1,0 +1,181 @@
+#include "frontend/http_exchange.h"
+
+#include <utility>
+
+#include "base/clock.h"
+#include "codec/http_reply.h"
+#include "codec/http_request.h"
+#include "frontend/error_reply.h"
+
+namespace penstock::frontend {
+namespace {
+
+// Documents up to this size are not charged: what they hold in all is bounded by the number of connections.
+constexpr uint64_t kUnchargedBytes = 64 * 1024;
+
+uint64_t OutputBytes(const pipeline::Outcome& outcome) {
+  uint64_t bytes = 0;
+  for (const session::Tensor& output : outcome.outputs) bytes += output.bytes.size;
+  return bytes;
+}
+
+}  // namespace
+
+void HttpExchange::Open(const transport::Http1RequestHead& head, const InferPath& path) {
+  is_open_ = true;
+  is_arriving_ = true;
+  keeps_alive_ = head.keeps_alive;
+  closes_ = false;
+  path_ = head.target.substr(0, head.target.find('?'));
+  model_ = path.model;
+  version_ = path.version;
+  json_bytes_ = path.json_bytes;
+  started_ns_ = loop_->request_events().wants_ended ? MonotonicNs() : 0;
+  status_ = 0;
+  bytes_in_ = 0;
+  bytes_out_ = 0;
+  request_id_.clear();
+  body_.Open(head.content_length, &loop_->budget());
+}
+
+HttpExchange::Took HttpExchange::Take(memory::Slice piece) {
+  const Status taken = body_.Add(std::move(piece));
+  if (taken.ok()) return body_.missing() == 0 ? Took::kWhole : Took::kMore;
+  RefuseBody(taken);
+  return Took::kRefused;
+}
+
+void HttpExchange::RefuseBody(const Status& status) {
+  keeps_alive_ = false;
+  body_.Drop();
+  Fail(status, "");
+}
+
+bool HttpExchange::Submit() {
+  is_arriving_ = false;
+  memory::SliceChain bytes = body_.Take();
+  bytes_in_ = bytes.size();
+  // Before the body is decoded: nobody parses 64 MiB for a model that is not there.
+  Status status = loop_->engine().CheckServed(model_, version_);
+  std::string request_id;
+  if (status.ok()) {
+    Result<serving::InferRequest> request = codec::DecodeHttpInfer(bytes, json_bytes_, loop_->limits());
+    bytes = memory::SliceChain();  // the request holds what it needs
+    if (request.ok()) {
+      request.value().protocol = pipeline::Protocol::kHttp;
+      request.value().model_name = model_;
+      request.value().model_version = version_;
+      request_id = request.value().id;
+      Result<uint64_t> token = loop_->calls().Submit(std::move(request).value(), 0, this);
+      if (token.ok()) token_ = token.value();
+      status = token.status();
+    } else {
+      status = request.status();
+    }
+  }
+  body_.Drop();
+  if (status.ok()) return true;
+  Fail(status, request_id);
+  return false;
+}
+
+void HttpExchange::OnOutcome(uint64_t, InferOutcome outcome) {
+  token_ = 0;
+  Answer(std::move(outcome));
+  client_->OnAnswered();
+}
+
+void HttpExchange::Answer(InferOutcome outcome) {
+  request_id_ = outcome.plan.id;
+  if (!outcome.outcome.status.ok()) {
+    Fail(outcome.outcome.status, request_id_);
+    return;
+  }
+  Result<codec::HttpReply> reply = codec::EncodeHttpReply(outcome.plan, outcome.outcome);
+  if (!reply.ok()) {
+    Fail(reply.status(), request_id_);
+    return;
+  }
+  // Outputs behind the document are counted already, by what keeps them (pipeline::BatchRunOptions::charge).
+  const uint64_t document_bytes = reply.value().json.size();
+  if (document_bytes > kUnchargedBytes) charge_ = loop_->engine().ChargeAnswer(document_bytes);
+  status_ = 200;
+  bytes_out_ = WriteInferAnswer(std::move(reply).value(), Style(), output_);
+  closes_ = Style().closes;
+  // Outputs that were written as JSON count as handed out: text is no copy.
+  CountAnswer(outcome, OutputBytes(outcome.outcome), 0);
+}
+
+AnswerStyle HttpExchange::Style() const {
+  AnswerStyle style;
+  style.date_line = &loop_->date_line();
+  style.closes = !keeps_alive_ || loop_->is_going() || loop_->is_draining();
+  style.keep_alive_timeout_s = loop_->options().keep_alive_timeout_ns / kNsPerSecond;
+  return style;
+}
+
+void HttpExchange::Fail(const Status& status, const std::string& request_id) {
+  const ErrorReply reply = ReplyFor(status);
+  request_id_ = request_id;
+  Report(status, reply.is_our_fault, request_id);
+  int64_t retry_after_s = 0;
+  if (reply.retry_after_ms > 0) {
+    const double unit = loop_->random().Uniform();
+    retry_after_s = RetryAfterSeconds(reply.retry_after_ms, unit, loop_->random().Uniform());
+  }
+  status_ = reply.http_status;
+  const AnswerStyle style = Style();
+  closes_ = style.closes;
+  bytes_out_ = WriteErrorAnswer(reply, retry_after_s, style, output_);
+}
+
+void HttpExchange::Report(const Status& status, bool is_our_fault, const std::string& request_id) {
+  RequestEvents& events = loop_->request_events();
+  if (!is_our_fault && !events.wants_refused) return;
+  RequestEvent event;
+  event.kind = RequestEvent::Kind::kFailed;
+  event.method = "POST";
+  event.path = path_;
+  event.request_id = request_id;
+  event.code = status.code();
+  event.message = status.message();
+  events.Add(std::move(event));
+}
+
+void HttpExchange::End() { Finish(std::to_string(status_)); }
+
+void HttpExchange::Abort() {
+  if (!is_open_) return;
+  if (token_ != 0) loop_->calls().Abandon(std::exchange(token_, 0), {});
+  if (is_arriving_ && status_ == 0) {
+    Report(Status(StatusCode::kRequestCancelled, "the client left before its whole request had arrived"), false, "");
+  }
+  Finish("aborted");
+}
+
+memory::SliceChain HttpExchange::GiveUp() {
+  is_open_ = false;
+  memory::SliceChain bytes = body_.Take();
+  body_.Drop();
+  return bytes;
+}
+
+void HttpExchange::Finish(const std::string& status) {
+  if (!is_open_) return;
+  is_open_ = false;
+  body_.Drop();
+  charge_ = nullptr;
+  RequestEvents& events = loop_->request_events();
+  if (!events.wants_ended) return;
+  RequestEvent event;
+  event.method = "POST";
+  event.path = path_;
+  event.request_id = request_id_;
+  event.status = status;
+  event.duration_ms = static_cast<double>(MonotonicNs() - started_ns_) / 1e6;
+  event.bytes_in = bytes_in_;
+  event.bytes_out = bytes_out_;
+  events.Add(std::move(event));
+}
+
+}  // namespace penstock::frontend
