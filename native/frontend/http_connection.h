@@ -30,6 +30,8 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
 
   HttpConnection(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off);
   ~HttpConnection() override;
+  // Once, before anything else. False when the system refuses it.
+  bool Begin();
 
   void GoAway() override {}  // each answer asks the loop
   void Drain() override;
@@ -91,7 +93,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   HttpExchange exchange_;
   std::unique_ptr<Tunnel> tunnel_;
   transport::Timer timer_;
-  State state_ = State::kHead;
+  State state_ = State::kClosed;  // until Begin
   uint32_t watched_ = EPOLLIN;
 
   transport::Http1RequestHead head_;

@@ -46,7 +46,6 @@ HttpExchange::Took HttpExchange::Take(memory::Slice piece) {
 }
 
 void HttpExchange::RefuseBody(const Status& status) {
-  keeps_alive_ = false;
   body_.Drop();
   Fail(status, "");
 }
@@ -100,8 +99,9 @@ void HttpExchange::Answer(InferOutcome outcome) {
   const uint64_t document_bytes = reply.value().json.size();
   if (document_bytes > kUnchargedBytes) charge_ = loop_->engine().ChargeAnswer(document_bytes);
   status_ = 200;
-  bytes_out_ = WriteInferAnswer(std::move(reply).value(), Style(), output_);
-  closes_ = Style().closes;
+  const AnswerStyle style = Style();
+  closes_ = style.closes;
+  bytes_out_ = WriteInferAnswer(std::move(reply).value(), style, output_);
   // Outputs that were written as JSON count as handed out: text is no copy.
   CountAnswer(outcome, OutputBytes(outcome.outcome), 0);
 }
@@ -109,8 +109,10 @@ void HttpExchange::Answer(InferOutcome outcome) {
 AnswerStyle HttpExchange::Style() const {
   AnswerStyle style;
   style.date_line = &loop_->date_line();
-  style.closes = !keeps_alive_ || loop_->is_going() || loop_->is_draining();
-  style.keep_alive_timeout_s = loop_->options().keep_alive_timeout_ns / kNsPerSecond;
+  style.is_going = loop_->is_going();
+  style.is_body_pending = is_arriving_;
+  style.closes = !keeps_alive_ || style.is_going || is_arriving_;
+  style.keep_alive_timeout_ns = loop_->options().keep_alive_timeout_ns;
   return style;
 }
 

@@ -25,18 +25,15 @@ void HttpInput::Add(memory::Slice bytes) {
 
 transport::Http1Parsed HttpInput::ReadHead(transport::Http1RequestHead* head) {
   transport::Http1Parsed parsed = transport::ParseHttp1Request(TextOf(pieces_.front()), head);
-  const auto is_too_large = [&] { return parsed == transport::Http1Parsed::kWhole && head->bytes > kMostHeadBytes; };
-  if (parsed != transport::Http1Parsed::kPart) return is_too_large() ? transport::Http1Parsed::kRefused : parsed;
-  if (pieces_.front().size > kMostHeadBytes) return transport::Http1Parsed::kRefused;
+  if (parsed != transport::Http1Parsed::kPart) return parsed;
   // Also where there is one piece: who says half a head and waits must not keep the block that it was received into.
   auto joined = std::make_shared<std::string>();
   for (const memory::Slice& piece : pieces_) {
-    joined->append(TextOf(piece).substr(0, kMostHeadBytes + 1 - joined->size()));
-    if (joined->size() > kMostHeadBytes) break;
+    joined->append(TextOf(piece).substr(0, transport::kMaxHttp1HeadBytes - joined->size()));
   }
   if (pieces_.size() > 1) parsed = transport::ParseHttp1Request(*joined, head);
-  if (is_too_large() || (parsed == transport::Http1Parsed::kPart && joined->size() > kMostHeadBytes)) return transport::Http1Parsed::kRefused;
   if (parsed == transport::Http1Parsed::kRefused) return parsed;
+  // Half a head is smaller than the limit, so that all of it has been joined.
   const size_t used = parsed == transport::Http1Parsed::kWhole ? head->bytes : joined->size();
   Drop(used);
   pieces_.push_front(SliceOf(std::move(joined)).Sub(0, used));

@@ -13,15 +13,11 @@ namespace penstock::frontend {
 // Slices as they were received. Only a head that comes in several of them is copied together.
 class HttpInput {
  public:
-  // Of a head; JavaScript answers larger ones.
-  static constexpr size_t kMostHeadBytes = 16 * 1024;
-
   void Add(memory::Slice bytes);
   bool empty() const { return bytes_ == 0; }
   size_t bytes() const { return bytes_; }
 
-  // The request that begins here; not empty. kRefused also for a head that is too large. With kWhole, `head` has views of what TakeHead
-  // gives.
+  // The request that begins here; not empty. With kWhole, `head` has views of what TakeHead gives.
   transport::Http1Parsed ReadHead(transport::Http1RequestHead* head);
   // After kWhole: the bytes of the head, which the views of it need.
   memory::Slice TakeHead(const transport::Http1RequestHead& head);
