@@ -2,31 +2,35 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import { createVersion, exitNow, findGpus, gpus, openSession, ortVersion, publishCatalog, type NativeGpuReport } from './bridge/control.js';
-import { openListener, type NativeListener, type NativePortName } from './bridge/ports.js';
+import { nativeGrpcFault } from './bridge/front-end.js';
+import { openListener, type NativeListener } from './bridge/ports.js';
 import { gpuStates } from './bridge/gpus.js';
 import { engineReadings, inFlightRequests, latencyBoundsSeconds } from './bridge/engine-readings.js';
 import { HEALTH_MAX_AGE_MS, currentHealth, publishHealth, type HealthSnapshot } from './bridge/health-snapshot.js';
-import type { FrontEndOptions } from './bridge/thread-messages.js';
 import type { Options } from './config/options.js';
 import { VERSION } from './config/version.js';
 import { ServerError } from './errors.js';
+import { NativeLoops } from './frontend/native-loops.js';
+import { RequestLog } from './frontend/request-log.js';
 import type { HealthFacts } from './health/checks.js';
 import { GpuWatch } from './health/gpu-watch.js';
 import { HealthMonitor } from './health/health-monitor.js';
 import { FrontEndThread } from './lifecycle/front-end-thread.js';
-import { FrontEnds, frontEndCount } from './lifecycle/front-ends.js';
+import { loopOptions, portNames, threadOptions } from './lifecycle/front-end-options.js';
+import { planFrontEnd, receivingThreads, type FrontEndPlan } from './lifecycle/front-end-plan.js';
+import { FrontEnds } from './lifecycle/front-ends.js';
 import { logGpus } from './lifecycle/gpu-log.js';
 import { GpuReaction } from './lifecycle/gpu-reaction.js';
 import { GpuSearch } from './lifecycle/gpu-search.js';
 import { GuardedEngine } from './lifecycle/guarded-engine.js';
-import { memoryBound, receivingBytesPerThread } from './lifecycle/memory-bound.js';
+import { memoryBound } from './lifecycle/memory-bound.js';
 import { clearReadyFile, writeReadyFile, type ServerPorts } from './lifecycle/ready-file.js';
 import { registerEngineMetrics } from './management/engine-metrics.js';
 import { registerGpuHealth, registerGpuMetrics } from './management/gpu-metrics.js';
 import { ManagementServer } from './management/management-server.js';
 import { registerHealth, registerModelStates } from './management/state-metrics.js';
 import { ModelStore, type ModelStoreOptions } from './models/life-cycle.js';
-import type { Logger } from './telemetry/log.js';
+import { createLogger, type Logger } from './telemetry/log.js';
 import { createRegistry } from './telemetry/process-metrics.js';
 
 const FRONT_END_SCRIPT = new URL('./frontend/thread.js', import.meta.url);
@@ -46,12 +50,20 @@ const LOADING_EXIT_MS = 3000;
 /** Answers to requests that were cancelled at the deadline get this long to leave. */
 const CANCELLED_REPLIES_MS = 500;
 
+/**
+ * What the native front end passes on is answered to the end, so the JavaScript threads drain after it; but some of it ends only with their
+ * drain, such as health streams and idle connections that they have taken over, and does not wait for longer.
+ */
+const HAND_OFF_GRACE_MS = 300;
+
 export class Server {
   readonly #options: Options;
   readonly #log: Logger;
   readonly #monitor: HealthMonitor;
   readonly #models: ModelStore;
+  readonly #plan: FrontEndPlan;
   readonly #frontEnds: FrontEnds;
+  #loops: NativeLoops | undefined;
   readonly #gpuReaction: GpuReaction;
   #gpuSearch: GpuSearch | undefined;
   #gpus: GpuWatch | undefined;
@@ -69,6 +81,7 @@ export class Server {
   /** Rejects when something broke that the server cannot go on without; never resolves. */
   readonly failed: Promise<never>;
 
+  /** Throws `OptionsError` when --front-end asks for what this process cannot do. */
   constructor(options: Options, log: Logger) {
     this.#options = options;
     this.#log = log;
@@ -76,10 +89,11 @@ export class Server {
     this.failed = new Promise((_, reject) => (this.#fail = reject));
     this.failed.catch(() => {}); // Whoever has stopped listening to it is on the way out already.
     this.#gpuReaction = new GpuReaction({ log, exitNow });
-    const threads = frontEndCount(options);
+    const plan = planFrontEnd(options, nativeGrpcFault);
+    this.#plan = plan;
     this.#frontEnds = new FrontEnds({
-      count: threads,
-      startThread: (thread, onLost) => new FrontEndThread(FRONT_END_SCRIPT, frontEndOptions(options, thread, threads), onLost),
+      count: plan.threads,
+      startThread: (thread, onLost) => new FrontEndThread(FRONT_END_SCRIPT, threadOptions(options, plan, thread), onLost),
       log,
       onChange: () => this.#monitor.update(),
       onGivenUp: (error) => this.#fail(error),
@@ -92,7 +106,7 @@ export class Server {
       facts: () => ({
         loading: { ...this.#models.progress(), over: this.#isLoaded },
         models: this.#models.models(),
-        frontEnds: { listening: this.#frontEnds.listening, expected: threads },
+        frontEnds: { listening: this.#frontEnds.listening, expected: plan.threads },
         exiting: this.#exiting,
         ...this.#gpuFacts(),
       }),
@@ -110,13 +124,15 @@ export class Server {
     if (this.#options.readyFile !== '') clearReadyFile(this.#options.readyFile);
     const engine = new GuardedEngine(this.#options);
     this.#engine = engine;
-    const threads = frontEndCount(this.#options);
-    const cpu = { cpu_threads: engine.cpuThreads, front_end_threads: threads };
+    const { kind, loops, threads, reason } = this.#plan;
+    const frontEnd = kind === 'native' ? { front_end_threads: loops, hand_off_threads: threads } : { front_end_threads: threads };
+    const cpu = { cpu_threads: engine.cpuThreads, front_end: kind, ...frontEnd };
     const facts = { version: VERSION, ort_version: ortVersion(), node_version: process.version, ...cpu };
     this.#log.info(
-      { ...facts, worst_case: memoryBound(this.#options, threads) },
+      { ...facts, worst_case: memoryBound(this.#options, receivingThreads(this.#plan)) },
       'starting; worst_case is the request memory that the limits allow',
     );
+    if (reason !== '') this.#log.warn({ reason }, 'JavaScript serves the ports: the native front end cannot serve gRPC here');
     const [log, now] = [this.#log, () => performance.now()];
     const { gpuWaitSecs, metricsIntervalMs } = this.#options;
     const search = new GpuSearch({ first: gpus(), findGpus, patienceMs: gpuWaitSecs * 1000, log, now });
@@ -140,11 +156,12 @@ export class Server {
     this.#exiting = true;
     this.#gpuSearch?.stop();
     this.#monitor.update();
+    this.#loops?.goAway();
     this.#log.info({ delay_ms: delayMs, timeout_ms: timeoutMs }, 'draining: not ready any more, still serving');
     await sleep(delayMs, undefined, { signal: hurry }).catch(() => this.#log.info('the drain delay was cut short'));
 
     for (const listener of this.#listeners) listener.close();
-    const drained = this.#frontEnds.drain();
+    const drained = this.#drainFrontEnds();
     if (!(await endsWithin(drained, loaded ? timeoutMs : Math.min(timeoutMs, LOADING_EXIT_MS)))) {
       this.#log.warn({ in_flight_requests: inFlightRequests() }, 'the exit timeout is over; requests in flight are cancelled');
       this.#engine?.stop();
@@ -159,6 +176,7 @@ export class Server {
     this.#exiting = true;
     this.#gpuSearch?.stop();
     for (const listener of this.#listeners) listener.close();
+    this.#loops?.destroy();
     await this.#frontEnds.destroy();
     this.#models.close();
     this.#monitor.stop();
@@ -211,14 +229,28 @@ export class Server {
   }
 
   async #startFrontEnds(): Promise<void> {
-    const { host, httpPort, grpcPort, maxConnections } = this.#options;
+    const { host, httpPort, grpcPort, maxConnections, accessLog, logLevel } = this.#options;
+    const servedNatively = this.#plan.kind === 'native';
     for (const name of portNames(this.#options)) {
-      const listener = openListener({ name, host, port: name === 'http' ? httpPort : grpcPort, maxConnections });
+      const port = name === 'http' ? httpPort : grpcPort;
+      const listener = openListener({ name, host, port, maxConnections, servedNatively });
       this.#listeners.push(listener);
       this.#ports = { ...this.#ports, [name]: listener.port };
     }
     await this.#frontEnds.start();
-    this.#log.info({ ports: this.#ports }, 'listening');
+    if (servedNatively && !this.#exiting) {
+      // What it passes on is taken from here on, so it may begin.
+      const log = createLogger({ level: logLevel, name: 'frontend' });
+      const native = loopOptions(this.#options, this.#plan, log.isLevelEnabled('debug'));
+      this.#loops = new NativeLoops({ native, log, requestLog: new RequestLog(log, accessLog) });
+    }
+    this.#log.info({ ports: this.#ports, front_end: this.#plan.kind }, 'listening');
+  }
+
+  async #drainFrontEnds(): Promise<void> {
+    const native = this.#loops?.drain();
+    if (native !== undefined) await endsWithin(native, HAND_OFF_GRACE_MS);
+    await Promise.all([native, this.#frontEnds.drain()]);
   }
 
   async #loadModels(): Promise<void> {
@@ -264,27 +296,6 @@ export function createModelStore({ options, log, gpus, onChange }: ModelStorePar
     parallelLoads: PARALLEL_LOADS,
     onChange,
   });
-}
-
-function portNames({ allowHttp, allowGrpc }: Options): NativePortName[] {
-  return [...(allowHttp ? (['http'] as const) : []), ...(allowGrpc ? (['grpc'] as const) : [])];
-}
-
-/** `thread`: the number of one of `threads`. */
-function frontEndOptions(options: Options, thread: number, threads: number): FrontEndOptions {
-  return {
-    thread,
-    ports: portNames(options),
-    maxRequestBytes: options.maxRequestBytes,
-    maxReceivingBytes: receivingBytesPerThread(options, threads),
-    maxConcurrentStreams: options.grpcMaxConcurrentStreams,
-    headersTimeoutMs: options.httpHeadersTimeoutMs,
-    requestTimeoutMs: options.httpRequestTimeoutMs,
-    keepAliveTimeoutMs: options.httpKeepAliveTimeoutMs,
-    accessLog: options.accessLog,
-    logLevel: options.logLevel,
-    serverVersion: VERSION,
-  };
 }
 
 /** False when time is up first. */

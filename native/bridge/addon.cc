@@ -3,6 +3,7 @@
 
 #include "bridge/control.h"
 #include "bridge/environment.h"
+#include "bridge/front_end_handle.h"
 #include "bridge/gpu_queries.h"
 #include "bridge/handles.h"
 #include "bridge/js_sink.h"
@@ -21,6 +22,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   environment->sink_class = Napi::Persistent(SinkHandle::Define(env));
   environment->listener_class = Napi::Persistent(ListenerHandle::Define(env));
   environment->connections_class = Napi::Persistent(ConnectionsHandle::Define(env));
+  environment->front_end_class = Napi::Persistent(FrontEndHandle::Define(env));
   environment->completion_maker = Napi::Persistent(JsSink::CompletionMaker(env));
   env.SetInstanceData(environment);
 
@@ -48,6 +50,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("openListener", Napi::Function::New<ListenerHandle::Open>(env));
   exports.Set("takeConnections", Napi::Function::New<ConnectionsHandle::Take>(env));
   exports.Set("connectionCounts", Napi::Function::New<ConnectionCounts>(env));
+  exports.Set("findNghttp2", Napi::Function::New<FindNghttp2>(env));
+  exports.Set("startFrontEnd", Napi::Function::New<FrontEndHandle::Start>(env));
   exports.Set("simulate", Napi::Function::New<Simulate>(env));
   return exports;
 }

@@ -11,6 +11,7 @@ struct Environment {
   Napi::FunctionReference sink_class;
   Napi::FunctionReference listener_class;
   Napi::FunctionReference connections_class;
+  Napi::FunctionReference front_end_class;
   Napi::FunctionReference completion_maker;
 };
 

@@ -30,12 +30,13 @@ Napi::Value ListenerHandle::Open(const Napi::CallbackInfo& info) {
   options.port = static_cast<uint16_t>(reader.Whole("port", 0, kMaxPort));
   options.flag = "--" + name + "-port";
   options.max_connections = static_cast<size_t>(reader.Whole("maxConnections", 1, kMaxWhole));
+  const bool natively = reader.Flag("servedNatively");
   if (!IsPortName(name)) reader.Complain("name", "\"http\" or \"grpc\"");
   if (!reader.status().ok()) {
     ThrowStatus(env, reader.status());
     return env.Undefined();
   }
-  Result<std::shared_ptr<transport::Acceptor>> opened = ProcessState::Get().ports().Open(name, options);
+  Result<std::shared_ptr<transport::Acceptor>> opened = ProcessState::Get().ports().Open(name, options, natively);
   if (!opened.ok()) {
     ThrowStatus(env, opened.status());
     return env.Undefined();
@@ -73,14 +74,14 @@ Napi::Value ConnectionsHandle::Take(const Napi::CallbackInfo& info) {
     ThrowStatus(env, Status(StatusCode::kInternal, "takeConnections.onConnection: expected a function"));
     return env.Undefined();
   }
-  std::shared_ptr<transport::Acceptor> acceptor = ProcessState::Get().ports().Find(name);
-  if (acceptor == nullptr) {
+  std::shared_ptr<transport::ConnectionSource> source = ProcessState::Get().ports().Find(name).ForJavaScript();
+  if (source == nullptr) {
     ThrowStatus(env, Status(StatusCode::kInternal, "takeConnections.name: no port \"" + name + "\" was opened"));
     return env.Undefined();
   }
   Napi::Object object = env.GetInstanceData<Environment>()->connections_class.New({});
   if (object.IsEmpty()) return env.Undefined();
-  std::shared_ptr<JsTaker> taker = JsTaker::Open(env, info[2].As<Napi::Function>(), std::move(acceptor), static_cast<uint32_t>(thread));
+  std::shared_ptr<JsTaker> taker = JsTaker::Open(env, info[2].As<Napi::Function>(), std::move(source), static_cast<uint32_t>(thread));
   if (taker == nullptr) {
     ThrowStatus(env, Status(StatusCode::kInternal, "this environment is closing"));
     return env.Undefined();
@@ -104,8 +105,9 @@ void ConnectionsHandle::Close(const Napi::CallbackInfo&) {
 Napi::Value ConnectionCounts(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Array rows = Napi::Array::New(env);
-  for (const auto& [name, acceptor] : ProcessState::Get().ports().All()) {
-    for (const transport::Acceptor::Count& count : acceptor->Counts()) {
+  // Clients, whoever serves them: what the native front end passes on is not counted a second time.
+  for (const auto& [name, open] : ProcessState::Get().ports().All()) {
+    for (const transport::Acceptor::Count& count : open.acceptor->Counts()) {
       Napi::Object row = Napi::Object::New(env);
       row.Set("port", name);
       row.Set("thread", JsNumber(env, count.thread));

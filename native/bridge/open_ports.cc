@@ -2,22 +2,29 @@
 
 namespace penstock::bridge {
 
-Result<std::shared_ptr<transport::Acceptor>> OpenPorts::Open(const std::string& name, const transport::ListenOptions& options) {
+std::shared_ptr<transport::ConnectionSource> OpenPort::ForJavaScript() const {
+  if (hand_off != nullptr) return hand_off;
+  return acceptor;
+}
+
+Result<std::shared_ptr<transport::Acceptor>> OpenPorts::Open(const std::string& name, const transport::ListenOptions& options, bool natively) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto port = ports_.find(name);
-  if (port != ports_.end() && !port->second->closed()) return Status(StatusCode::kInternal, "the port \"" + name + "\" is open already");
+  if (port != ports_.end() && !port->second.acceptor->closed()) {
+    return Status(StatusCode::kInternal, "the port \"" + name + "\" is open already");
+  }
   Result<std::shared_ptr<transport::Acceptor>> opened = transport::Acceptor::Open(options);
-  if (opened.ok()) ports_[name] = opened.value();
+  if (opened.ok()) ports_[name] = OpenPort{opened.value(), natively ? std::make_shared<frontend::HandOff>() : nullptr};
   return opened;
 }
 
-std::shared_ptr<transport::Acceptor> OpenPorts::Find(const std::string& name) const {
+OpenPort OpenPorts::Find(const std::string& name) const {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto found = ports_.find(name);
-  return found == ports_.end() ? nullptr : found->second;
+  return found == ports_.end() ? OpenPort() : found->second;
 }
 
-std::map<std::string, std::shared_ptr<transport::Acceptor>> OpenPorts::All() const {
+std::map<std::string, OpenPort> OpenPorts::All() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return ports_;
 }

@@ -272,9 +272,10 @@ export interface NativeConnections {
 /** The ports whose connections the accept threads hand out. */
 export type NativePortName = 'http' | 'grpc';
 
-/** Connections of one port that one front-end thread has, those on their way to it included. */
+/** Connections of one port that one thread of the front end has, those on their way to it included. */
 export interface NativeConnectionCount {
   readonly port: NativePortName;
+  /** Its number: of a front-end thread, or, where the native front end serves, of a loop. */
   readonly thread: number;
   readonly connections: number;
 }
@@ -287,6 +288,61 @@ export interface NativeErrorReply {
   readonly retryAfterMs: number;
   /** It belongs into the log as an error. */
   readonly isOurFault: boolean;
+}
+
+export interface NativeFrontEndOptions {
+  /** Threads that serve connections. */
+  readonly loops: number;
+  /** Of a body or message. */
+  readonly maxRequestBytes: number;
+  /** Of HTTP bodies that one loop takes in at one time; 0 = no limit. */
+  readonly maxReceivingBytes: number;
+  /** Calls of one HTTP/2 connection at one time. */
+  readonly maxConcurrentStreams: number;
+  /** Milliseconds a client may take for its headers, for its whole request, and between two requests; 0 = no limit. */
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  /** Report every request that ended. */
+  readonly logsRequests: boolean;
+  /** Report failures that are the client's, too. */
+  readonly logsRefusals: boolean;
+}
+
+interface NativeRequestFacts {
+  /** Of HTTP; "GRPC". */
+  readonly method: string;
+  readonly path: string;
+  /** That the client gave; empty = none. */
+  readonly requestId: string;
+}
+
+/** What happened to a request that the native front end has answered itself. */
+export type NativeRequestEvent =
+  | (NativeRequestFacts & {
+      readonly kind: 'ended';
+      /** HTTP status in digits, name of the gRPC status, or "aborted". */
+      readonly status: string;
+      readonly durationMs: number;
+      /** Of bodies and messages. */
+      readonly bytesIn: number;
+      readonly bytesOut: number;
+    })
+  | (NativeRequestFacts & {
+      readonly kind: 'failed';
+      /** Status number. */
+      readonly code: number;
+      readonly message: string;
+    });
+
+/** The native front end of the process. Main thread. Ended by `destroy`, by the end of its environment, or by garbage collection. */
+export interface NativeFrontEnd {
+  /** [sync] Every answer from now on tells its client to go; everything is still served. May be repeated. */
+  goAway(): void;
+  /** [sync] Ends idle connections, and the others with their last answer; `onDrained` comes when none is left. The ports must be closed. */
+  drain(): void;
+  /** [blocks] for a turn of its loops. Closes every connection; no callback after this. May be repeated. */
+  destroy(): void;
 }
 
 export interface NativeAddon {
@@ -351,14 +407,27 @@ export interface NativeAddon {
     readonly host: string;
     readonly port: number;
     readonly maxConnections: number;
+    /** Its connections are for startFrontEnd; takeConnections then takes what that one passes on. */
+    readonly servedNatively: boolean;
   }): NativeListener;
   /**
    * [sync] Joins those that take connections of a port: each goes, as a file descriptor that is theirs, to the one that has fewest.
    * `thread` is what this one is called in `connectionCounts`.
    */
   takeConnections(name: NativePortName, thread: number, onConnection: (fd: number) => void): NativeConnections;
-  /** [sync] One for each thread and port. */
+  /** [sync] One for each thread and port. Of clients only, not of what one part of the process passes on to another. */
   connectionCounts(): readonly NativeConnectionCount[];
+  /** [sync] null, or why this process has no nghttp2: without it gRPC cannot be served natively. Looked for once. */
+  findNghttp2(): NativeFailure | null;
+  /**
+   * [sync] Starts the loops and serves the ports that are open for it. `onEvents` gets every event since the last call, and how many did
+   * not fit in between. Throws ERR_NOT_SUPPORTED when gRPC is among the ports and there is no nghttp2.
+   */
+  startFrontEnd(
+    options: NativeFrontEndOptions,
+    onDrained: () => void,
+    onEvents: (events: readonly NativeRequestEvent[], lost: number) => void,
+  ): NativeFrontEnd;
   /**
    * [blocks] Milliseconds to a minute, on any thread, several at a time; needs no engine. Ends soon, with ERR_REQUEST_CANCELLED, once the
    * first element of `stop` is not 0; null = never. That is the only way: terminating its thread waits for it.

@@ -1,4 +1,4 @@
-/** The ports of the process: opened on the main thread, their connections handed out to the front-end threads by a native accept thread. */
+/** The ports of the process: opened on the main thread, their connections handed out by a native accept thread. */
 import { addon, type NativeConnections, type NativeListener, type NativePortName } from './addon.js';
 import { callNative } from './native-errors.js';
 
@@ -9,9 +9,11 @@ export interface PortOptions {
   readonly port: number;
   /** Open connections of all threads together; more are closed at once. */
   readonly maxConnections: number;
+  /** Served by the native front end, which passes on to the front-end threads what it does not answer itself. */
+  readonly servedNatively: boolean;
 }
 
-/** Connections wait until a front-end thread takes them. Throws ERR_PORT_BUSY, ERR_CONFIG_OPTION. */
+/** Connections wait until somebody takes them. Throws ERR_PORT_BUSY, ERR_CONFIG_OPTION. */
 export function openListener(options: PortOptions): NativeListener {
   return callNative(() => addon.openListener(options));
 }

@@ -2,9 +2,9 @@
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Decides what is measured: devices, libraries, and our two options of where models run. Options of servers that others run are not among it. */
+/** Decides what is measured: devices, libraries, and our options of where models and the front end run. Options of servers that others run are not among it. */
 const DECIDING =
-  /^(CUDA_\w+|NVIDIA_\w+|MALLOC_\w+|LD_LIBRARY_PATH|LD_PRELOAD|GLIBC_TUNABLES|UV_THREADPOOL_SIZE|FAKE_GPU_SCRIPT|PENSTOCK_GPU|PENSTOCK_ORT_LIBRARY)$/;
+  /^(CUDA_\w+|NVIDIA_\w+|MALLOC_\w+|LD_LIBRARY_PATH|LD_PRELOAD|GLIBC_TUNABLES|UV_THREADPOOL_SIZE|FAKE_GPU_SCRIPT|PENSTOCK_FRONT_END|PENSTOCK_GPU|PENSTOCK_ORT_LIBRARY)$/;
 /** What any program needs. */
 const NEUTRAL = /^(PATH|HOME|TMPDIR|LANG|LC_\w+|TZ)$/;
 

@@ -79,6 +79,14 @@ export const OPTIONS = {
     description: 'largest request of either protocol, after decompression',
     triton: 'http-max-input-size',
   },
+  frontEnd: {
+    flag: 'front-end',
+    type: 'choice',
+    choices: ['auto', 'native', 'js'],
+    default: 'auto',
+    description: 'native: C++ answers inference, JavaScript the rest; js: JavaScript answers everything; auto: native where it can be',
+    triton: null,
+  },
   frontEndThreads: {
     flag: 'front-end-threads',
     type: 'count',
@@ -118,7 +126,8 @@ export const OPTIONS = {
     type: 'bytes',
     default: 1024 * MIB,
     zero: 'no limit',
-    description: 'HTTP bodies being received or decompressed, shared out among the front-end threads (each: one largest request at least)',
+    description:
+      'HTTP bodies being received or decompressed, shared out among the threads of the front end (each: one largest request at least)',
     triton: null,
   },
   maxQueueSize: {

@@ -9,13 +9,21 @@ export interface RequestFacts {
   readonly requestId: string;
 }
 
-export interface RequestOutcome extends RequestFacts {
+interface RequestResult extends RequestFacts {
   /** HTTP status, or name of the gRPC status; `aborted` when the client left before the answer. */
   readonly status: number | string;
-  /** From `performance.now()`. */
-  readonly startedMs: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+}
+
+export interface RequestOutcome extends RequestResult {
+  /** From `performance.now()`. */
+  readonly startedMs: number;
+}
+
+/** Of a request that ended before it is told of. */
+export interface TimedRequestOutcome extends RequestResult {
+  readonly durationMs: number;
 }
 
 export class RequestLog {
@@ -29,14 +37,19 @@ export class RequestLog {
   }
 
   /** One access line; nothing when the access log is off. */
-  ended(outcome: RequestOutcome): void {
+  ended({ startedMs, ...result }: RequestOutcome): void {
+    if (this.access) this.endedAfter({ ...result, durationMs: performance.now() - startedMs });
+  }
+
+  /** The same. */
+  endedAfter(outcome: TimedRequestOutcome): void {
     if (!this.access) return;
     this.#log.info(
       {
         method: outcome.method,
         path: outcome.path,
         status: outcome.status,
-        duration_ms: Number((performance.now() - outcome.startedMs).toFixed(3)),
+        duration_ms: Number(outcome.durationMs.toFixed(3)),
         bytes_in: outcome.bytesIn,
         bytes_out: outcome.bytesOut,
         request_id: outcome.requestId,

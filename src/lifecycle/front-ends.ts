@@ -2,8 +2,6 @@
  * The front-end threads: all start, all drain, and one that dies is replaced, so that only its own clients notice. With one exception that is
  * not ours to mend: Node 20 aborts the process when a thread ends at the moment in which node:http2 hands it the data of a gRPC call.
  */
-import { defaultFrontEndCount, usableCpus } from '../config/cpu-limit.js';
-import type { Options } from '../config/options.js';
 import { ServerError } from '../errors.js';
 import type { Logger } from '../telemetry/log.js';
 import type { FrontEndThread } from './front-end-thread.js';
@@ -88,9 +86,4 @@ export class FrontEnds {
     this.#options.log.error({ err: cause, thread: number }, 'a front-end thread died and its connections with it; another one is started');
     this.#startThread(number).listening.catch((error: ServerError) => this.#replace(number, error));
   }
-}
-
-/** Threads that serve the ports: as many as --front-end-threads says, by default half of the CPUs that this process may use. */
-export function frontEndCount(options: Options): number {
-  return options.frontEndThreads > 0 ? options.frontEndThreads : defaultFrontEndCount(usableCpus());
 }

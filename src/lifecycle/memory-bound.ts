@@ -16,7 +16,7 @@ export function receivingBytesPerThread({ maxReceivingBytes, maxRequestBytes }: 
   return maxReceivingBytes === 0 ? 0 : Math.max(maxRequestBytes, Math.floor(maxReceivingBytes / threads));
 }
 
-/** `threads`: those that serve the ports. */
+/** `threads`: those that take in bodies. */
 export function memoryBound(options: Options, threads: number): MemoryBound {
   const receiving = options.maxConnections * options.maxRequestBytes;
   const accepted = [options.maxInFlightBytes, options.maxInFlightRequests * options.maxRequestBytes].filter((bytes) => bytes > 0);

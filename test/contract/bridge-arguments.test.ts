@@ -22,7 +22,7 @@ const spec = {
 const conversion = { input: 'INPUT0', from: 2, scale: [1], offset: [0], inner: 1 };
 const limits = { maxRequestBytes: 1, maxInFlightRequests: 0, maxInFlightBytes: 0 };
 const engineOptions = { ortLibrary: 'none.so', intraOpThreads: 1, ...limits, laneSpinUs: 0, cpus: 1, gpu: NO_GPU };
-const listenOptions = { name: 'http', host: '127.0.0.1', port: 0, maxConnections: 1 };
+const listenOptions = { name: 'http', host: '127.0.0.1', port: 0, maxConnections: 1, servedNatively: false };
 const row = { version: 1, handle: null, reason: '', metadataJson: '{}', configJson: '{}' };
 const model = { name: 'm', defaultVersion: 0, metadataJson: '{}', versions: [row] };
 

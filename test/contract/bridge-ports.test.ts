@@ -9,7 +9,7 @@ let listener: NativeListener | undefined;
 afterEach(() => listener?.close());
 
 function open(maxConnections = 100, port = 0): NativeListener {
-  listener = addon.openListener({ name: 'http', host: '127.0.0.1', port, maxConnections });
+  listener = addon.openListener({ name: 'http', host: '127.0.0.1', port, maxConnections, servedNatively: false });
   return listener;
 }
 
@@ -43,7 +43,9 @@ it('that could not be opened counts no connections, and harms nobody who asks', 
   onTestFinished(() => void other.close());
   await vi.waitFor(() => expect(other.listening).toBe(true));
   const { port } = other.address() as AddressInfo;
-  expect(() => addon.openListener({ name: 'grpc', host: '127.0.0.1', port, maxConnections: 1 })).toThrow('already in use');
+  expect(() => addon.openListener({ name: 'grpc', host: '127.0.0.1', port, maxConnections: 1, servedNatively: false })).toThrow(
+    'already in use',
+  );
   expect(addon.connectionCounts()).toEqual([]);
 });
 
@@ -101,7 +103,8 @@ describe('a port', () => {
   });
 
   it('is closed when nobody holds it any more', async () => {
-    const openAndForget = (): number => addon.openListener({ name: 'grpc', host: '127.0.0.1', port: 0, maxConnections: 1 }).port;
+    const openAndForget = (): number =>
+      addon.openListener({ name: 'grpc', host: '127.0.0.1', port: 0, maxConnections: 1, servedNatively: false }).port;
     const port = openAndForget();
     let refused = false;
     expect(

@@ -51,7 +51,7 @@ describe('the compiled addon', () => {
     expect(methods(session)).toEqual(declaredMethods('NativeSession'));
     expect(methods(version)).toEqual(declaredMethods('NativeVersion'));
     expect(methods(sink)).toEqual(declaredMethods('NativeSink'));
-    const listener = addon.openListener({ name: 'http', host: '127.0.0.1', port: 0, maxConnections: 1 });
+    const listener = addon.openListener({ name: 'http', host: '127.0.0.1', port: 0, maxConnections: 1, servedNatively: false });
     const connections = addon.takeConnections('http', 3, () => {});
     expect(methods(listener)).toEqual(declaredMethods('NativeListener'));
     expect(Object.keys(listener)).toEqual(declaredFields('NativeListener'));
@@ -61,6 +61,16 @@ describe('the compiled addon', () => {
     expect(count).toEqual({ port: 'http', thread: 3, connections: 0 });
     connections.close();
     listener.close();
+    const limits = { maxRequestBytes: 1, maxReceivingBytes: 0, maxConcurrentStreams: 1 };
+    const timeouts = { headersTimeoutMs: 0, requestTimeoutMs: 0, keepAliveTimeoutMs: 0 };
+    const options = { loops: 1, ...limits, ...timeouts, logsRequests: false, logsRefusals: false };
+    const frontEnd = addon.startFrontEnd(
+      options,
+      () => {},
+      () => {},
+    );
+    expect(methods(frontEnd)).toEqual(declaredMethods('NativeFrontEnd'));
+    frontEnd.destroy();
   });
 
   it('fills the records that the bridge declares, field by field', async () => {

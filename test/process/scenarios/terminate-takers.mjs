@@ -19,7 +19,7 @@ async function start() {
   return worker;
 }
 
-const open = () => addon.openListener({ name: 'http', host: '127.0.0.1', port: 0, maxConnections: 10_000 });
+const open = () => addon.openListener({ name: 'http', host: '127.0.0.1', port: 0, maxConnections: 10_000, servedNatively: false });
 // The first worker leaves open what every later one shares.
 const unused = open();
 await (await start()).terminate();

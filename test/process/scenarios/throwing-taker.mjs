@@ -5,7 +5,7 @@ import process from 'node:process';
 import { addon } from './engine.mjs';
 
 process.on('uncaughtException', (error) => console.log(error.message));
-const listener = addon.openListener({ name: 'http', host: '127.0.0.1', port: 0, maxConnections: 10 });
+const listener = addon.openListener({ name: 'http', host: '127.0.0.1', port: 0, maxConnections: 10, servedNatively: false });
 let isFirst = true;
 const connections = addon.takeConnections('http', 0, (fd) => {
   if (isFirst) {

@@ -1,9 +1,8 @@
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { loadOptions } from '../../../src/config/load.js';
 import { ServerError } from '../../../src/errors.js';
 import type { FrontEndThread } from '../../../src/lifecycle/front-end-thread.js';
-import { frontEndCount, FrontEnds } from '../../../src/lifecycle/front-ends.js';
+import { FrontEnds } from '../../../src/lifecycle/front-ends.js';
 
 const death = new ServerError('ERR_INTERNAL', 'a front-end thread ended by itself (exit code 1)');
 
@@ -125,9 +124,4 @@ describe('the front ends', () => {
       ['drain', 'destroy'],
     ]);
   });
-});
-
-it('are as many as the option says', () => {
-  const count = (...flags: string[]): number => frontEndCount(loadOptions(flags, {}).options);
-  expect(count('--front-end-threads=3')).toBe(3);
 });

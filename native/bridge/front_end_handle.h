@@ -1,0 +1,38 @@
+// The native front end as the main thread has it.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "bridge/front_end_reports.h"
+#include "frontend/front_end.h"
+
+namespace penstock::bridge {
+
+class FrontEndHandle : public Napi::ObjectWrap<FrontEndHandle> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  static Napi::Value Start(const Napi::CallbackInfo& info);
+
+  explicit FrontEndHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FrontEndHandle>(info), env_(info.Env()) {}
+  // Garbage collection of the handle destroys the front end.
+  ~FrontEndHandle() override;
+
+ private:
+  void Hold(std::shared_ptr<FrontEndReports> reports, std::unique_ptr<frontend::FrontEnd> front_end);
+  void GoAway(const Napi::CallbackInfo& info);
+  void Drain(const Napi::CallbackInfo& info);
+  void Destroy(const Napi::CallbackInfo& info);
+  void End();
+  static void OnCleanup(void* self);
+
+  const Napi::Env env_;
+  std::shared_ptr<FrontEndReports> reports_;
+  std::unique_ptr<frontend::FrontEnd> front_end_;  // null once destroyed
+};
+
+// Null, or why there is no nghttp2 in this process.
+Napi::Value FindNghttp2(const Napi::CallbackInfo& info);
+
+}  // namespace penstock::bridge

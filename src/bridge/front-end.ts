@@ -1,0 +1,19 @@
+/** The native front end, with its failures as `ServerError`. Main thread. */
+import { addon, type NativeFrontEnd, type NativeFrontEndOptions, type NativeRequestEvent } from './addon.js';
+import { callNative } from './native-errors.js';
+
+/** Why gRPC cannot be served natively by this process; undefined = it can. */
+export function nativeGrpcFault(): string | undefined {
+  return callNative(() => addon.findNghttp2())?.[1];
+}
+
+/** Serves the ports that were opened for it from now on. Throws ERR_NOT_SUPPORTED where `nativeGrpcFault` has something to say. */
+export function startFrontEnd(
+  options: NativeFrontEndOptions,
+  onDrained: () => void,
+  onEvents: (events: readonly NativeRequestEvent[], lost: number) => void,
+): NativeFrontEnd {
+  return callNative(() => addon.startFrontEnd(options, onDrained, onEvents));
+}
+
+export type { NativeFrontEnd, NativeFrontEndOptions, NativeRequestEvent } from './addon.js';

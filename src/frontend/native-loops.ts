@@ -1,0 +1,62 @@
+/** The native front end as the server has it: started, told to go, drained, destroyed, and what it has to say for the log. */
+import { startFrontEnd, type NativeFrontEnd, type NativeFrontEndOptions, type NativeRequestEvent } from '../bridge/front-end.js';
+import { nativeError } from '../bridge/native-errors.js';
+import type { Logger } from '../telemetry/log.js';
+import { errorReply } from './error-reply.js';
+import type { RequestLog } from './request-log.js';
+
+export interface NativeLoopsOptions {
+  readonly native: NativeFrontEndOptions;
+  readonly log: Logger;
+  readonly requestLog: RequestLog;
+  /** For tests. */
+  readonly start?: typeof startFrontEnd;
+}
+
+export class NativeLoops {
+  readonly #native: NativeFrontEnd;
+  readonly #drained: Promise<void>;
+  #markDrained = (): void => {};
+
+  /** Serves from now on the ports that were opened for it. Throws ERR_INTERNAL, ERR_NOT_SUPPORTED. */
+  constructor({ native, log, requestLog, start = startFrontEnd }: NativeLoopsOptions) {
+    this.#drained = new Promise((resolve) => (this.#markDrained = resolve));
+    this.#native = start(
+      native,
+      () => this.#markDrained(),
+      (events, lost) => {
+        for (const event of events) logRequest(requestLog, event);
+        if (lost > 0) log.warn({ lost }, 'lines about requests were lost: there were more than could be written');
+      },
+    );
+  }
+
+  /** Answers tell their clients to go from now on; everything is still served. */
+  goAway(): void {
+    this.#native.goAway();
+  }
+
+  /** Finishes what was accepted; resolves when the last connection has ended, or been destroyed. The ports must be closed. May be repeated. */
+  drain(): Promise<void> {
+    this.#native.drain();
+    return this.#drained;
+  }
+
+  /** Closes every connection now. May be repeated. */
+  destroy(): void {
+    this.#native.destroy();
+    this.#markDrained();
+  }
+}
+
+function logRequest(log: RequestLog, event: NativeRequestEvent): void {
+  const { method, path, requestId } = event;
+  if (event.kind === 'failed') {
+    log.failed({ method, path, requestId }, errorReply(nativeError(event.code, event.message)));
+    return;
+  }
+  const { durationMs, bytesIn, bytesOut } = event;
+  // The status of HTTP is a number.
+  const status = /^\d+$/.test(event.status) ? Number(event.status) : event.status;
+  log.endedAfter({ method, path, requestId, status, durationMs, bytesIn, bytesOut });
+}

@@ -1,0 +1,35 @@
+/** What the start options say to those who serve the ports. */
+import type { NativeFrontEndOptions } from '../bridge/front-end.js';
+import type { NativePortName } from '../bridge/ports.js';
+import type { FrontEndOptions } from '../bridge/thread-messages.js';
+import type { Options } from '../config/options.js';
+import { VERSION } from '../config/version.js';
+import { receivingThreads, type FrontEndPlan } from './front-end-plan.js';
+import { receivingBytesPerThread } from './memory-bound.js';
+
+export function portNames({ allowHttp, allowGrpc }: Options): NativePortName[] {
+  return [...(allowHttp ? (['http'] as const) : []), ...(allowGrpc ? (['grpc'] as const) : [])];
+}
+
+/** What both kinds of thread are told. */
+function limits(options: Options, plan: FrontEndPlan) {
+  return {
+    maxRequestBytes: options.maxRequestBytes,
+    maxReceivingBytes: receivingBytesPerThread(options, receivingThreads(plan)),
+    maxConcurrentStreams: options.grpcMaxConcurrentStreams,
+    headersTimeoutMs: options.httpHeadersTimeoutMs,
+    requestTimeoutMs: options.httpRequestTimeoutMs,
+    keepAliveTimeoutMs: options.httpKeepAliveTimeoutMs,
+  };
+}
+
+/** `thread`: the number of a JavaScript thread. */
+export function threadOptions(options: Options, plan: FrontEndPlan, thread: number): FrontEndOptions {
+  const { accessLog, logLevel } = options;
+  return { thread, ports: portNames(options), ...limits(options, plan), accessLog, logLevel, serverVersion: VERSION };
+}
+
+/** `logsRefusals`: the log has lines for what clients did wrong. */
+export function loopOptions(options: Options, plan: FrontEndPlan, logsRefusals: boolean): NativeFrontEndOptions {
+  return { loops: plan.loops, ...limits(options, plan), logsRequests: options.accessLog, logsRefusals };
+}

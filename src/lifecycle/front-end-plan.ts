@@ -1,0 +1,36 @@
+/** Who serves the ports, with how many threads. */
+import { defaultFrontEndCount, usableCpus } from '../config/cpu-limit.js';
+import { OptionsError } from '../config/load.js';
+import type { Options } from '../config/options.js';
+
+/**
+ * JavaScript threads beside the native front end. They answer probes, documents, health streams and whatever is odd, so a share of the CPUs
+ * would idle; the second one serves while one that has died is replaced.
+ */
+const MAX_HAND_OFF_THREADS = 2;
+
+export interface FrontEndPlan {
+  readonly kind: 'native' | 'js';
+  /** Native threads; 0 where JavaScript serves. */
+  readonly loops: number;
+  /** JavaScript threads: they serve the ports, or what the native front end passes on. */
+  readonly threads: number;
+  /** For the log: why `auto` did not take the native one; empty = nothing to say. */
+  readonly reason: string;
+}
+
+/** Threads that take in bodies. */
+export function receivingThreads({ loops, threads }: FrontEndPlan): number {
+  return loops + threads;
+}
+
+type DecidingOptions = Pick<Options, 'frontEnd' | 'frontEndThreads' | 'allowGrpc'>;
+
+/** `grpcFault`: why gRPC cannot be served natively, or undefined; asked only where it matters. Throws `OptionsError`. */
+export function planFrontEnd({ frontEnd, frontEndThreads, allowGrpc }: DecidingOptions, grpcFault: () => string | undefined): FrontEndPlan {
+  const serving = frontEndThreads > 0 ? frontEndThreads : defaultFrontEndCount(usableCpus());
+  const fault = frontEnd !== 'js' && allowGrpc ? grpcFault() : undefined;
+  if (fault !== undefined && frontEnd === 'native') throw new OptionsError([`--front-end: native cannot serve gRPC here: ${fault}`]);
+  if (frontEnd === 'js' || fault !== undefined) return { kind: 'js', loops: 0, threads: serving, reason: fault ?? '' };
+  return { kind: 'native', loops: serving, threads: Math.min(MAX_HAND_OFF_THREADS, serving), reason: '' };
+}

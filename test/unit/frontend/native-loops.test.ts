@@ -1,0 +1,99 @@
+import { pino } from 'pino';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { NativeFrontEndOptions, NativeRequestEvent, startFrontEnd } from '../../../src/bridge/front-end.js';
+import { ERRORS } from '../../../src/errors.js';
+import { NativeLoops } from '../../../src/frontend/native-loops.js';
+import { RequestLog } from '../../../src/frontend/request-log.js';
+
+const native: NativeFrontEndOptions = {
+  loops: 1,
+  maxRequestBytes: 1,
+  maxReceivingBytes: 0,
+  maxConcurrentStreams: 1,
+  headersTimeoutMs: 0,
+  requestTimeoutMs: 0,
+  keepAliveTimeoutMs: 0,
+  logsRequests: true,
+  logsRefusals: true,
+};
+const facts = { method: 'POST', path: '/v2/models/m/infer', requestId: 'a' };
+
+let told: string[];
+let lines: Record<string, unknown>[];
+let drained: () => void;
+let report: (events: readonly NativeRequestEvent[], lost?: number) => void;
+
+const start: typeof startFrontEnd = (_, onDrained, onEvents) => {
+  drained = onDrained;
+  report = (events, lost = 0) => onEvents(events, lost);
+  const tell = (what: string) => (): void => void told.push(what);
+  return { goAway: tell('goAway'), drain: tell('drain'), destroy: tell('destroy') };
+};
+
+function startLoops(access = true): NativeLoops {
+  const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) });
+  return new NativeLoops({ native, log, requestLog: new RequestLog(log, access), start });
+}
+
+beforeEach(() => {
+  [told, lines] = [[], []];
+});
+
+describe('the native front end', () => {
+  it('has drained when its last connection has ended', async () => {
+    const loops = startLoops();
+    loops.goAway();
+    let isOver = false;
+    const drain = loops.drain().then(() => (isOver = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([told, isOver]).toEqual([['goAway', 'drain'], false]);
+    drained();
+    await drain;
+  });
+
+  it('keeps nobody waiting for a drain once it is destroyed', async () => {
+    const loops = startLoops();
+    const drain = loops.drain();
+    loops.destroy();
+    await drain;
+    expect(told).toEqual(['drain', 'destroy']);
+  });
+
+  it('writes an access line as the JavaScript front ends do', () => {
+    startLoops();
+    report([
+      { kind: 'ended', ...facts, status: '200', durationMs: 1.23456, bytesIn: 7, bytesOut: 8 },
+      { kind: 'ended', ...facts, method: 'GRPC', status: 'OK', durationMs: 2, bytesIn: 0, bytesOut: 0 },
+      { kind: 'ended', ...facts, status: 'aborted', durationMs: 2, bytesIn: 0, bytesOut: 0 },
+    ]);
+    expect(lines[0]).toMatchObject({
+      msg: 'request',
+      method: 'POST',
+      path: '/v2/models/m/infer',
+      status: 200,
+      duration_ms: 1.235,
+      bytes_in: 7,
+      bytes_out: 8,
+      request_id: 'a',
+    });
+    expect(lines.map(({ status }) => status)).toEqual([200, 'OK', 'aborted']);
+  });
+
+  it('tells faults of the server from what a client did wrong', () => {
+    startLoops();
+    report([
+      { kind: 'failed', ...facts, code: ERRORS.ERR_MODEL_RUN.number, message: 'node 3 failed' },
+      { kind: 'failed', ...facts, code: ERRORS.ERR_TENSOR_SHAPE.number, message: 'wrong shape' },
+    ]);
+    expect(lines).toMatchObject([
+      { level: 50, msg: 'request failed', code: 'ERR_MODEL_RUN', request_id: 'a', err: { message: 'node 3 failed' } },
+      { level: 20, msg: 'request refused', code: 'ERR_TENSOR_SHAPE', reason: 'wrong shape' },
+    ]);
+  });
+
+  it('says how many lines were lost', () => {
+    startLoops(false);
+    report([], 17);
+    expect(lines).toMatchObject([{ level: 40, lost: 17 }]);
+  });
+});

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { OptionsError, loadOptions } from '../../../src/config/load.js';
+import { loopOptions, threadOptions } from '../../../src/lifecycle/front-end-options.js';
+import { planFrontEnd, receivingThreads, type FrontEndPlan } from '../../../src/lifecycle/front-end-plan.js';
+
+const FAULT = 'libnghttp2.so.14 is not there';
+const options = (...flags: string[]) => loadOptions(flags, {}).options;
+
+function plan(flags: readonly string[], grpcFault?: string): FrontEndPlan {
+  return planFrontEnd(options(...flags), () => grpcFault);
+}
+
+describe('the front end', () => {
+  it('is native where nothing speaks against it', () => {
+    expect(plan(['--front-end-threads=5'])).toEqual({ kind: 'native', loops: 5, threads: 2, reason: '' });
+    expect(plan(['--front-end=native', '--front-end-threads=1'])).toEqual({ kind: 'native', loops: 1, threads: 1, reason: '' });
+  });
+
+  it('is JavaScript where it is asked for, without a look at what else could be', () => {
+    const look = (): never => {
+      throw new Error('looked');
+    };
+    expect(planFrontEnd(options('--front-end=js', '--front-end-threads=5'), look)).toEqual({
+      kind: 'js',
+      loops: 0,
+      threads: 5,
+      reason: '',
+    });
+  });
+
+  it('is JavaScript, and says why, where gRPC cannot be served natively', () => {
+    expect(plan(['--front-end-threads=3'], FAULT)).toEqual({ kind: 'js', loops: 0, threads: 3, reason: FAULT });
+  });
+
+  it('is native without nghttp2 where no gRPC is served', () => {
+    expect(plan(['--allow-grpc=false'], FAULT)).toMatchObject({ kind: 'native', reason: '' });
+  });
+
+  it('that is asked for and cannot be had is a wrong option', () => {
+    const ask = (): unknown => plan(['--front-end=native'], FAULT);
+    expect(ask).toThrow(OptionsError);
+    expect(ask).toThrow(`--front-end: native cannot serve gRPC here: ${FAULT}`);
+  });
+});
+
+describe('what the threads of the front end are told', () => {
+  const given = options('--front-end-threads=6', '--max-receiving-bytes=800MiB', '--http-request-timeout-ms=7', '--log-level=warn');
+  const native = planFrontEnd(given, () => undefined);
+
+  it('shares the bodies that may be received out among all that receive', () => {
+    expect(receivingThreads(native)).toBe(8);
+    const share = 100 * 1024 ** 2;
+    expect(loopOptions(given, native, false).maxReceivingBytes).toBe(share);
+    expect(threadOptions(given, native, 1).maxReceivingBytes).toBe(share);
+  });
+
+  it('has the same limits for both kinds', () => {
+    const loop = loopOptions(given, native, true);
+    expect(loop).toMatchObject({ loops: 6, logsRequests: false, logsRefusals: true, requestTimeoutMs: 7 });
+    const { maxRequestBytes, maxConcurrentStreams, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs } = loop;
+    expect(threadOptions(given, native, 1)).toMatchObject({
+      thread: 1,
+      ports: ['http', 'grpc'],
+      logLevel: 'warn',
+      ...{ maxRequestBytes, maxConcurrentStreams, headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs },
+    });
+  });
+});
