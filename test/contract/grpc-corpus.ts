@@ -2,6 +2,7 @@
 import { deflateSync, gzipSync } from 'node:zlib';
 import { rpc, type GrpcInferRequest } from '../support/clients.js';
 import { frame, type RawCall } from '../support/raw-grpc.js';
+import { slowInputs } from '../support/slow-model.js';
 import { fp32, int32, type TestTensor } from '../support/tensors.js';
 
 export interface CorpusCall extends RawCall {
@@ -125,7 +126,7 @@ const heads: readonly CorpusCall[] = [
     infer(`grpc-timeout "${timeout}"`, MESSAGE, { 'grpc-timeout': timeout }),
   ),
   ...['0S', '1n', '1u', '100m'].map((timeout) =>
-    infer(`grpc-timeout "${timeout}", over before the model is`, inferMessage('slow', SLOW), { 'grpc-timeout': timeout }),
+    infer(`grpc-timeout "${timeout}", over before the model is`, inferMessage('slow', slowInputs(50_000_000n)), { 'grpc-timeout': timeout }),
   ),
   { ...infer('a query', MESSAGE), path: `${INFER}?a` },
   { ...infer('a slash more', MESSAGE), path: `${INFER}/` },

@@ -118,7 +118,6 @@ const answered: readonly CorpusExchange[] = [
     text(`POST ${INFER} HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: ${JSON_BODY.length}\r\n\r\n${JSON_BODY}`),
   ),
   one('an empty line before the request', Buffer.concat([text('\r\n'), post(JSON_BODY)])),
-  one('a client that has ended its side', post(JSON_BODY), { halfCloses: true }),
 ];
 
 const sequences: readonly CorpusExchange[] = [
@@ -142,7 +141,6 @@ const sequences: readonly CorpusExchange[] = [
     },
   ),
   one('a refusal between inferences', Buffer.concat([post(JSON_BODY), post('{}'), post(JSON_WITH_ID)]), { answers: 3 }),
-  one('garbage behind an inference', Buffer.concat([post(JSON_BODY), text('garbage\r\n\r\n')]), { answers: 2 }),
   one('a document, closing, before an inference', Buffer.concat([get('/v2', { Connection: 'close' }), post(JSON_BODY)])),
   one('a head in pieces', [...pieces(post(JSON_BODY).subarray(0, 60), 12), post(JSON_BODY).subarray(60)]),
   one('a body in pieces', pieces(post(JSON_BODY), 100)),

@@ -56,7 +56,7 @@ export async function rawCalls(address: string, calls: readonly RawCall[]): Prom
       const chunks: Buffer[] = [];
       let [head, trailers]: [Fields, Fields] = [[], []];
       stream.on('response', (headers) => (head = kept(headers)));
-      stream.on('trailers', (headers) => (trailers = kept(headers)));
+      stream.on('trailers', (headers: IncomingHttpHeaders) => (trailers = kept(headers)));
       stream.on('data', (chunk: Buffer) => {
         chunks.push(chunk);
         if (Buffer.concat(chunks).length >= cancelsAtBytes) stream.close(8);
