@@ -15,7 +15,7 @@ struct AnswerStyle {
   const std::string* date_line = nullptr;  // Loop::date_line()
   bool closes = false;                     // the connection ends after it: `Connection: close`
   bool is_going = false;                   // it is the server that ends it, which listener.ts says as a field of its own, before Date
-  bool is_body_pending = false;            // of an error: the request's body has not come in, and the connection ends (Exchange.#refuseRest)
+  bool is_body_pending = false;            // of an error that does not wait for the body, and ends the connection (Exchange.#refuseRest)
   int64_t keep_alive_timeout_ns = 0;       // of `Keep-Alive: timeout=`, in whole seconds there; 0 = no such field
 };
 
@@ -28,8 +28,8 @@ uint64_t WriteErrorAnswer(const ErrorReply& reply, int64_t retry_after_s, const 
 // 408, as src/frontend/http/client-error.ts writes it; the connection ends after it.
 void WriteTimeoutAnswer(transport::SocketOutput* output);
 
-// A JSON string literal as JSON.stringify writes it. What is not UTF-8 in `text` becomes U+FFFD as in a string that N-API makes of it: one for
-// each sequence as far as it could be the begin of a character.
+// A JSON string literal as JSON.stringify writes it. What is not UTF-8 in `text` becomes U+FFFD as in a string that N-API makes of it: one
+// for each sequence as far as it could be the begin of a character.
 std::string JsonText(std::string_view text);
 
 }  // namespace penstock::frontend

@@ -54,9 +54,8 @@ std::string ErrorAnswer(int status, const std::string& message, int64_t retry_af
 }
 
 TEST(HttpAnswer, IsTheDocumentOnAConnectionThatStays) {
-  EXPECT_EQ(JsonAnswer(Style()),
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 18\r\n" + kDate +
-                "Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n{\"model_name\":\"m\"}");
+  EXPECT_EQ(JsonAnswer(Style()), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 18\r\n" + kDate +
+                                     "Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n{\"model_name\":\"m\"}");
 }
 
 TEST(HttpAnswer, NamesTheKeepAliveTimeInWholeSeconds) {
@@ -89,8 +88,8 @@ TEST(HttpAnswer, SendsBinaryOutputsAsTheyLie) {
   EXPECT_EQ(WriteInferAnswer(std::move(reply), Style(), &output), 12u);
   EXPECT_EQ(block.use_count(), 3);
   EXPECT_EQ(Sent(&output),
-            "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nInference-Header-Content-Length: 2\r\nContent-Length: 12\r\n" + kDate +
-                "Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n{}0123456789");
+            "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nInference-Header-Content-Length: 2\r\nContent-Length: 12\r\n" +
+                kDate + "Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n{}0123456789");
   EXPECT_EQ(block.use_count(), 1);
 }
 
@@ -108,7 +107,8 @@ TEST(HttpAnswer, SaysWhatWasWrong) {
 TEST(HttpAnswer, TellsWhenToComeBack) {
   AnswerStyle style = Style();
   const std::string own = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 16\r\nRetry-After: 3\r\n";
-  EXPECT_EQ(ErrorAnswer(503, "full", 3, style), own + kDate + "Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n{\"error\":\"full\"}");
+  EXPECT_EQ(ErrorAnswer(503, "full", 3, style),
+            own + kDate + "Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n{\"error\":\"full\"}");
   style.closes = style.is_going = true;
   EXPECT_EQ(ErrorAnswer(503, "full", 3, style), own + "Connection: close\r\n" + kDate + "\r\n{\"error\":\"full\"}");
 }
@@ -117,7 +117,8 @@ TEST(HttpAnswer, RefusesABodyThatHasNotComeIn) {
   AnswerStyle style = Style();
   style.is_body_pending = true;
   EXPECT_EQ(ErrorAnswer(503, "full", 2, style),
-            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Type: application/json\r\nContent-Length: 16\r\nConnection: close\r\n" +
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Type: application/json\r\nContent-Length: 16\r\nConnection: "
+            "close\r\n" +
                 kDate + "\r\n{\"error\":\"full\"}");
 }
 

@@ -12,8 +12,8 @@ namespace penstock::frontend {
 // A plain POST /v2/models/M[/versions/V]/infer: everything that it may ask for is done here. Views of the head.
 struct InferPath {
   std::string_view model;
-  std::string_view version;   // empty = the default
-  int64_t json_bytes = -1;    // Inference-Header-Content-Length; -1 = absent
+  std::string_view version;  // empty = the default
+  int64_t json_bytes = -1;   // Inference-Header-Content-Length; -1 = absent
 };
 
 // None for whatever is not certain to be one: other routes and verbs, names with a percent sign, a header that JavaScript would refuse, a

@@ -22,7 +22,9 @@ Http1RequestHead Head(const std::string& request_line, const std::string& lines)
 }
 
 std::optional<InferPath> OfTarget(const std::string& target) { return FindInferPath(Head("POST " + target + " HTTP/1.1", ""), kMaxBytes); }
-std::optional<InferPath> OfFields(const std::string& lines) { return FindInferPath(Head("POST /v2/models/m/infer HTTP/1.1", lines), kMaxBytes); }
+std::optional<InferPath> OfFields(const std::string& lines) {
+  return FindInferPath(Head("POST /v2/models/m/infer HTTP/1.1", lines), kMaxBytes);
+}
 
 TEST(InferPath, NamesModelAndVersion) {
   const auto plain = OfTarget("/v2/models/digits/infer");
@@ -50,13 +52,38 @@ TEST(InferPath, TakesNamesThatLookLikeSomethingElse) {
 }
 
 TEST(InferPath, IsNoneForEveryOtherTarget) {
-  for (const char* const target :
-       {"/", "/v2", "/v2/models", "/v2/models/", "/v2/models/m", "/v2/models//infer", "/v2/models/m/", "/v2/models/m/infer/", "/v2/models/m/inferx",
-        "/v2/models/m/Infer", "/v2/models/m/ready", "/v2/models/m/n/infer", "/v2/models/m/versions", "/v2/models/m/versions/",
-        "/v2/models/m/versions/infer", "/v2/models/m/versions//infer", "/v2/models/m/versions/1", "/v2/models/m/versions/1/",
-        "/v2/models/m/versions/1x/infer", "/v2/models/m/versions/-1/infer", "/v2/models/m/versions/1/infer/", "/v2/models/m/versions/1/2/infer",
-        "/v2/models/m/versions/1/ready", "/v2/models/m%2E/infer", "/v2/models/m/%69nfer", "/v2/models/m/versions/%31/infer", "//v2/models/m/infer",
-        "/V2/models/m/infer", "/v2//models/m/infer", "/v2/models/infer", "/v2/models/m/generate", "/x/v2/models/m/infer"}) {
+  for (const char* const target : {"/",
+                                   "/v2",
+                                   "/v2/models",
+                                   "/v2/models/",
+                                   "/v2/models/m",
+                                   "/v2/models//infer",
+                                   "/v2/models/m/",
+                                   "/v2/models/m/infer/",
+                                   "/v2/models/m/inferx",
+                                   "/v2/models/m/Infer",
+                                   "/v2/models/m/ready",
+                                   "/v2/models/m/n/infer",
+                                   "/v2/models/m/versions",
+                                   "/v2/models/m/versions/",
+                                   "/v2/models/m/versions/infer",
+                                   "/v2/models/m/versions//infer",
+                                   "/v2/models/m/versions/1",
+                                   "/v2/models/m/versions/1/",
+                                   "/v2/models/m/versions/1x/infer",
+                                   "/v2/models/m/versions/-1/infer",
+                                   "/v2/models/m/versions/1/infer/",
+                                   "/v2/models/m/versions/1/2/infer",
+                                   "/v2/models/m/versions/1/ready",
+                                   "/v2/models/m%2E/infer",
+                                   "/v2/models/m/%69nfer",
+                                   "/v2/models/m/versions/%31/infer",
+                                   "//v2/models/m/infer",
+                                   "/V2/models/m/infer",
+                                   "/v2//models/m/infer",
+                                   "/v2/models/infer",
+                                   "/v2/models/m/generate",
+                                   "/x/v2/models/m/infer"}) {
     EXPECT_FALSE(OfTarget(target).has_value()) << target;
   }
 }
@@ -90,8 +117,8 @@ TEST(InferPath, ReadsTheLengthOfTheJsonPart) {
   EXPECT_EQ(OfFields(name + "0000000000000000000000000000000012\r\n")->json_bytes, 12);
   EXPECT_EQ(OfFields(name + "9007199254740991\r\n")->json_bytes, 9007199254740991);
   EXPECT_EQ(OfFields(name + "12\r\n" + name + "12\r\n")->json_bytes, 12);
-  for (const char* const value : {"", "-1", "+5", "0x10", "1e3", "5 5", "5,5", "1.0", "five", "\xD9\xA5", "9007199254740992", "9223372036854775808",
-                                  "18446744073709551617", "99999999999999999999999999"}) {
+  for (const char* const value : {"", "-1", "+5", "0x10", "1e3", "5 5", "5,5", "1.0", "five", "\xD9\xA5", "9007199254740992",
+                                  "9223372036854775808", "18446744073709551617", "99999999999999999999999999"}) {
     EXPECT_FALSE(OfFields(name + value + "\r\n").has_value()) << value;
   }
   EXPECT_FALSE(OfFields(name + "12\r\n" + name + "13\r\n").has_value());

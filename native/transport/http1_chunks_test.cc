@@ -68,10 +68,10 @@ TEST(Http1Chunks, TakeTheLargestSizeForWhatItIs) {
 
 TEST(Http1Chunks, AreRefusedInEveryOtherForm) {
   const std::string bodies[] = {
-      "\r\n",         "g\r\n",          "-1\r\n",         " 5\r\nhello\r\n", "5 \r\nhello\r\n",     "0x5\r\nhello\r\n",
-      "5;a=b\r\n",    "5\nhello\r\n",   "5\rhello\r\n",   "5\r\nhello\n",    "5\r\nhello0\r\n\r\n", "5\r\nhello\rX",
-      "0\r\n x: y",   "0\r\n: y\r\n",   "0\r\nx y: z",    "0\r\nx\r\n",      "0\r\nx: \x01\r\n",    "0\r\nx: y\n",
-      "0\r\nx: y\rX", "0\r\n\n",        "0\r\n\rX",       "0\n\r\n",         "00000000000000001\r\n", "5\r\nhello\r\n\r\n",
+      "\r\n",         "g\r\n",        "-1\r\n",       " 5\r\nhello\r\n", "5 \r\nhello\r\n",       "0x5\r\nhello\r\n",
+      "5;a=b\r\n",    "5\nhello\r\n", "5\rhello\r\n", "5\r\nhello\n",    "5\r\nhello0\r\n\r\n",   "5\r\nhello\rX",
+      "0\r\n x: y",   "0\r\n: y\r\n", "0\r\nx y: z",  "0\r\nx\r\n",      "0\r\nx: \x01\r\n",      "0\r\nx: y\n",
+      "0\r\nx: y\rX", "0\r\n\n",      "0\r\n\rX",     "0\n\r\n",         "00000000000000001\r\n", "5\r\nhello\r\n\r\n",
   };
   for (const std::string& body : bodies) {
     for (const size_t step : {size_t{1}, body.size()}) {

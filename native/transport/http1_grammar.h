@@ -75,7 +75,7 @@ struct Http1Framing {
   bool has_length = false;
   uint64_t content_length = 0;
   bool is_chunked = false;
-  bool has_close = false;               // Connection: close
+  bool has_close = false;  // Connection: close
   bool has_keep_alive = false;
   bool has_connection_options = false;  // others
 

@@ -24,22 +24,22 @@ struct Http1RequestHead {
   std::string_view target;
   bool is_http10 = false;
   std::vector<Http1Field> fields;
-  size_t bytes = 0;              // of the whole head with its empty line
+  size_t bytes = 0;  // of the whole head with its empty line
   bool has_length = false;
-  uint64_t content_length = 0;   // 0 without one
-  bool is_chunked = false;       // Transfer-Encoding: chunked, and nothing else
-  bool keeps_alive = true;       // what `Connection` and the version say, if is_plain
+  uint64_t content_length = 0;  // 0 without one
+  bool is_chunked = false;      // Transfer-Encoding: chunked, and nothing else
+  bool keeps_alive = true;      // what `Connection` and the version say, if is_plain
   bool expects_continue = false;
-  bool is_plain = true;          // no Upgrade, trailer, other expectation or option of the connection: nothing that asks for more than an answer
+  bool is_plain = true;  // no Upgrade, trailer, other expectation or option of the connection: nothing that asks for more than an answer
 };
 
 enum class Http1Parsed { kWhole, kPart, kRefused };
 
 // `bytes` begin with a request. kPart: its head is not whole yet, and nothing in it is wrong. kRefused: anything but the strict grammar
 // (CRLF, a common method, a target of the form /path?query in the characters of RFC 3986, HTTP/1.0 or 1.1, one Host, token names, no white
-// space before the colon, no tab around a value, no folding, visible ASCII or obs-text in values, digits without leading zeros and below 2^53 in one
-// Content-Length, not both framings), and a head of more than kMaxHttp1HeadBytes. `head` is set with kWhole and otherwise undefined; its
-// vector keeps its memory for the next.
+// space before the colon, no tab around a value, no folding, visible ASCII or obs-text in values, digits without leading zeros and below
+// 2^53 in one Content-Length, not both framings), and a head of more than kMaxHttp1HeadBytes. `head` is set with kWhole and otherwise
+// undefined; its vector keeps its memory for the next.
 Http1Parsed ParseHttp1Request(std::string_view bytes, Http1RequestHead* head);
 
 // Compares without regard to ASCII case; `lower` is in lower case.

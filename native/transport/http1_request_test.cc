@@ -115,8 +115,22 @@ TEST(Http1Request, TellsWhatAsksForMoreThanAnAnswer) {
 TEST(Http1Request, ReadsALengthUpToWhatJavaScriptCountsExactly) {
   EXPECT_EQ(Whole(Get("content-LENGTH:0\r\n")).content_length, 0u);
   EXPECT_EQ(Whole(Get("Content-Length: 9007199254740991\r\n")).content_length, 9007199254740991u);
-  const char* const wrong[] = {"",   "-1",  "+5",  "0x10", "1e3", "5 5", "5,5",  "5;", "00", "05",
-                               "1.0", "\"5\"", "\xD9\xA5", "9007199254740992", "18446744073709551616", "99999999999999999999999"};
+  const char* const wrong[] = {"",
+                               "-1",
+                               "+5",
+                               "0x10",
+                               "1e3",
+                               "5 5",
+                               "5,5",
+                               "5;",
+                               "00",
+                               "05",
+                               "1.0",
+                               "\"5\"",
+                               "\xD9\xA5",
+                               "9007199254740992",
+                               "18446744073709551616",
+                               "99999999999999999999999"};
   for (const char* const value : wrong) {
     EXPECT_EQ(Parsed(Get("Content-Length: " + std::string(value) + "\r\n")), Http1Parsed::kRefused) << value;
   }
@@ -218,7 +232,8 @@ TEST(Http1Request, RefusesAnUncommonRequestLine) {
 }
 
 TEST(Http1Request, RefusesAsSoonAsSomethingIsWrong) {
-  for (const char* const begin : {"X", "GEX", "POSTS", "GET h", "GET /\x80", "GET / X", "GET / HTTP/2", "GET / HTTP/1.1\n", "GET / HTTP/1.1\r\n "}) {
+  for (const char* const begin :
+       {"X", "GEX", "POSTS", "GET h", "GET /\x80", "GET / X", "GET / HTTP/2", "GET / HTTP/1.1\n", "GET / HTTP/1.1\r\n "}) {
     EXPECT_EQ(Parsed(begin), Http1Parsed::kRefused) << begin;
   }
 }
@@ -261,8 +276,10 @@ std::string WithoutSpacesAroundValues(std::string_view head) {
 TEST(Http1Request, TakesOfChangedRequestsOnlyWhatItCanWriteAgain) {
   Random random(7);
   const auto below = [&random](size_t limit) { return static_cast<size_t>(random.Between(0, static_cast<int64_t>(limit) - 1)); };
-  const std::string seeds[] = {kPost, Get("Transfer-Encoding: chunked\r\nConnection: close\r\n"), Get("Expect: 100-continue\r\nUpgrade: x\r\n")};
-  const std::string_view pieces[] = {"\r\n", "\n", "\r", " ", "\t", ":", "0", "Content-Length: 1\r\n", "\r\n\r\n", std::string_view("\0", 1), "\x80"};
+  const std::string seeds[] = {kPost, Get("Transfer-Encoding: chunked\r\nConnection: close\r\n"),
+                               Get("Expect: 100-continue\r\nUpgrade: x\r\n")};
+  const std::string_view pieces[] = {
+      "\r\n", "\n", "\r", " ", "\t", ":", "0", "Content-Length: 1\r\n", "\r\n\r\n", std::string_view("\0", 1), "\x80"};
   size_t whole = 0;
   for (int round = 0; round < 60'000; ++round) {
     std::string text = seeds[below(std::size(seeds))];

@@ -21,7 +21,8 @@ Http1Parsed Parsed(const std::string& text) {
 std::string Ok(const std::string& lines) { return "HTTP/1.1 200 OK\r\n" + lines + "\r\n"; }
 
 TEST(Http1Response, SaysWhereTheAnswerEnds) {
-  const std::string text = "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 21\r\nDate: x\r\nConnection: keep-alive\r\n\r\n";
+  const std::string text =
+      "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 21\r\nDate: x\r\nConnection: keep-alive\r\n\r\n";
   const Http1ResponseHead head = Whole(text + "{}");
   EXPECT_EQ(head.status, 404);
   EXPECT_EQ(head.bytes, text.size());
@@ -56,8 +57,9 @@ TEST(Http1Response, WaitsForTheRestOfEveryPrefix) {
 }
 
 TEST(Http1Response, RefusesWhatItDoesNotKnow) {
-  for (const char* const line : {"HTTP/1.0 200 OK", "HTTP/2 200 OK", "HTTP/1.1  200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 099 OK",
-                                 "HTTP/1.1 200", "HTTP/1.1 2x0 OK", "HTTP/1.1 200 O\x01K", "http/1.1 200 OK", "GET / HTTP/1.1", ""}) {
+  for (const char* const line :
+       {"HTTP/1.0 200 OK", "HTTP/2 200 OK", "HTTP/1.1  200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 099 OK", "HTTP/1.1 200",
+        "HTTP/1.1 2x0 OK", "HTTP/1.1 200 O\x01K", "http/1.1 200 OK", "GET / HTTP/1.1", ""}) {
     EXPECT_EQ(Parsed(std::string(line) + "\r\n\r\n"), Http1Parsed::kRefused) << line;
   }
   for (const char* const line : {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 5\r\nContent-Length: 5\r\n",

@@ -2,8 +2,8 @@
 //
 //   part | refused | whole BYTES METHOD HTTP10 LENGTH CHUNKED KEEPS CONTINUE PLAIN TARGET MODEL VERSION JSON_BYTES [NAME VALUE]...
 //
-// Numbers are decimal, truths 0 or 1, TARGET and all behind it "=" and hexadecimal bytes, JSON_BYTES excepted. LENGTH is -1 without one. MODEL
-// is "-" for what is not answered natively.
+// Numbers are decimal, truths 0 or 1, TARGET and all behind it "=" and hexadecimal bytes, JSON_BYTES excepted. LENGTH is -1 without one.
+// MODEL is "-" for what is not answered natively.
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
