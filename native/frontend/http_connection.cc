@@ -161,7 +161,8 @@ void HttpConnection::GoTunnel() {
   state_ = State::kTunnel;
   if (exchange_.is_open()) {
     tunnel_->Send(std::exchange(head_bytes_, memory::Slice()));
-    for (const memory::Slice& piece : exchange_.GiveUp().slices()) tunnel_->Send(piece);
+    const memory::SliceChain body = exchange_.GiveUp();
+    for (const memory::Slice& piece : body.slices()) tunnel_->Send(piece);
   }
   for (memory::Slice& piece : input_.TakeAll()) tunnel_->Send(std::move(piece));
   if (has_client_ended_) tunnel_->EndSending();

@@ -1,0 +1,228 @@
+// What a connection of HTTP/1.1 passes on to JavaScript.
+#include <gtest/gtest.h>
+
+#include <future>
+#include <string>
+#include <thread>
+
+#include "frontend/test_http_front_end.h"
+
+namespace penstock::frontend {
+namespace {
+
+using HttpPassingTest = HttpFrontEndTest;
+
+bool Has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST_F(HttpPassingTest, PassesAGetAndIsNativeAgain) {
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(InferOf(JsonBody(1))));
+  EXPECT_TRUE(Has(client.ReadAnswer(), AnswerData(1)));
+  HttpPeer script;
+  for (int i = 0; i < 3; ++i) {
+    const std::string get = GetOf("/v2/health/ready", "X-Number: " + std::to_string(i) + "\r\n");
+    ASSERT_TRUE(client.Send(get));
+    if (i == 0) script = script_->Next();
+    EXPECT_EQ(script.Read(get.size()), get);
+    const std::string answer = ScriptAnswer("ready" + std::to_string(i));
+    ASSERT_TRUE(script.Send(answer));
+    EXPECT_EQ(client.ReadAnswer(), answer);
+    ASSERT_TRUE(client.Send(InferOf(JsonBody(i))));
+    EXPECT_TRUE(Has(client.ReadAnswer(), AnswerData(i)));
+  }
+  EXPECT_EQ(script_->taken(), 1u);
+  EXPECT_TRUE(script.IsSilent());
+}
+
+TEST_F(HttpPassingTest, AnswersAHeadAndChunksAndPipelinedGetsInTheirOrder) {
+  HttpPeer client = Connect();
+  const std::string head = "HEAD /v2 HTTP/1.1\r\nHost: a\r\n\r\n";
+  ASSERT_TRUE(client.Send(head + GetOf("/metrics") + InferOf(JsonBody(8))));
+  HttpPeer script = script_->Next();
+  EXPECT_EQ(script.ReadUntil("\r\n\r\n"), head);
+  const std::string first = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+  ASSERT_TRUE(script.Send(first));
+  EXPECT_EQ(script.ReadUntil("\r\n\r\n"), GetOf("/metrics"));
+  const std::string second = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+  for (const char byte : second) {
+    ASSERT_TRUE(script.Send(std::string(1, byte)));
+    Settle();
+  }
+  EXPECT_EQ(client.Read(first.size()), first);
+  EXPECT_EQ(client.Read(second.size()), second);
+  EXPECT_TRUE(Has(client.ReadAnswer(), AnswerData(8)));
+}
+
+TEST_F(HttpPassingTest, SendsAGetAgainThatAnIdleConnectionDidNotTake) {
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(GetOf("/v2")));
+  HttpPeer first = script_->Next();
+  EXPECT_EQ(first.ReadUntil("\r\n\r\n"), GetOf("/v2"));
+  ASSERT_TRUE(first.Send(ScriptAnswer("one")));
+  client.ReadAnswer();
+  ASSERT_TRUE(client.Send(GetOf("/v2/two")));
+  EXPECT_EQ(first.ReadUntil("\r\n\r\n"), GetOf("/v2/two"));
+  first.Close();
+  HttpPeer second = script_->Next();
+  EXPECT_EQ(second.ReadUntil("\r\n\r\n"), GetOf("/v2/two"));
+  ASSERT_TRUE(second.Send(ScriptAnswer("two")));
+  EXPECT_EQ(client.ReadAnswer(), ScriptAnswer("two"));
+}
+
+TEST_F(HttpPassingTest, OutlivesTheEndOfAnIdleConnectionToJavaScript) {
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(GetOf("/v2")));
+  HttpPeer script = script_->Next();
+  script.ReadUntil("\r\n\r\n");
+  ASSERT_TRUE(script.Send(ScriptAnswer("one")));
+  client.ReadAnswer();
+  script.Close();
+  Settle();
+  ASSERT_TRUE(client.Send(InferOf(JsonBody(3))));
+  EXPECT_TRUE(Has(client.ReadAnswer(), AnswerData(3)));
+  ASSERT_TRUE(client.Send(GetOf("/v2")));
+  EXPECT_EQ(script_->Next().ReadUntil("\r\n\r\n"), GetOf("/v2"));
+}
+
+TEST_F(HttpPassingTest, ClosesWhereJavaScriptClosesAfterItsAnswer) {
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(GetOf("/v2", "Connection: close\r\n")));
+  HttpPeer script = script_->Next();
+  script.ReadUntil("\r\n\r\n");
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+  ASSERT_TRUE(script.Send(answer));
+  bool ended = false;
+  EXPECT_EQ(client.ReadToEnd(&ended), answer);
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(HttpPassingTest, ClosesWhenJavaScriptDiesInTheMiddleOfItsAnswer) {
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(GetOf("/v2")));
+  HttpPeer script = script_->Next();
+  script.ReadUntil("\r\n\r\n");
+  ASSERT_TRUE(script.Send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"));
+  script.Close();
+  bool ended = false;
+  EXPECT_TRUE(Has(client.ReadToEnd(&ended), "half"));
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(HttpPassingTest, ClosesWhenThereIsNoJavaScript) {
+  hand_off_->Detach(attached_);
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(GetOf("/v2")));
+  EXPECT_TRUE(client.IsEnded());
+}
+
+TEST_F(HttpPassingTest, PassesEverythingOnForGoodAfterWhatItDoesNotUnderstand) {
+  const std::string requests[] = {"nonsense\r\n\r\n",
+                                  "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                                  "GET / HTTP/1.0\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+                                  "DELETE /v2 HTTP/1.1\r\nHost: a\r\n\r\n",
+                                  "POST /v2/models/echo/infer HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                                  "GET /v2 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n"};
+  for (const std::string& request : requests) {
+    HttpPeer client = Connect();
+    ASSERT_TRUE(client.Send(request));
+    HttpPeer script = script_->Next();
+    EXPECT_EQ(script.Read(request.size()), request);
+    ASSERT_TRUE(client.Send(InferOf(JsonBody())));
+    EXPECT_EQ(script.Read(InferOf(JsonBody()).size()), InferOf(JsonBody()));
+    ASSERT_TRUE(script.Send("whatever"));
+    EXPECT_EQ(client.Read(8), "whatever");
+    client.EndSending();
+    EXPECT_TRUE(script.IsEnded());
+    ASSERT_TRUE(script.Send(" and more"));
+    script.Close();
+    bool ended = false;
+    EXPECT_EQ(client.ReadToEnd(&ended), " and more");
+    EXPECT_TRUE(ended);
+  }
+}
+
+TEST_F(HttpPassingTest, LetsJavaScriptAnswerHalfARequestWhoseClientHasEnded) {
+  const std::string request = InferOf(JsonBody());
+  for (const size_t bytes : {size_t{10}, request.size() - 1}) {
+    HttpPeer client = Connect();
+    ASSERT_TRUE(client.Send(request.substr(0, bytes)));
+    Settle();
+    client.EndSending();
+    HttpPeer script = script_->Next();
+    bool ended = false;
+    EXPECT_EQ(script.ReadToEnd(&ended), request.substr(0, bytes));
+    EXPECT_TRUE(ended);
+    ASSERT_TRUE(script.Send("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    script.Close();
+    EXPECT_EQ(client.ReadToEnd(&ended), "HTTP/1.1 400 Bad Request\r\n\r\n");
+    EXPECT_TRUE(ended);
+  }
+}
+
+TEST_F(HttpPassingTest, AnswersAGetWhoseClientEndsItsSideBehindIt) {
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(GetOf("/v2")));
+  client.EndSending();
+  HttpPeer script = script_->Next();
+  script.ReadUntil("\r\n\r\n");
+  ASSERT_TRUE(script.Send(ScriptAnswer("one")));
+  bool ended = false;
+  EXPECT_EQ(client.ReadToEnd(&ended), ScriptAnswer("one"));
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(HttpPassingTest, HoldsBackBothSidesOfATunnelWhereTheOtherIsSlow) {
+  HttpPeer client = Connect(4096);
+  ASSERT_TRUE(client.Send("nonsense\r\n\r\n"));
+  HttpPeer script = script_->Next();
+  script.ReadUntil("\r\n\r\n");
+  const std::string junk(1 << 16, 'x');
+  for (HttpPeer* from : {&client, &script}) {
+    HttpPeer* to = from == &client ? &script : &client;
+    size_t sent = 0;
+    for (int tries = 0; tries < 50; ++tries) {
+      const ssize_t taken = send(from->fd(), junk.data(), junk.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (taken > 0) {
+        sent += static_cast<size_t>(taken);
+        tries = 0;
+      } else {
+        Settle();
+        poll(nullptr, 0, 1);
+      }
+      ASSERT_LT(sent, size_t{64} << 20);
+    }
+    size_t received = 0;
+    while (received < sent) {
+      const size_t bytes = to->Read(std::min<size_t>(sent - received, 100'000)).size();
+      ASSERT_GT(bytes, 0u) << received << " of " << sent;
+      received += bytes;
+    }
+  }
+}
+
+TEST_F(HttpPassingTest, GivesAllOfALongAnswerToASlowClientAlthoughJavaScriptIsGone) {
+  HttpPeer client = Connect(4096);
+  ASSERT_TRUE(client.Send(GetOf("/metrics")));
+  HttpPeer script = script_->Next();
+  script.ReadUntil("\r\n\r\n");
+  const std::string answer = ScriptAnswer(std::string(8 << 20, 'm'));
+  std::promise<bool> sent;
+  std::thread sender([&] {
+    sent.set_value(script.Send(answer));
+    script.Close();
+  });
+  std::string received;
+  while (received.size() < answer.size()) {
+    const std::string piece = client.Read(std::min<size_t>(answer.size() - received.size(), 300'000));
+    if (piece.empty()) break;
+    received += piece;
+  }
+  EXPECT_TRUE(sent.get_future().get());
+  sender.join();
+  EXPECT_TRUE(received == answer) << received.size();
+}
+
+}  // namespace
+}  // namespace penstock::frontend
