@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
+#include <future>
 #include <string>
+#include <vector>
 
 #include "frontend/http_connection.h"
 #include "frontend/test_http_front_end.h"
@@ -48,8 +48,6 @@ TEST_F(HttpConnectionTest, TakesARequestThatComesInTwoPiecesWhereverItIsSplit) {
 
 TEST_F(HttpConnectionTest, TakesARequestThatComesByteByByte) {
   HttpPeer client = Connect();
-  const int no_delay = 1;
-  setsockopt(client.fd(), IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay);
   for (const char byte : InferOf(JsonBody(7))) {
     ASSERT_TRUE(client.Send(std::string(1, byte)));
     Settle();

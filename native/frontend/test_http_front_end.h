@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,8 +14,8 @@
 #include "base/clock.h"
 #include "frontend/hand_off.h"
 #include "frontend/loop.h"
+#include "frontend/test_engine.h"
 #include "frontend/test_http_peers.h"
-#include "serving/engine.h"
 #include "serving/test_model.h"
 
 namespace penstock::frontend {
@@ -24,14 +23,6 @@ namespace penstock::frontend {
 class HttpFrontEndTest : public ::testing::Test {
  protected:
   HttpFrontEndTest() {
-    auto catalog = std::make_shared<serving::Catalog>();
-    serving::VersionSpec spec = serving::EchoSpec();
-    spec.max_batch_size = 1 << 20;
-    session_ = serving::FakeFor(spec);
-    serving::CatalogModel& model = catalog->models["echo"];
-    model.versions[1].version = engine_.reaper().Adopt(serving::ModelVersion::Create(session_, spec, nullptr).value());
-    model.default_version = 1;
-    engine_.catalog().Publish(std::move(catalog));
     options_.max_request_bytes = 64 << 20;
     options_.headers_timeout_ns = 60 * kNsPerSecond;
     options_.request_timeout_ns = 60 * kNsPerSecond;
@@ -43,7 +34,13 @@ class HttpFrontEndTest : public ::testing::Test {
   ~HttpFrontEndTest() override {
     session_->OpenGate();
     if (loop_ != nullptr) loop_->Destroy();
-    engine_.Stop();
+  }
+
+  // Requests may be large.
+  static serving::VersionSpec BigEcho() {
+    serving::VersionSpec spec = serving::EchoSpec();
+    spec.max_batch_size = 1 << 20;
+    return spec;
   }
 
   // After `options_` are set; by the first Connect otherwise.
@@ -61,10 +58,7 @@ class HttpFrontEndTest : public ::testing::Test {
   }
   // When all that was asked of the loop before has been done.
   void Settle() {
-    std::promise<void> ran;
-    std::shared_ptr<Loop> loop = loop_;
-    loop->events_loop().Post([&] { ran.set_value(); });
-    ran.get_future().wait();
+    OnLoop(&loop_->events_loop(), [] {});
   }
   bool Eventually(const std::function<bool()>& holds) {
     for (int i = 0; i < transport::kPatienceMs; ++i) {
@@ -79,8 +73,9 @@ class HttpFrontEndTest : public ::testing::Test {
   }
 
   FrontEndOptions options_;
-  serving::Engine engine_{serving::AdmissionLimits{0, 0}};
-  std::shared_ptr<session::FakeSession> session_;
+  TestEngine served_{BigEcho()};
+  serving::Engine& engine_ = served_.engine;
+  const std::shared_ptr<session::FakeSession> session_ = served_.session;
   std::shared_ptr<JavaScriptEnd> script_;
   std::shared_ptr<HandOff> hand_off_;
   uint64_t attached_ = 0;

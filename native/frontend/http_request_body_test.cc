@@ -1,0 +1,84 @@
+#include "frontend/http_request_body.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "serving/test_model.h"
+
+namespace penstock::frontend {
+namespace {
+
+using memory::Slice;
+using memory::SliceChain;
+using serving::OwnedSlice;
+
+std::string TextOf(const SliceChain& chain) {
+  std::string text(chain.size(), '\0');
+  chain.CopyTo(reinterpret_cast<uint8_t*>(text.data()));
+  return text;
+}
+
+TEST(HttpRequestBody, KeepsTheSlicesThatItIsGiven) {
+  ByteBudget budget(0);
+  HttpRequestBody body;
+  body.Open(300'000, &budget);
+  std::vector<Slice> pieces;
+  for (int i = 0; i < 3; ++i) pieces.push_back(OwnedSlice(std::string(100'000, static_cast<char>('a' + i))));
+  for (const Slice& piece : pieces) ASSERT_TRUE(body.Add(piece).ok());
+  EXPECT_EQ(body.missing(), 0u);
+  const SliceChain chain = body.Take();
+  ASSERT_EQ(chain.slices().size(), 3u);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(chain.slices()[i].data, pieces[i].data);
+}
+
+TEST(HttpRequestBody, GathersABodyOfCrumbsAndLetsGoOfWhatTheyWereReceivedInto) {
+  ByteBudget budget(0);
+  HttpRequestBody body;
+  const size_t crumbs = 200'000;
+  body.Open(crumbs, &budget);
+  const Slice received = OwnedSlice("abcdefg");
+  std::string expected;
+  for (size_t i = 0; i < crumbs; ++i) {
+    ASSERT_TRUE(body.Add(received.Sub(i % 7, 1)).ok());
+    expected += "abcdefg"[i % 7];
+  }
+  // One here, and those that came before it gathers.
+  EXPECT_EQ(static_cast<size_t>(received.owner.use_count()), HttpRequestBody::kPiecesBeforeGathering + 1);
+  const SliceChain chain = body.Take();
+  EXPECT_LT(chain.slices().size(), 70u);
+  EXPECT_TRUE(TextOf(chain) == expected);
+}
+
+TEST(HttpRequestBody, KeepsTheOrderOfCrumbsAndLargePieces) {
+  ByteBudget budget(0);
+  HttpRequestBody body;
+  body.Open(1'000'000, &budget);
+  std::string expected;
+  for (int i = 0; i < 300; ++i) {
+    const std::string piece(i % 5 == 0 ? HttpRequestBody::kSmallPieceBytes : 3, static_cast<char>('a' + i % 26));
+    ASSERT_TRUE(body.Add(OwnedSlice(piece)).ok());
+    expected += piece;
+  }
+  EXPECT_TRUE(TextOf(body.Take()) == expected);
+}
+
+TEST(HttpRequestBody, CountsAgainstTheBudgetUntilItIsDropped) {
+  ByteBudget budget(100);
+  HttpRequestBody body;
+  body.Open(200, &budget);
+  ASSERT_TRUE(body.Add(OwnedSlice(std::string(60, 'x'))).ok());
+  const Status refused = body.Add(OwnedSlice(std::string(41, 'x')));
+  EXPECT_EQ(refused.code(), StatusCode::kInFlightFull);
+  EXPECT_EQ(refused.message(), "this front-end thread is taking in its part of --max-receiving-bytes already, 100 bytes; try again later");
+  EXPECT_EQ(body.missing(), 140u);
+  const SliceChain taken = body.Take();
+  EXPECT_FALSE(budget.Take(41));
+  body.Drop();
+  EXPECT_TRUE(budget.Take(100));
+  EXPECT_EQ(taken.size(), 60u);
+}
+
+}  // namespace
+}  // namespace penstock::frontend
