@@ -1,8 +1,10 @@
 #include "frontend/grpc_upstream.h"
 
 #include <algorithm>
-#include <string_view>
+#include <cstring>
 #include <utility>
+
+#include "memory/block.h"
 
 namespace penstock::frontend {
 
@@ -17,8 +19,19 @@ namespace {
 constexpr uint32_t kWindowBytes = 256 * 1024;
 // Of frames made before the socket takes them. Bodies may be beyond it, but never beyond JavaScript's own window.
 constexpr size_t kMostUnsentBytes = 64 * 1024;
+// Of an answer: less than this is copied, because it would hold all of the block that it was received into, as long as the client does not
+// take it. A window full of small messages would hold thousands of blocks.
+constexpr size_t kLeastUncopiedBytes = 4096;
 
 uint8_t* Bytes(const std::string& text) { return reinterpret_cast<uint8_t*>(const_cast<char*>(text.data())); }
+
+// The same bytes apart from what they were received with. Stays what it is when there is no memory.
+memory::Slice Copied(memory::Slice bytes) {
+  Result<std::shared_ptr<memory::Block>> block = memory::BlockPool::Process().Allocate(bytes.size);
+  if (!block.ok()) return bytes;
+  std::memcpy(block.value()->data(), bytes.data, bytes.size);
+  return memory::WholeSlice(std::move(block).value());
+}
 
 bool IsInterim(const std::vector<HeaderField>& fields) {
   return !fields.empty() && fields[0].name == ":status" && !fields[0].value.empty() && fields[0].value[0] == '1';
@@ -308,8 +321,9 @@ int GrpcUpstream::OnChunk(nghttp2_session* session, uint8_t, int32_t name, const
   Call* call = upstream->CallOf(name);
   if (call == nullptr) return upstream->http2_.session_consume(session, name, size);
   call->held_bytes += size;
-  const memory::Slice& received = *upstream->receiving_;
-  upstream->events_.push_back({Event::Kind::kData, name, {}, false, memory::Slice{bytes, size, received.kind, received.owner}});
+  memory::Slice chunk{bytes, size, upstream->receiving_->kind, upstream->receiving_->owner};
+  if (size < kLeastUncopiedBytes) chunk = Copied(std::move(chunk));
+  upstream->events_.push_back({Event::Kind::kData, name, {}, false, std::move(chunk)});
   return 0;
 }
 

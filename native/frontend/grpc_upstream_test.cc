@@ -7,6 +7,7 @@
 
 #include "frontend/grpc_test_peer.h"
 #include "frontend/test_loop.h"
+#include "memory/block.h"
 #include "transport/nghttp2_library.h"
 
 namespace penstock::frontend {
@@ -18,7 +19,7 @@ constexpr size_t kBodyWindowBytes = 65'535;  // of a server that says nothing el
 // Writes down what it is told. On the loop's thread.
 class WritingCall : public UpstreamCall {
  public:
-  explicit WritingCall(bool takes_all = true) : takes_all_(takes_all) {}
+  explicit WritingCall(bool takes_all = true, bool keeps = false) : takes_all_(takes_all), keeps_(keeps) {}
 
   // Gives the windows back at once when it takes all.
   void Start(GrpcUpstream* upstream, const std::string& path, bool ends, const std::string& bytes = "") {
@@ -42,10 +43,10 @@ class WritingCall : public UpstreamCall {
   }
   void OnAnswerData(memory::Slice bytes) override {
     EXPECT_FALSE(head.empty());
-    ++pieces;
     size += bytes.size;
     if (body.size() < 4096) body.append(reinterpret_cast<const char*>(bytes.data), bytes.size);
     held += bytes.size;
+    if (keeps_) kept_.push_back(std::move(bytes));
     if (takes_all_) TakeAll();
   }
   void OnAnswerTrailers(std::vector<HeaderField> fields) override {
@@ -64,7 +65,6 @@ class WritingCall : public UpstreamCall {
   bool head_ends = false;
   std::string body;  // its beginning
   size_t size = 0;
-  size_t pieces = 0;
   size_t held = 0;
   std::optional<std::vector<HeaderField>> trailers;
   size_t sent = 0;
@@ -74,6 +74,8 @@ class WritingCall : public UpstreamCall {
  private:
   GrpcUpstream* upstream_ = nullptr;
   bool takes_all_;
+  const bool keeps_;
+  std::vector<memory::Slice> kept_;
 };
 
 // Skips, with the reason, where there is no nghttp2.
@@ -206,6 +208,25 @@ TEST_F(AGrpcUpstream, StopsAnAnswerWhoseClientDoesNotTakeItAndNoOther) {
   loop_.On([&] { stopped.TakeAll(); });
   ASSERT_TRUE(EndsWith(&stopped, UpstreamCall::Ending::kAnswered));
   EXPECT_EQ(stopped.size, kBytes);
+}
+
+TEST_F(AGrpcUpstream, HoldsNoMoreThanTheMessagesThatAClientHasNotTaken) {
+  ConnectTo();
+  constexpr size_t kMessages = 200;
+  WritingCall kept(false, true);
+  WritingCall other;
+  Start(&kept, "/echo", false);
+  Start(&other, "/echo", false);
+  const std::string bytes(64 * 1024, 'b');
+  const uint64_t before = memory::BlockPool::Process().live_bytes();
+  for (size_t i = 1; i <= kMessages; ++i) {
+    loop_.On([&] { upstream_->SendData(kept.name, SliceOf("small")); });
+    ASSERT_TRUE(loop_.Until([&] { return kept.size == i * 5; }));
+    loop_.On([&] { upstream_->SendData(other.name, SliceOf(bytes)); });
+    ASSERT_TRUE(loop_.Until([&] { return other.size == i * bytes.size(); }));
+  }
+  const uint64_t held = memory::BlockPool::Process().live_bytes() - before;
+  EXPECT_LT(held, 4 * transport::ReceiveBuffer::kBlockBytes);
 }
 
 TEST_F(AGrpcUpstream, HoldsABodyThatIsNotTakenAndSaysWhatHasLeft) {
