@@ -19,9 +19,9 @@ struct MessagePieces {
   std::vector<memory::SliceChain> raw;
 };
 
-// Walks the fields of the outermost message, looking inside none. Reading the text with its gaps gives what reading the joined message would
-// give, complaints included. The text is joined in memory of the block pool. At most `max_raw` raw contents are left out, and nothing after
-// them is kept: whoever reads one more refuses the message. Errors: kMemory. Throws std::bad_alloc.
+// Walks the fields of the outermost message, looking inside none. Reading the text with its gaps gives what reading the joined message
+// would give, complaints included. The text is joined in memory of the block pool. At most `max_raw` raw contents are left out, and nothing
+// after them is kept: whoever reads one more refuses the message. Errors: kMemory. Throws std::bad_alloc.
 Result<MessagePieces> TakeOutRawContents(const memory::SliceChain& message, size_t max_raw);
 
 }  // namespace penstock::codec
