@@ -15,6 +15,7 @@ const SECONDS = {
   throughput: 110,
   'small-requests': 50,
   'cpu-per-request': 100,
+  'front-end': 500,
   'submit-callback': 20,
   'tail-latency': 240,
   overload: 140,

@@ -36,7 +36,7 @@ export async function httpCaller(port, path, body, headers) {
     const headEnd = reply.indexOf('\r\n\r\n');
     if (headEnd < 0) return;
     const head = reply.toString('latin1', 0, headEnd);
-    const size = Number(/content-length: (\d+)/i.exec(head)?.[1]);
+    const size = Number(/^content-length: (\d+)/im.exec(head)?.[1]);
     if (reply.length < headEnd + 4 + size) return;
     received = [];
     if (!head.startsWith('HTTP/1.1 200')) throw new Error(reply.toString('utf8'));

@@ -101,13 +101,13 @@ export function quantile(values, share) {
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];
 }
 
-/** Sum over all labels of each metric named, from the server's management port. */
-export async function readMetrics(management, names) {
+/** Sum over all labels of each metric named, from the server's management port. `label`: only of those that have it, as in `model="m"`. */
+export async function readMetrics(management, names, label = '') {
   const text = await (await fetch(`http://127.0.0.1:${management}/metrics`)).text();
   const sums = {};
   for (const line of text.split('\n')) {
     const name = /^[a-zA-Z_:]\w*/.exec(line)?.[0];
-    if (names.includes(name)) sums[name] = (sums[name] ?? 0) + Number(line.slice(line.lastIndexOf(' ') + 1));
+    if (names.includes(name) && line.includes(label)) sums[name] = (sums[name] ?? 0) + Number(line.slice(line.lastIndexOf(' ') + 1));
   }
   return sums;
 }

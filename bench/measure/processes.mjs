@@ -29,7 +29,20 @@ export function buildReferences() {
   const folder = path.join(root, 'build/bench');
   for (const args of [
     ['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', '-DBUILD_ADDON=OFF', '-DBUILD_BENCH=ON'],
-    ['--build', folder, '--target', 'json_decode', 'bare_run', 'http_load', 'batching_policy', 'gpu_ceiling', 'gpu_drill', '-j2'],
+    [
+      '--build',
+      folder,
+      '--target',
+      'json_decode',
+      'bare_run',
+      'http_load',
+      'batching_policy',
+      'grpc_echo',
+      'penstock-loadgen',
+      'gpu_ceiling',
+      'gpu_drill',
+      '-j2',
+    ],
   ]) {
     const { status, stdout, stderr } = spawnSync('cmake', args, { encoding: 'utf8' });
     if (status !== 0) throw new Error(`cmake ${args.join(' ')} failed:\n${stdout}${stderr}`);
@@ -40,17 +53,21 @@ export function buildReferences() {
 let started = 0;
 
 /** Starts a Node program that writes its ports as JSON to a file once it serves. `args` gets the file's name. */
-export async function startNode(args) {
+export const startNode = (args) => startProgram(process.execPath, args);
+
+/** As `startNode`, for any program. */
+export async function startProgram(program, args) {
   const readyFile = path.join(scratch, `ready-${++started}.json`);
   // What our server sets for itself: the reference does not pay for ONNX Runtime's reports either.
   const env = { ...process.env, ORT_DISABLE_TELEMETRY: '1' };
-  const child = spawn(process.execPath, args(readyFile), { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(program, args(readyFile), { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
   children.add(child);
   const exited = once(child, 'exit').finally(() => children.delete(child));
+  const name = args(readyFile).find((arg) => /\.m?js$/.test(arg)) ?? path.basename(program);
   const deadline = performance.now() + START_SECONDS * 1000;
   while (!existsSync(readyFile)) {
-    if (child.exitCode !== null) throw new Error(`${args(readyFile)[0]} ended with ${child.exitCode} before it served`);
-    if (performance.now() > deadline) throw new Error(`${args(readyFile)[0]} does not serve after ${START_SECONDS} s`);
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode} before it served`);
+    if (performance.now() > deadline) throw new Error(`${name} does not serve after ${START_SECONDS} s`);
     await sleep(20);
   }
   const stop = async () => {
@@ -60,10 +77,10 @@ export async function startNode(args) {
   return { ...JSON.parse(readFileSync(readyFile, 'utf8')), pid: child.pid, stop };
 }
 
-/** The server over a model repository, on free ports: {http, grpc, management, pid, stop}. */
-export function startServer(repository, options = []) {
+/** The server over a model repository, on free ports: {http, grpc, management, pid, stop}. `nodeOptions` hold for all its threads. */
+export function startServer(repository, options = [], nodeOptions = []) {
   return startNode((readyFile) => [
-    'dist/main.js', 'serve', '--model-repository', repository, '--drain-delay-secs', '0', '--exit-timeout-secs', '1', '--exit-on-error', 'true',
+    ...nodeOptions, 'dist/main.js', 'serve', '--model-repository', repository, '--drain-delay-secs', '0', '--exit-timeout-secs', '1', '--exit-on-error', 'true',
     '--host', '127.0.0.1', '--http-port', '0', '--grpc-port', '0', '--metrics-port', '0', '--log-level', 'error', '--ready-file', readyFile,
     ...options,
   ]); // prettier-ignore
