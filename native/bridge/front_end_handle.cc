@@ -1,5 +1,6 @@
 #include "bridge/front_end_handle.h"
 
+#include <map>
 #include <string>
 #include <utility>
 
@@ -70,8 +71,9 @@ Napi::Value FrontEndHandle::Start(const Napi::CallbackInfo& info) {
     ThrowStatus(env, Status(StatusCode::kInternal, "this environment is closing"));
     return env.Undefined();
   }
+  const frontend::ConnectionFactories factories{&frontend::MakeHttpConnection, &frontend::MakeGrpcConnection};
   Result<std::unique_ptr<frontend::FrontEnd>> started =
-      frontend::FrontEnd::Start(options, process.engine(), process.limits(), reports->events());
+      frontend::FrontEnd::Start(options, process.engine(), process.limits(), factories, reports->events());
   if (!started.ok()) {
     reports->Close();
     ThrowStatus(env, started.status());

@@ -3,7 +3,7 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import { rpc, type GrpcInferRequest } from '../support/clients.js';
 import { frame, type RawCall } from '../support/raw-grpc.js';
 import { slowInputs } from '../support/slow-model.js';
-import { fp32, int32, type TestTensor } from '../support/tensors.js';
+import { fp32, int32, int64, type TestTensor } from '../support/tensors.js';
 
 export interface CorpusCall extends RawCall {
   readonly title: string;
@@ -74,7 +74,7 @@ const inferences: readonly CorpusCall[] = [
   infer('a wrong shape', inferMessage('add_sub', [int32('INPUT0', [1, 4], [1, 2, 3, 4]), int32('INPUT1', [1, 16], row)])),
   infer('a wrong data type', inferMessage('add_sub', [fp32('INPUT0', [1, 16], row), int32('INPUT1', [1, 16], row)])),
   infer('a name of 2000 characters', inferMessage('add_sub', [int32('ü'.repeat(2000), [1, 16], row), int32('INPUT1', [1, 16], row)])),
-  infer('a model that fails', inferMessage('fails_at_run', [fp32('INPUT0', [1, 1], [1])])),
+  infer('a model that fails', inferMessage('fails_at_run', [int64('INPUT0', [1, 1], [9n])])),
   infer('garbage', GARBAGE),
   infer('an empty message', Buffer.alloc(0)),
 ];

@@ -2,7 +2,7 @@
 import { deflateSync, gzipSync } from 'node:zlib';
 import { jsonRequest } from '../support/protocols.js';
 import type { RawExchange } from '../support/raw-http.js';
-import { binaryRequest, bytes, fp32, int32 } from '../support/tensors.js';
+import { binaryRequest, bytes, fp32, int32, int64 } from '../support/tensors.js';
 
 export interface CorpusExchange extends RawExchange {
   readonly title: string;
@@ -208,7 +208,7 @@ const refused: readonly CorpusExchange[] = [
   ),
   one(
     'a model that fails',
-    post(jsonRequest({ model: 'fails_at_run', inputs: [fp32('INPUT0', [1, 1], [1])] }), {}, '/v2/models/fails_at_run/infer'),
+    post(jsonRequest({ model: 'fails_at_run', inputs: [int64('INPUT0', [1, 1], [9n])] }), {}, '/v2/models/fails_at_run/infer'),
   ),
   ...['abc', '-1', '1.5', '0x10', '99999', '18446744073709551616', '', '1, 2'].map((length) =>
     one(`Inference-Header-Content-Length: ${length}`, post(BINARY.body, { 'Inference-Header-Content-Length': length })),
@@ -296,7 +296,7 @@ const malformed: readonly CorpusExchange[] = [
   one('headers of 17 KiB', post(JSON_BODY, { A: 'b'.repeat(17 * 1024) })),
   one('headers of 15 KiB', post(JSON_BODY, { A: 'b'.repeat(15 * 1024) })),
   one('a target of 20 KiB', get(`/${'a'.repeat(20 * 1024)}`)),
-  one('headers without end', text(`GET /v2 HTTP/1.1\r\n${'A: b\r\n'.repeat(5000)}`)),
+  one('headers without end', text(`GET /v2 HTTP/1.1\r\n${'A: b\r\n'.repeat(20_000)}`)),
   one('an upgrade to WebSocket', get('/v2', { Connection: 'Upgrade', Upgrade: 'websocket' })),
   one(
     'an upgrade to h2c with an inference',
