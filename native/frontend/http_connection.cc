@@ -11,8 +11,8 @@ namespace {
 
 // What JavaScript answers without taking more of the connection than this one request.
 bool IsPassable(const transport::Http1RequestHead& head) {
-  return (head.method == "GET" || head.method == "HEAD") && head.is_plain && !head.is_http10 && !head.is_chunked && !head.expects_continue &&
-         head.content_length == 0;
+  return (head.method == "GET" || head.method == "HEAD") && head.is_plain && !head.is_http10 && !head.is_chunked &&
+         !head.expects_continue && head.content_length == 0;
 }
 
 }  // namespace

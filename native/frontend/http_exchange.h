@@ -37,7 +37,8 @@ class HttpExchange : public InferWaiter {
   bool is_open() const { return is_open_; }
   uint64_t missing() const { return body_.missing(); }
 
-  // At most `missing` bytes. kRefused: the answer stands in the output, the connection ends with it, and the rest of the body is for nobody.
+  // At most `missing` bytes. kRefused: the answer stands in the output, the connection ends with it, and the rest of the body is for
+  // nobody.
   Took Take(memory::Slice piece);
   // A body that cannot be taken in. As kRefused of Take.
   void RefuseBody(const Status& status);

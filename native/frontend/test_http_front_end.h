@@ -91,7 +91,15 @@ inline std::string JsonBody(int first = 1, const std::string& id = "") {
          R"("inputs":[{"name":"x","datatype":"FP32","shape":[1,4],"data":[)" + std::to_string(first) + ",2,3,4]}]}";
 }
 inline std::string InferOf(const std::string& body, const std::string& fields = "", const std::string& model = "echo") {
-  return "POST /v2/models/" + model + "/infer HTTP/1.1\r\nHost: a\r\n" + fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "POST /v2/models/" + model + "/infer HTTP/1.1\r\nHost: a\r\n" + fields + "Content-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + body;
+}
+// So many rows of binary data, which the answer has as binary data, too.
+inline std::string BinaryInferOf(const std::string& data) {
+  const std::string json = R"({"inputs":[{"name":"x","datatype":"FP32","shape":[)" + std::to_string(data.size() / 16) +
+                           R"(,4],"parameters":{"binary_data_size":)" + std::to_string(data.size()) +
+                           R"(}}],"parameters":{"binary_data_output":true}})";
+  return InferOf(json + data, "Inference-Header-Content-Length: " + std::to_string(json.size()) + "\r\n");
 }
 inline std::string AnswerData(int first) { return "\"data\":[" + std::to_string(first) + ",2,3,4]"; }
 

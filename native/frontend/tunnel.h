@@ -29,7 +29,8 @@ class TunnelClient {
   virtual void OnAnswer(memory::Slice bytes) = 0;
   // The answer to the one request that was sent (kOneRequest) is whole, and the connection can take another.
   virtual void OnAnswerEnd() = 0;
-  // No more comes: JavaScript has ended its side, its thread has died, or the answer that was followed said that the connection ends with it.
+  // No more comes: JavaScript has ended its side, its thread has died, or the answer that was followed said that the connection ends with
+  // it.
   virtual void OnTunnelEnd() = 0;
   // What waits to go up has fallen below the limit again: reading from the client may go on.
   virtual void OnTunnelDrained() = 0;
