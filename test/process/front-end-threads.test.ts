@@ -114,7 +114,11 @@ describe.each([2, 4])('%d front-end threads', (threads) => {
   });
 });
 
-const KILL_SWITCH = ['--import', join(repositoryRoot, 'test/process/scenarios/kill-switch.mjs')];
+/** JavaScript threads that serve the ports themselves, the oldest of which SIGUSR2 kills. */
+const MORTAL: StartOptions = {
+  nodeFlags: ['--import', join(repositoryRoot, 'test/process/scenarios/kill-switch.mjs')],
+  flags: ['--front-end', 'js'],
+};
 
 /**
  * A gRPC connection with a call open that says nothing while it waits. (Node 20 aborts the whole process when a thread is terminated while
@@ -141,7 +145,7 @@ class WatchingClient {
 
 describe('a front-end thread that dies', () => {
   it('takes only its own connections with it, and is replaced by one that takes new ones', async () => {
-    const server = await start(4, { nodeFlags: KILL_SWITCH });
+    const server = await start(4, MORTAL);
     const http = busyHttp(server, 64);
     const grpc = Array.from({ length: 32 }, () => new WatchingClient(server.grpcAddress));
     await untilAllAnswer(http);
@@ -170,7 +174,7 @@ describe('a front-end thread that dies', () => {
   });
 
   it('again and again ends the server with 70', async () => {
-    const server = await start(2, { nodeFlags: KILL_SWITCH });
+    const server = await start(2, MORTAL);
     for (let deaths = 1; deaths < 5; deaths++) {
       server.child.kill('SIGUSR2');
       const died = (): number => logLines(server).filter(({ msg }) => msg.startsWith('a front-end thread died')).length;
