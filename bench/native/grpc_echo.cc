@@ -4,12 +4,8 @@
 // Usage: grpc_echo MESSAGE_FILE READY_FILE
 //
 // Writes its port to READY_FILE as JSON once it serves, and ends by a signal.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,9 +17,11 @@
 #include <iterator>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "transport/file_descriptor.h"
+#include "transport/listening_socket.h"
 #include "transport/nghttp2_api.h"
 #include "transport/nghttp2_library.h"
 
@@ -70,19 +68,14 @@ class Server {
   }
 
   uint16_t Listen() {
-    listener_.Reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    penstock::Result<ListeningSocket> listening = penstock::transport::Listen("127.0.0.1", 0, "port");
+    if (!listening.ok()) Fail(listening.status().message());
+    listener_ = std::move(listening).value();
     epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    const int fd = listener_.get();
-    if (bind(fd, any, size) != 0 || listen(fd, 1024) != 0 || getsockname(fd, any, &size) != 0) FailBySystem("listen");
     epoll_event event{};
     event.events = EPOLLIN;  // data.ptr stays null: no connection
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) FailBySystem("epoll_ctl");
-    return ntohs(address.sin_port);
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_.socket.get(), &event) != 0) FailBySystem("epoll_ctl");
+    return listener_.port;
   }
 
   [[noreturn]] void Serve() {
@@ -104,10 +97,8 @@ class Server {
 
  private:
   void Accept() {
-    const int fd = accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = accept4(listener_.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     auto* connection = new Connection;
     connection->server = this;
     connection->socket.Reset(fd);
@@ -190,7 +181,7 @@ class Server {
   std::string answer_;  // with its prefix
   std::vector<uint8_t> buffer_;
   nghttp2_session_callbacks* callbacks_ = nullptr;
-  FileDescriptor listener_;
+  ListeningSocket listener_;
   FileDescriptor epoll_;
 };
 

@@ -1,8 +1,6 @@
 // A gRPC server on a thread of its own, over sessions of nghttp2, whose answers are written by the test.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -21,6 +19,7 @@
 
 #include "base/clock.h"
 #include "transport/file_descriptor.h"
+#include "transport/listening_socket.h"
 #include "transport/nghttp2_api.h"
 
 namespace penstock::loadgen {
@@ -49,16 +48,10 @@ class GrpcTestServer {
 
   // `plan` is called by the server's thread.
   GrpcTestServer(const transport::Nghttp2* http2, const Settings& settings, Plan plan)
-      : http2_(*http2), settings_(settings), plan_(std::move(plan)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)),
-        stop_(eventfd(0, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    const int fd = listener_.get();
-    if (bind(fd, any, size) != 0 || listen(fd, 1024) != 0 || getsockname(fd, any, &size) != 0) return;
-    port_ = ntohs(address.sin_port);
+      : http2_(*http2), settings_(settings), plan_(std::move(plan)), stop_(eventfd(0, 0)) {
+    Result<transport::ListeningSocket> listening = transport::Listen("127.0.0.1", 0, "port");
+    if (!listening.ok()) return;
+    listener_ = std::move(listening).value();
     thread_ = std::thread([this] { Serve(); });
   }
   ~GrpcTestServer() {
@@ -67,7 +60,7 @@ class GrpcTestServer {
     if (thread_.joinable()) thread_.join();
   }
 
-  uint16_t port() const { return port_; }
+  uint16_t port() const { return listener_.port; }
   size_t connections() const { return connections_made_; }
   size_t most_at_once() const { return most_at_once_; }  // calls on one connection
 
@@ -103,7 +96,7 @@ class GrpcTestServer {
 
   void Serve() {
     for (;;) {
-      std::vector<pollfd> waits = {{stop_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+      std::vector<pollfd> waits = {{stop_.get(), POLLIN, 0}, {listener_.socket.get(), POLLIN, 0}};
       bool is_waiting = false;
       for (const auto& connection : connections_) {
         const bool has_more = !connection->unsent.empty() || http2_.session_want_write(connection->session) != 0;
@@ -124,7 +117,7 @@ class GrpcTestServer {
   }
 
   void Accept() {
-    const int fd = accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK);
+    const int fd = accept4(listener_.socket.get(), nullptr, nullptr, SOCK_NONBLOCK);
     if (fd < 0) return;
     ++connections_made_;
     auto connection = std::make_unique<Connection>();
@@ -240,9 +233,8 @@ class GrpcTestServer {
   const transport::Nghttp2& http2_;
   const Settings settings_;
   const Plan plan_;
-  transport::FileDescriptor listener_;
+  transport::ListeningSocket listener_;
   transport::FileDescriptor stop_;
-  uint16_t port_ = 0;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::atomic<size_t> connections_made_{0};
   std::atomic<size_t> most_at_once_{0};

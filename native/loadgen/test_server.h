@@ -1,9 +1,6 @@
 // An HTTP/1.1 server on a thread of its own whose answers are written by the test, each at its moment. Takes requests without a body.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -23,6 +20,7 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "transport/file_descriptor.h"
+#include "transport/listening_socket.h"
 
 namespace penstock::loadgen {
 
@@ -38,24 +36,18 @@ class TestServer {
 
   explicit TestServer(Plan plan)
       : plan_(std::move(plan)),
-        listener_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)),
         epoll_(epoll_create1(0)),
         timer_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK)),
         stop_(eventfd(0, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    const int fd = listener_.get();
-    if (bind(fd, any, size) != 0 || listen(fd, 1024) != 0 || getsockname(fd, any, &size) != 0) return;
-    port_ = ntohs(address.sin_port);
-    for (const int watched : {fd, timer_.get(), stop_.get()}) Watch(watched);
+    Result<transport::ListeningSocket> listening = transport::Listen("127.0.0.1", 0, "port");
+    if (!listening.ok()) return;
+    listener_ = std::move(listening).value();
+    for (const int watched : {listener_.socket.get(), timer_.get(), stop_.get()}) Watch(watched);
     thread_ = std::thread([this] { Serve(); });
   }
   ~TestServer() { Stop(); }
 
-  uint16_t port() const { return port_; }
+  uint16_t port() const { return listener_.port; }
   // Ends it. After that: how late answers left.
   void Stop() {
     if (!thread_.joinable()) return;
@@ -84,7 +76,7 @@ class TestServer {
       for (int i = 0; i < count; ++i) {
         const int fd = events[i].data.fd;
         if (fd == stop_.get()) return;
-        if (fd == listener_.get()) {
+        if (fd == listener_.socket.get()) {
           Accept();
         } else if (fd != timer_.get()) {
           Take(fd);
@@ -95,10 +87,8 @@ class TestServer {
   }
 
   void Accept() {
-    const int fd = accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK);
+    const int fd = accept4(listener_.socket.get(), nullptr, nullptr, SOCK_NONBLOCK);
     if (fd < 0) return;
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     connections_[fd] = {transport::FileDescriptor(fd), ++made_, ""};
     Watch(fd);
   }
@@ -142,11 +132,10 @@ class TestServer {
   using Due = std::tuple<int64_t, uint64_t, int, bool, std::string>;
 
   const Plan plan_;
-  transport::FileDescriptor listener_;
+  transport::ListeningSocket listener_;
   transport::FileDescriptor epoll_;
   transport::FileDescriptor timer_;
   transport::FileDescriptor stop_;
-  uint16_t port_ = 0;
   std::map<int, Connection> connections_;
   uint64_t made_ = 0;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
