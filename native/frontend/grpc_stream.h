@@ -44,7 +44,8 @@ class GrpcStream {
 // What the calls of one connection share.
 struct GrpcShared {
   Loop* loop = nullptr;
-  size_t in_engine = 0;  // calls that the engine works on, those of streams that are gone included
+  size_t in_engine = 0;        // calls that the engine works on, those of streams that are gone included
+  uint64_t awaited_bytes = 0;  // of messages that have begun to come, what is still to come
 };
 
 // frontend/grpc_infer_stream.cc: a plain ModelInfer. `timeout_ns`: since now; 0 = none. `shared` outlives every call of the engine.

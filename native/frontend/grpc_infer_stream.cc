@@ -1,0 +1,218 @@
+#include "frontend/grpc_infer_stream.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "codec/grpc_message.h"
+#include "frontend/grpc_text.h"
+
+namespace penstock::frontend {
+namespace {
+
+constexpr uint64_t kMostMessageBytes = std::numeric_limits<int32_t>::max();  // as src/frontend/grpc/listener.ts has it
+// Answers are not counted up to this size (native/bridge/js_sink.cc).
+constexpr uint64_t kUnchargedBytes = 64 * 1024;
+
+constexpr int kOk = 0;
+constexpr int kDeadlineExceeded = 4;
+constexpr int kResourceExhausted = 8;
+constexpr int kUnimplemented = 12;
+
+uint64_t MostBytes(const FrontEndOptions& options) {
+  return options.max_request_bytes == 0 ? kMostMessageBytes : std::min(options.max_request_bytes, kMostMessageBytes);
+}
+
+Status ReceivingFull(uint64_t limit) {
+  return Status(StatusCode::kInFlightFull, "this front-end thread is taking in its part of --max-receiving-bytes already, " +
+                                               std::to_string(limit) + " bytes; try again later");
+}
+
+memory::Slice Prefix(uint32_t bytes) {
+  const auto prefix = std::make_shared<const std::array<uint8_t, 5>>(std::array<uint8_t, 5>{
+      0, static_cast<uint8_t>(bytes >> 24), static_cast<uint8_t>(bytes >> 16), static_cast<uint8_t>(bytes >> 8), static_cast<uint8_t>(bytes)});
+  return memory::Slice{prefix->data(), prefix->size(), memory::MemoryKind::kPageable, prefix};
+}
+
+}  // namespace
+
+GrpcInferStream::GrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, int64_t timeout_ns)
+    : shared_(std::move(shared)),
+      loop_(*shared_->loop),
+      answer_(answer),
+      started_ns_(MonotonicNs()),
+      reader_(shared_, MostBytes(loop_.options())) {
+  if (timeout_ns == 0) return;
+  if (__builtin_add_overflow(started_ns_, timeout_ns, &deadline_ns_)) deadline_ns_ = kNever;
+  timer_ = std::make_unique<transport::Timer>(&loop_.events_loop(), [this] { OnDeadline(); });
+  timer_->SetAt(deadline_ns_);
+}
+
+void GrpcInferStream::OnData(memory::Slice bytes) {
+  // The memory is bounded by the loop's budget and not by windows, so that no call waits for another.
+  answer_->Consumed(bytes.size);
+  if (is_answered_) return;
+  switch (reader_.Take(bytes)) {
+    case GrpcMessageReader::Read::kOk:
+      return;
+    case GrpcMessageReader::Read::kTooLarge:
+      return SendStatus(kResourceExhausted, "Received message larger than max (" + std::to_string(reader_.size()) + " vs " +
+                                                std::to_string(MostBytes(loop_.options())) + ")");
+    case GrpcMessageReader::Read::kSecond:
+      return SendStatus(kUnimplemented, std::string("Received a second request message for server streaming method ") + kModelInferPath);
+    case GrpcMessageReader::Read::kNoBudget:
+      return Fail(ReceivingFull(loop_.budget().limit()));
+    case GrpcMessageReader::Read::kNoMemory:
+      return Fail(Status(StatusCode::kMemory, "not enough memory for the request"));
+  }
+}
+
+void GrpcInferStream::OnEnd() {
+  if (is_answered_) return;
+  if (!reader_.has_message()) {
+    return SendStatus(kUnimplemented, std::string("Received no request message for server streaming method ") + kModelInferPath);
+  }
+  // Streams that were reset count as long as the engine works for them: a client must not be able to make more work than it is allowed.
+  const uint32_t most = loop_.options().max_concurrent_streams;
+  if (most > 0 && shared_->in_engine >= most) {
+    is_answered_ = true;
+    reader_.Drop();
+    return answer_->Reset(transport::kHttp2RefusedStream);
+  }
+  memory::SliceChain message = reader_.TakeMessage();
+  message_bytes_ = message.size();
+  Submit(std::move(message));
+}
+
+void GrpcInferStream::Submit(memory::SliceChain message) {
+  Result<serving::InferRequest> request = codec::DecodeModelInferRequest(message, loop_.limits());
+  message = {};  // the request holds what it needs
+  if (!request.ok()) return Fail(request.status());
+  request_id_ = request.value().id;
+  request.value().protocol = pipeline::Protocol::kGrpc;
+  Result<uint64_t> token = loop_.calls().Submit(std::move(request).value(), deadline_ns_, this);
+  if (!token.ok()) return Fail(token.status());
+  token_ = token.value();
+  ++shared_->in_engine;
+}
+
+void GrpcInferStream::OnOutcome(uint64_t, InferOutcome outcome) {
+  token_ = 0;
+  --shared_->in_engine;
+  const Status status = outcome.outcome.status.ok() ? Reply(outcome) : outcome.outcome.status;
+  if (!status.ok()) Fail(status);
+}
+
+Status GrpcInferStream::Reply(const InferOutcome& outcome) {
+  const Result<codec::ModelInferReply> reply = codec::ModelInferReply::Make(outcome.plan, outcome.outcome);
+  PENSTOCK_RETURN_IF_ERROR(reply.status());
+  const Result<memory::SliceChain> slices = reply.value().Slices();
+  PENSTOCK_RETURN_IF_ERROR(slices.status());
+  const size_t bytes = slices.value().size();
+  if (bytes > kUnchargedBytes) charge_ = loop_.engine().ChargeAnswer(bytes);
+  is_answered_ = true;
+  timer_.reset();
+  answer_->SendHead({{":status", "200"},
+                     {"content-type", "application/grpc+proto"},
+                     {"grpc-accept-encoding", "identity,deflate,gzip"},
+                     {"grpc-encoding", "identity"},
+                     Date()},
+                    false);
+  answer_->SendData(Prefix(static_cast<uint32_t>(bytes)));
+  for (const memory::Slice& slice : slices.value().slices()) answer_->SendData(slice);
+  answer_->SendTrailers({{"grpc-status", "0"}, {"grpc-message", "OK"}});
+  uint64_t handed_out = 0;
+  for (const session::Tensor& output : outcome.outcome.outputs) handed_out += output.bytes.size;
+  CountAnswer(outcome, handed_out, 0);
+  LogEnded(GrpcStatusName(kOk), bytes);
+  return Status::Ok();
+}
+
+void GrpcInferStream::OnClosed(uint32_t) {
+  timer_.reset();
+  if (is_answered_) return;
+  is_answered_ = true;
+  if (token_ == 0) return;  // nobody has asked the engine for anything
+  Abandon();
+  const Status gone(StatusCode::kRequestCancelled, "the client has cancelled the call, or has left");
+  LogFailed(gone, ReplyFor(gone));
+  LogEnded(GrpcStatusName(ReplyFor(gone).grpc_status), 0);
+}
+
+void GrpcInferStream::Abandon() {
+  if (token_ == 0) return;
+  loop_.calls().Abandon(std::exchange(token_, 0), [shared = shared_] { --shared->in_engine; });
+}
+
+void GrpcInferStream::OnDeadline() {
+  if (is_answered_) return;
+  Abandon();
+  SendStatus(kDeadlineExceeded, "Deadline exceeded");
+}
+
+bool GrpcInferStream::HasDeadlinePassed() const { return deadline_ns_ > 0 && MonotonicNs() >= deadline_ns_; }
+
+void GrpcInferStream::Fail(const Status& status) {
+  const ErrorReply reply = ReplyFor(status);
+  LogFailed(status, reply);
+  // The queue gave up at the call's own deadline: the client must not take that for an overload and try again.
+  if (status.code() == StatusCode::kRequestTimeout && HasDeadlinePassed()) return SendStatus(kDeadlineExceeded, "Deadline exceeded");
+  const double delay_ms = reply.retry_after_ms == 0 ? 0 : RetryDelayMs(reply.retry_after_ms, loop_.random().Uniform());
+  SendStatus(reply.grpc_status, reply.message, delay_ms);
+}
+
+void GrpcInferStream::SendStatus(int grpc_status, const std::string& message, double retry_delay_ms) {
+  is_answered_ = true;
+  reader_.Drop();
+  // The timer may be what calls: it is left for OnClosed to destroy.
+  if (timer_ != nullptr) timer_->Cancel();
+  std::vector<HeaderField> fields = {{":status", "200"},
+                                     {"grpc-status", std::to_string(grpc_status)},
+                                     {"grpc-message", GrpcMessage(message)},
+                                     {"content-type", "application/grpc+proto"}};
+  if (retry_delay_ms > 0) fields.push_back({"grpc-status-details-bin", RetryDetails(grpc_status, GrpcDetails(message), retry_delay_ms)});
+  fields.push_back(Date());
+  answer_->SendHead(fields, true);
+  LogEnded(GrpcStatusName(grpc_status), 0);
+}
+
+void GrpcInferStream::LogEnded(const char* status, uint64_t bytes_out) {
+  if (!loop_.request_events().wants_ended) return;
+  RequestEvent event;
+  event.kind = RequestEvent::Kind::kEnded;
+  event.method = "GRPC";
+  event.path = kModelInferPath;
+  event.request_id = request_id_;
+  event.status = status;
+  event.duration_ms = static_cast<double>(MonotonicNs() - started_ns_) / 1e6;
+  event.bytes_in = message_bytes_;
+  event.bytes_out = bytes_out;
+  loop_.request_events().Add(std::move(event));
+}
+
+void GrpcInferStream::LogFailed(const Status& status, const ErrorReply& reply) {
+  if (!reply.is_our_fault && !loop_.request_events().wants_refused) return;
+  RequestEvent event;
+  event.kind = RequestEvent::Kind::kFailed;
+  event.method = "GRPC";
+  event.path = kModelInferPath;
+  event.request_id = request_id_;
+  event.code = status.code();
+  event.message = status.message();
+  loop_.request_events().Add(std::move(event));
+}
+
+HeaderField GrpcInferStream::Date() const {
+  const std::string& line = loop_.date_line();  // "Date: ...\r\n"
+  return {"date", line.substr(6, line.size() - 8)};
+}
+
+std::unique_ptr<GrpcStream> MakeGrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, int64_t timeout_ns) {
+  return std::make_unique<GrpcInferStream>(std::move(shared), answer, timeout_ns);
+}
+
+}  // namespace penstock::frontend
