@@ -85,17 +85,27 @@ PENSTOCK_NGHTTP2_FIELD(Http2Body, read, nghttp2_data_provider, read_callback);
 
 static_assert(kHttp2Data == NGHTTP2_DATA);
 static_assert(kHttp2Headers == NGHTTP2_HEADERS);
+static_assert(kHttp2ResetStream == NGHTTP2_RST_STREAM);
 static_assert(kHttp2Settings == NGHTTP2_SETTINGS);
+static_assert(kHttp2Ping == NGHTTP2_PING);
 static_assert(kHttp2GoAway == NGHTTP2_GOAWAY);
 static_assert(kHttp2EndStream == NGHTTP2_FLAG_END_STREAM);
 static_assert(kHttp2BodyEnd == NGHTTP2_DATA_FLAG_EOF);
 static_assert(kHttp2NoEndStream == NGHTTP2_DATA_FLAG_NO_END_STREAM);
+static_assert(kHttp2NoCopy == NGHTTP2_DATA_FLAG_NO_COPY);
 static_assert(kHttp2MaxConcurrentStreams == NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 static_assert(kHttp2InitialWindowSize == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+static_assert(kHttp2MaxHeaderListSize == NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
 static_assert(kHttp2NoError == NGHTTP2_NO_ERROR);
+static_assert(kHttp2ProtocolError == NGHTTP2_PROTOCOL_ERROR);
+static_assert(kHttp2InternalError == NGHTTP2_INTERNAL_ERROR);
 static_assert(kHttp2RefusedStream == NGHTTP2_REFUSED_STREAM);
 static_assert(kHttp2Cancel == NGHTTP2_CANCEL);
 static_assert(kHttp2EnhanceYourCalm == NGHTTP2_ENHANCE_YOUR_CALM);
+static_assert(kHttp2MaxWindow == NGHTTP2_MAX_WINDOW_SIZE);
+static_assert(kHttp2Deferred == NGHTTP2_ERR_DEFERRED);
+static_assert(kHttp2StreamFailure == NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE);
+static_assert(kHttp2CallbackFailure == NGHTTP2_ERR_CALLBACK_FAILURE);
 
 }  // namespace
 }  // namespace penstock::transport
