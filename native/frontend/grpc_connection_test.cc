@@ -1,73 +1,17 @@
-// Clients of the native gRPC front end: real sockets, a real nghttp2 client, a real engine.
-#include "frontend/grpc_connection.h"
-
+// Calls of gRPC clients that are answered natively: real sockets, a real nghttp2 client, a real engine.
 #include <gtest/gtest.h>
 
-#include <memory>
+#include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "frontend/grpc_test_client.h"
-#include "frontend/test_engine.h"
-#include "transport/nghttp2_library.h"
-#include "transport/test_peers.h"
+#include "frontend/test_grpc_front_end.h"
 
 namespace penstock::frontend {
 namespace {
 
-using transport::FileDescriptor;
-
-serving::VersionSpec LargeEcho() {
-  serving::VersionSpec spec = serving::EchoSpec();
-  spec.max_batch_size = 1 << 20;
-  return spec;
-}
-
-class GrpcConnectionTest : public testing::Test {
- protected:
-  void Serve(FrontEndOptions options = {}) {
-    const auto found = transport::FindNghttp2();
-    ASSERT_TRUE(found.ok()) << found.status().message();
-    http2_ = found.value();
-    auto loop = Loop::Start(options, &engine_.engine, codec::CodecLimits{}, {&MakeGrpcConnection, &MakeGrpcConnection}, events_, http2_, 0);
-    ASSERT_TRUE(loop.ok());
-    loop_ = loop.value();
-    taker_ = loop_->TakerFor(Protocol::kGrpc, hand_off_, [this] { ended_.Add(); });
-  }
-  void TearDown() override {
-    engine_.session->OpenGate();
-    if (loop_ != nullptr) loop_->Destroy();
-  }
-  FileDescriptor Connect() {
-    auto [ours, theirs] = transport::SocketPair();
-    taker_->Take(std::move(theirs));
-    return std::move(ours);
-  }
-  std::unique_ptr<GrpcTestClient> Client(int32_t window = transport::kHttp2MaxWindow) {
-    return std::make_unique<GrpcTestClient>(http2_, Connect(), window);
-  }
-  size_t Pending() {
-    size_t pending = 0;
-    OnLoop(&loop_->events_loop(), [&] { pending = loop_->calls().pending(); });
-    return pending;
-  }
-  bool HasNothingPending() {
-    for (int tries = 0; tries < 3000; ++tries) {
-      if (Pending() == 0) return true;
-      poll(nullptr, 0, 10);
-    }
-    return false;
-  }
-
-  const transport::Nghttp2* http2_ = nullptr;
-  TestEngine engine_{LargeEcho()};
-  const std::shared_ptr<RequestEvents> events_ = std::make_shared<RequestEvents>(true, true, [] {});
-  const std::shared_ptr<HandOff> hand_off_ = std::make_shared<HandOff>();
-  Happenings ended_;
-  std::shared_ptr<Loop> loop_;
-  std::shared_ptr<transport::ConnectionTaker> taker_;
-};
+class GrpcConnectionTest : public GrpcFrontEndTest {};
 
 TEST_F(GrpcConnectionTest, AnswersACall) {
   Serve();
@@ -334,36 +278,6 @@ TEST_F(GrpcConnectionTest, RefusesOtherCallsWhileJavaScriptTakesNone) {
   EXPECT_EQ(reply.head.at("grpc-status"), "14");
 }
 
-TEST_F(GrpcConnectionTest, ClosesConnectionsThatSpeakNoHttp2) {
-  Serve();
-  const FileDescriptor garbage = Connect();
-  ASSERT_EQ(send(garbage.get(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27, MSG_NOSIGNAL), 27);
-  EXPECT_TRUE(ended_.WaitFor(1));
-}
-
-TEST_F(GrpcConnectionTest, ClosesConnectionsThatSayNothing) {
-  FrontEndOptions options;
-  options.headers_timeout_ns = kNsPerSecond / 20;
-  Serve(options);
-  const FileDescriptor silent = Connect();
-  auto client = Client();
-  EXPECT_EQ(client->Infer(Framed(EchoMessage())).trailers.at("grpc-status"), "0");
-  EXPECT_TRUE(ended_.WaitFor(1));
-  EXPECT_EQ(client->Infer(Framed(EchoMessage())).trailers.at("grpc-status"), "0");
-  EXPECT_EQ(ended_.count(), 1u);
-}
-
-TEST_F(GrpcConnectionTest, ClosesClientsThatTakeNothingOfTheirAnswers) {
-  FrontEndOptions options;
-  options.request_timeout_ns = kNsPerSecond / 5;
-  Serve(options);
-  auto client = Client(0);
-  const int32_t call = client->Begin(Framed(EchoMessage()));
-  EXPECT_TRUE(client->UntilClosed());
-  EXPECT_FALSE(client->Of(call).has_ended);
-  EXPECT_TRUE(ended_.WaitFor(1));
-}
-
 TEST_F(GrpcConnectionTest, SendsAsTheClientsWindowAllows) {
   Serve();
   auto client = Client(10);
@@ -373,59 +287,6 @@ TEST_F(GrpcConnectionTest, SendsAsTheClientsWindowAllows) {
   ASSERT_TRUE(client->UntilEnded(call));
   EXPECT_EQ(client->Of(call).trailers.at("grpc-status"), "0");
   EXPECT_EQ(client->Of(call).body.substr(client->Of(call).body.size() - 128), std::string(128, '\7'));
-}
-
-TEST_F(GrpcConnectionTest, TellsClientsToGoAndStillServesThem) {
-  Serve();
-  auto client = Client();
-  EXPECT_EQ(client->Infer(Framed(EchoMessage())).trailers.at("grpc-status"), "0");
-  engine_.session->ShutGate();
-  const int32_t call = client->Begin(Framed(EchoMessage()));
-  ASSERT_TRUE(client->SendBytes(client->Unsent()));
-  engine_.session->WaitForStarted(2);
-  loop_->GoAway();
-  ASSERT_TRUE(client->Until([&] { return client->goaways() == 1; }));
-  engine_.session->OpenGate();
-  ASSERT_TRUE(client->UntilEnded(call));
-  EXPECT_EQ(client->Of(call).trailers.at("grpc-status"), "0");
-  EXPECT_EQ(ended_.count(), 0u);
-}
-
-TEST_F(GrpcConnectionTest, DrainsWithTheLastAnswer) {
-  Serve();
-  auto busy = Client();
-  auto idle = Client();
-  const FileDescriptor silent = Connect();
-  EXPECT_EQ(idle->Infer(Framed(EchoMessage())).trailers.at("grpc-status"), "0");
-  engine_.session->ShutGate();
-  const int32_t call = busy->Begin(Framed(EchoMessage()));
-  ASSERT_TRUE(busy->SendBytes(busy->Unsent()));
-  engine_.session->WaitForStarted(2);
-  Happenings drained;
-  loop_->Drain([&] { drained.Add(); });
-  EXPECT_TRUE(idle->UntilClosed());
-  EXPECT_GE(idle->goaways(), 1u);  // once it has the first one nghttp2 reports no more
-  idle.reset();
-  EXPECT_TRUE(ended_.WaitFor(2));
-  EXPECT_EQ(drained.count(), 0u);
-  engine_.session->OpenGate();
-  ASSERT_TRUE(busy->UntilEnded(call));
-  EXPECT_EQ(busy->Of(call).trailers.at("grpc-status"), "0");
-  EXPECT_TRUE(busy->UntilClosed());
-  busy.reset();
-  EXPECT_TRUE(drained.WaitFor(1));
-}
-
-TEST_F(GrpcConnectionTest, EndsEverythingAtOnceWhenItsLoopIsDestroyed) {
-  Serve();
-  auto client = Client();
-  engine_.session->ShutGate();
-  client->Begin(Framed(EchoMessage()));
-  ASSERT_TRUE(client->SendBytes(client->Unsent()));
-  engine_.session->WaitForStarted(1);
-  loop_->Destroy();
-  EXPECT_TRUE(client->UntilClosed());
-  EXPECT_EQ(ended_.count(), 1u);
 }
 
 }  // namespace
