@@ -88,7 +88,8 @@ TEST_F(GrpcConnectionTest, RefusesWhatIsNotOneMessage) {
     EXPECT_EQ(reply.head.count("grpc-status-details-bin"), 0u);
     EXPECT_EQ(reply.head.count("date"), 1u);
   };
-  const std::string none = "Received%20no%20request%20message%20for%20server%20streaming%20method%20/inference.GRPCInferenceService/ModelInfer";
+  const std::string none =
+      "Received%20no%20request%20message%20for%20server%20streaming%20method%20/inference.GRPCInferenceService/ModelInfer";
   const std::string two =
       "Received%20a%20second%20request%20message%20for%20server%20streaming%20method%20/inference.GRPCInferenceService/ModelInfer";
   expect("", "12", none);

@@ -33,8 +33,9 @@ Status ReceivingFull(uint64_t limit) {
 }
 
 memory::Slice Prefix(uint32_t bytes) {
-  const auto prefix = std::make_shared<const std::array<uint8_t, 5>>(std::array<uint8_t, 5>{
-      0, static_cast<uint8_t>(bytes >> 24), static_cast<uint8_t>(bytes >> 16), static_cast<uint8_t>(bytes >> 8), static_cast<uint8_t>(bytes)});
+  const std::array<uint8_t, 5> head = {0, static_cast<uint8_t>(bytes >> 24), static_cast<uint8_t>(bytes >> 16),
+                                       static_cast<uint8_t>(bytes >> 8), static_cast<uint8_t>(bytes)};
+  const auto prefix = std::make_shared<const std::array<uint8_t, 5>>(head);
   return memory::Slice{prefix->data(), prefix->size(), memory::MemoryKind::kPageable, prefix};
 }
 

@@ -80,8 +80,8 @@ class GrpcTestClient {
   GrpcTestClient(const GrpcTestClient&) = delete;
 
   static std::vector<HeaderField> InferHead() {
-    return {{":method", "POST"}, {":scheme", "http"}, {":path", kModelInferPath}, {":authority", "test"}, {"content-type", "application/grpc"},
-            {"te", "trailers"}};
+    return {{":method", "POST"},   {":scheme", "http"},                  {":path", kModelInferPath},
+            {":authority", "test"}, {"content-type", "application/grpc"}, {"te", "trailers"}};
   }
   static std::vector<HeaderField> InferHeadWith(const std::string& name, const std::string& value) {
     std::vector<HeaderField> head = InferHead();
@@ -100,7 +100,8 @@ class GrpcTestClient {
     transport::Http2Body source;
     source.source.pointer = this;
     source.read = ReadBody;
-    const int32_t id = http2_.submit_request(session_, nullptr, fields.data(), fields.size(), body.empty() && ends ? nullptr : &source, nullptr);
+    const transport::Http2Body* sent = body.empty() && ends ? nullptr : &source;
+    const int32_t id = http2_.submit_request(session_, nullptr, fields.data(), fields.size(), sent, nullptr);
     calls_[id] = Call{body, 0, ends, {}};
     return id;
   }
