@@ -131,8 +131,8 @@ TEST_F(GrpcConnectionTest, RefusesMessagesBeyondTheBudgetAndGivesItBack) {
   ASSERT_TRUE(refused.has_ended);
   EXPECT_EQ(refused.head.at("grpc-status"), "14");
   EXPECT_EQ(refused.head.at("grpc-message"),
-            "this%20front-end%20thread%20is%20taking%20in%20its%20part%20of%20--max-receiving-bytes%20already,%204000%20bytes;%20try%20again%20"
-            "later");
+            "this%20front-end%20thread%20is%20taking%20in%20its%20part%20of%20--max-receiving-bytes%20already,"
+            "%204000%20bytes;%20try%20again%20later");
   EXPECT_EQ(refused.head.count("grpc-status-details-bin"), 1u);
   client->Reset(held);
   EXPECT_EQ(client->Infer(large).trailers.at("grpc-status"), "0");
