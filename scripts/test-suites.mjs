@@ -22,8 +22,8 @@ const MINUTE_MS = 60_000;
 const VITEST_TIMEOUT_MS = 25 * MINUTE_MS;
 const inModules = (...parts) => path.join(root, 'node_modules', ...parts);
 
-async function node(script, args, timeoutMs = 5 * MINUTE_MS) {
-  return (await run(process.execPath, [script, ...args], { timeoutMs })).code;
+async function node(script, args, timeoutMs = 5 * MINUTE_MS, env = {}) {
+  return (await run(process.execPath, [script, ...args], { timeoutMs, env })).code;
 }
 
 async function lint() {
@@ -37,10 +37,12 @@ async function lint() {
 
 const types = async () => verdict((await node(inModules('typescript', 'bin', 'tsc'), ['--noEmit', '-p', 'test/tsconfig.json'])) === 0);
 
-async function vitest(project) {
-  const report = reportPath(`vitest-${project}.json`);
+/** `files`: those whose path has one of these in it; none = all of the projects'. */
+async function vitest(name, projects, files = [], env = {}) {
+  const report = reportPath(`vitest-${name}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const code = await node(inModules('vitest', 'vitest.mjs'), ['run', '--project', project, ...reporters], VITEST_TIMEOUT_MS);
+  const args = ['run', ...projects.flatMap((project) => ['--project', project]), ...reporters, ...files];
+  const code = await node(inModules('vitest', 'vitest.mjs'), args, VITEST_TIMEOUT_MS, env);
   return readVitestReport(report, code);
 }
 
@@ -50,9 +52,28 @@ function vitestSuite(project, needsBuild, missing) {
     missing,
     exists: () => filesBelow(`test/${project}`, (file) => file.endsWith('.test.ts')).length > 0,
     needsBuild,
-    run: () => vitest(project),
+    run: () => vitest(project, [project]),
   };
 }
+
+/**
+ * What every front end must do, done by those of JavaScript: all other suites have the native ones, where the option chooses. Without the
+ * comparison of both, which starts one of each by itself.
+ */
+const JAVASCRIPT_FRONT_END_FILES = [
+  'http-inference',
+  'http-routes',
+  'grpc-calls',
+  'grpc-conditions',
+  'protocols',
+  'bad-input',
+  'process/drain',
+];
+const javascriptFrontEnds = {
+  name: 'js-front-ends',
+  needsBuild: true,
+  run: () => vitest('js-front-ends', ['contract', 'integration', 'process'], JAVASCRIPT_FRONT_END_FILES, { PENSTOCK_FRONT_END: 'js' }),
+};
 
 const hasNativeTests = () => filesBelow('native', (file) => file.endsWith('_test.cc')).length > 0;
 
@@ -64,6 +85,7 @@ const allSuites = [
   vitestSuite('contract', true),
   vitestSuite('integration', true),
   vitestSuite('process', true),
+  javascriptFrontEnds,
   vitestSuite('kubernetes', true, kubernetesTestsMissing),
   vitestSuite('k6', true, k6TestsMissing),
   vitestSuite('report', false, browserTestsMissing),
