@@ -175,7 +175,7 @@ Tunnel::Answer Tunnel::ScanBody(std::string_view bytes, size_t* taken) {
     return Answer::kMore;
   }
   if (is_chunked_) {
-    switch (chunks_.Scan(bytes, taken, nullptr)) {
+    switch (chunks_.Scan(bytes, taken)) {
       case transport::Http1ChunkScanner::State::kMore:
         return Answer::kMore;
       case transport::Http1ChunkScanner::State::kEnd:

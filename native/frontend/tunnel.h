@@ -27,7 +27,7 @@ class TunnelClient {
   virtual ~TunnelClient() = default;
   // [loop thread] Bytes of the answer, for the client.
   virtual void OnAnswer(memory::Slice bytes) = 0;
-  // The answer to the one request that was sent (kOneRequest) is whole, and the connection can take another.
+  // The answer that was followed (ExpectAnswer) is whole, and the connection can take another.
   virtual void OnAnswerEnd() = 0;
   // No more comes: JavaScript has ended its side, its thread has died, or the answer that was followed said that the connection ends with
   // it.

@@ -17,7 +17,7 @@ int HexValue(char c) {
 
 }  // namespace
 
-Http1ChunkScanner::State Http1ChunkScanner::Scan(std::string_view bytes, size_t* taken, DataSink* data) {
+Http1ChunkScanner::State Http1ChunkScanner::Scan(std::string_view bytes, size_t* taken) {
   size_t at = 0;
   while (at < bytes.size() && where_ != Where::kEnd && where_ != Where::kRefused) {
     if (where_ != Where::kData) {
@@ -26,7 +26,6 @@ Http1ChunkScanner::State Http1ChunkScanner::Scan(std::string_view bytes, size_t*
       continue;
     }
     const auto size = static_cast<size_t>(std::min<uint64_t>(left_, bytes.size() - at));
-    if (data != nullptr) data->OnData(bytes.data() + at, size);
     at += size;
     left_ -= size;
     if (left_ == 0) where_ = Where::kDataCr;

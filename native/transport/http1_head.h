@@ -61,13 +61,8 @@ Http1Parsed ParseHttp1Response(std::string_view bytes, Http1ResponseHead* head);
 class Http1ChunkScanner {
  public:
   enum class State { kMore, kEnd, kRefused };
-  // `data`: called for each piece of data, in place, in order; may be null.
-  struct DataSink {
-    virtual ~DataSink() = default;
-    virtual void OnData(const char* data, size_t size) = 0;
-  };
   // Takes bytes up to the end of the body; `taken` says how many. Trailers may have kMaxHttp1HeadBytes in all.
-  State Scan(std::string_view bytes, size_t* taken, DataSink* data);
+  State Scan(std::string_view bytes, size_t* taken);
 
  private:
   enum class Where : uint8_t {
