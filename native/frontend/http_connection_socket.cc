@@ -79,7 +79,7 @@ void HttpConnection::Receive() {
     case transport::ReceiveBuffer::Got::kNoMemory:
       if (state_ == State::kBody) {
         const uint64_t missing = exchange_.missing();
-        exchange_.RefuseBody(Status(StatusCode::kMemory, "not enough memory for the request"));
+        exchange_.RefuseBody(Status(StatusCode::kMemory, "the machine has no memory left for this request"));
         DropBody(missing);
       } else {
         Close();

@@ -134,6 +134,22 @@ TEST_F(HttpConnectionTest, RefusesBodiesBeyondTheBudgetAndLetsTheClientReadWhy) 
   EXPECT_TRUE(Has(other.ReadAnswer(), AnswerData(2)));
 }
 
+TEST_F(HttpConnectionTest, RefusesABodyThatThereIsNoMemoryFor) {
+  HttpPeer client = Connect();
+  const std::string request = InferOf(std::string(200'000, 'x'));
+  ASSERT_TRUE(client.Send(request.substr(0, 100)));
+  Settle();
+  memory::BlockPool& pool = memory::BlockPool::Process();
+  const uint64_t limit = pool.limit_bytes();
+  pool.set_limit_bytes(pool.live_bytes() + 1);
+  EXPECT_TRUE(client.Send(request.substr(100)));
+  const std::string answer = client.ReadAnswer();
+  pool.set_limit_bytes(limit);
+  EXPECT_EQ(answer.substr(0, 34), "HTTP/1.1 503 Service Unavailable\r\n");
+  EXPECT_TRUE(Has(answer, "the machine has no memory left for this request")) << answer;
+  EXPECT_TRUE(client.IsEnded());
+}
+
 TEST_F(HttpConnectionTest, AbandonsTheCallOfAClientThatLeaves) {
   session_->ShutGate();
   HttpPeer client = Connect();
