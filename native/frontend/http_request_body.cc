@@ -1,10 +1,9 @@
 #include "frontend/http_request_body.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
-
-#include "transport/receive_buffer.h"
 
 namespace penstock::frontend {
 
@@ -15,10 +14,11 @@ void HttpRequestBody::Open(uint64_t bytes, ByteBudget* budget) {
 }
 
 Status HttpRequestBody::Add(memory::Slice piece) {
-  const bool gathers = piece.size < kSmallPieceBytes && pieces_ >= kPiecesBeforeGathering;
+  // A body that comes in one or two pieces stays where it is: only what waits for more is copied.
+  const bool gathers = !chain_.empty() && piece.size < kSmallBytes && piece.size < missing_;
   if (gathers && (block_ == nullptr || piece.size > block_->size() - used_)) {
     ListBlock();
-    Result<std::shared_ptr<memory::Block>> block = memory::BlockPool::Process().Allocate(transport::ReceiveBuffer::kBlockBytes);
+    Result<std::shared_ptr<memory::Block>> block = memory::BlockPool::Process().Allocate(NextBlockBytes(piece.size));
     if (!block.ok()) return block.status();
     block_ = std::move(block).value();
     used_ = 0;
@@ -30,7 +30,6 @@ Status HttpRequestBody::Add(memory::Slice piece) {
   }
   charged_ += piece.size;
   missing_ -= piece.size;
-  ++pieces_;
   if (gathers) {
     std::memcpy(block_->data() + used_, piece.data, piece.size);
     used_ += piece.size;
@@ -53,11 +52,16 @@ void HttpRequestBody::Drop() {
   if (charged_ > 0) budget_->GiveBack(charged_);
   charged_ = 0;
   missing_ = 0;
-  pieces_ = 0;
   chain_ = memory::SliceChain();
   block_ = nullptr;
   used_ = 0;
   listed_ = 0;
+}
+
+// As much as has come already: most of what it takes is used, whoever stops sending.
+uint64_t HttpRequestBody::NextBlockBytes(size_t piece) const {
+  const uint64_t wanted = std::max<uint64_t>(charged_, kSmallestBlockBytes);
+  return std::max<uint64_t>(piece, std::min<uint64_t>({wanted, missing_, transport::ReceiveBuffer::kBlockBytes}));
 }
 
 void HttpRequestBody::ListBlock() {

@@ -9,16 +9,16 @@
 #include "frontend/loop.h"
 #include "memory/block.h"
 #include "memory/slice.h"
+#include "transport/receive_buffer.h"
 
 namespace penstock::frontend {
 
-// [loop thread] Holds little more memory than the bytes it was given, however small the pieces are that they come in. What it holds counts
-// against the budget of the loop.
+// [loop thread] Holds a few times the memory of the bytes it was given, however small the pieces are that they come in, and two blocks of
+// the ReceiveBuffer at most, those of the first piece and the last. What it was given counts against the budget of the loop.
 class HttpRequestBody {
  public:
-  // A piece smaller than this is copied once a body has shown to come in many of them: each would keep the block that it was received into.
-  static constexpr size_t kSmallPieceBytes = 4096;
-  static constexpr size_t kPiecesBeforeGathering = 64;
+  // A smaller piece behind the first is copied when more must follow it: each would keep the block that it was received into.
+  static constexpr size_t kSmallBytes = transport::ReceiveBuffer::kSmallBytes;
 
   HttpRequestBody() = default;
   ~HttpRequestBody() { Drop(); }
@@ -38,13 +38,15 @@ class HttpRequestBody {
   void Drop();
 
  private:
+  static constexpr uint64_t kSmallestBlockBytes = 1024;
+
+  uint64_t NextBlockBytes(size_t piece) const;
   void ListBlock();
 
   ByteBudget* budget_ = nullptr;
   uint64_t missing_ = 0;
   uint64_t charged_ = 0;  // to the budget
   memory::SliceChain chain_;
-  size_t pieces_ = 0;
   std::shared_ptr<memory::Block> block_;  // of small pieces
   size_t used_ = 0;                       // of it
   size_t listed_ = 0;                     // where its part begins that is not in the chain yet

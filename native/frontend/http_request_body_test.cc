@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "memory/block.h"
 #include "serving/test_model.h"
 
 namespace penstock::frontend {
@@ -33,6 +34,20 @@ TEST(HttpRequestBody, KeepsTheSlicesThatItIsGiven) {
   for (size_t i = 0; i < 3; ++i) EXPECT_EQ(chain.slices()[i].data, pieces[i].data);
 }
 
+TEST(HttpRequestBody, KeepsABodyOfTwoSmallPiecesWhereItIs) {
+  ByteBudget budget(0);
+  HttpRequestBody body;
+  body.Open(10, &budget);
+  const Slice first = OwnedSlice("first");
+  const Slice second = OwnedSlice("again");
+  ASSERT_TRUE(body.Add(first).ok());
+  ASSERT_TRUE(body.Add(second).ok());
+  const SliceChain chain = body.Take();
+  ASSERT_EQ(chain.slices().size(), 2u);
+  EXPECT_EQ(chain.slices()[0].data, first.data);
+  EXPECT_EQ(chain.slices()[1].data, second.data);
+}
+
 TEST(HttpRequestBody, GathersABodyOfCrumbsAndLetsGoOfWhatTheyWereReceivedInto) {
   ByteBudget budget(0);
   HttpRequestBody body;
@@ -43,21 +58,34 @@ TEST(HttpRequestBody, GathersABodyOfCrumbsAndLetsGoOfWhatTheyWereReceivedInto) {
   for (size_t i = 0; i < crumbs; ++i) {
     ASSERT_TRUE(body.Add(received.Sub(i % 7, 1)).ok());
     expected += "abcdefg"[i % 7];
+    // One here, and the first and the last of the body.
+    ASSERT_LE(received.owner.use_count(), i + 1 == crumbs ? 3 : 2);
   }
-  // One here, and those that came before it gathers.
-  EXPECT_EQ(static_cast<size_t>(received.owner.use_count()), HttpRequestBody::kPiecesBeforeGathering + 1);
   const SliceChain chain = body.Take();
-  EXPECT_LT(chain.slices().size(), 70u);
+  EXPECT_LT(chain.slices().size(), 20u);
   EXPECT_TRUE(TextOf(chain) == expected);
+}
+
+TEST(HttpRequestBody, HoldsAFewTimesWhatHasComeHoweverMuchIsToCome) {
+  const uint64_t before = memory::BlockPool::Process().live_bytes();
+  ByteBudget budget(0);
+  HttpRequestBody body;
+  body.Open(uint64_t{1} << 30, &budget);
+  uint64_t come = 0;
+  for (size_t size = 1; size < HttpRequestBody::kSmallBytes; size += size / 3 + 1) {
+    ASSERT_TRUE(body.Add(OwnedSlice(std::string(size, 'x'))).ok());
+    come += size;
+    ASSERT_LE(memory::BlockPool::Process().live_bytes() - before, 3 * come + 1024) << come;
+  }
 }
 
 TEST(HttpRequestBody, KeepsTheOrderOfCrumbsAndLargePieces) {
   ByteBudget budget(0);
   HttpRequestBody body;
-  body.Open(1'000'000, &budget);
+  body.Open(10'000'000, &budget);
   std::string expected;
   for (int i = 0; i < 300; ++i) {
-    const std::string piece(i % 5 == 0 ? HttpRequestBody::kSmallPieceBytes : 3, static_cast<char>('a' + i % 26));
+    const std::string piece(i % 5 == 0 ? HttpRequestBody::kSmallBytes : 3, static_cast<char>('a' + i % 26));
     ASSERT_TRUE(body.Add(OwnedSlice(piece)).ok());
     expected += piece;
   }

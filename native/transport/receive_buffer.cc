@@ -12,8 +12,6 @@ namespace {
 
 // A shared block with less room than this is left to those who hold slices of it.
 constexpr size_t kLeastRoomBytes = 4096;
-// Of a large body: less than this shares a block.
-constexpr size_t kLeastOwnBytes = 16 * 1024;
 
 // Bytes that can be received now; 0 also when there are none to come, or when the socket has failed.
 size_t WaitingBytes(int fd) {
@@ -33,9 +31,9 @@ ssize_t ReceiveInto(int fd, uint8_t* data, size_t size) {
 ReceiveBuffer::Got ReceiveBuffer::Receive(int fd, size_t wanted, memory::Slice* slice) {
   std::shared_ptr<memory::Block> own;
   if (wanted > kBlockBytes) {
-    // A block exactly as large as what is there: its memory counts as long as one byte of it is held.
+    // A block exactly as large as what is there: its memory counts as long as one byte of it is held. What is small shares a block.
     const size_t waiting = std::min({WaitingBytes(fd), wanted, kLargeBlockBytes});
-    if (waiting >= kLeastOwnBytes) {
+    if (waiting >= kSmallBytes) {
       auto allocated = memory::BlockPool::Process().Allocate(waiting);
       if (!allocated.ok()) return Got::kNoMemory;
       own = std::move(allocated).value();

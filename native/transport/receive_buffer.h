@@ -14,6 +14,9 @@ class ReceiveBuffer {
  public:
   // Small messages share a block of this size.
   static constexpr size_t kBlockBytes = 64 * 1024;
+  // Who keeps a piece smaller than this for long, or many of them, copies it: it may be all that is left of its block. Larger ones keep at
+  // most four times their size.
+  static constexpr size_t kSmallBytes = kBlockBytes / 4;
   // The rest of a large body comes in blocks of its own, of this size at most: memory is taken as bytes arrive.
   static constexpr size_t kLargeBlockBytes = 1024 * 1024;
 
