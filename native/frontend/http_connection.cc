@@ -188,7 +188,7 @@ void HttpConnection::CloseTunnel() {
 
 void HttpConnection::OnAnswer(memory::Slice bytes) {
   has_answer_begun_ = true;
-  output_.Append(std::move(bytes));
+  AppendReceived(std::move(bytes), &output_);
   if (output_.bytes() >= Tunnel::kMostWaiting && !are_answers_paused_) {
     are_answers_paused_ = true;
     tunnel_->PauseAnswers(true);

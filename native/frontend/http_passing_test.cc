@@ -1,11 +1,15 @@
 // What a connection of HTTP/1.1 passes on to JavaScript.
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 
 #include <future>
 #include <string>
 #include <thread>
 
 #include "frontend/test_http_front_end.h"
+#include "frontend/tunnel.h"
+#include "memory/block.h"
+#include "serving/test_model.h"
 
 namespace penstock::frontend {
 namespace {
@@ -200,6 +204,71 @@ TEST_F(HttpPassingTest, HoldsBackBothSidesOfATunnelWhereTheOtherIsSlow) {
       received += bytes;
     }
   }
+}
+
+TEST_F(HttpPassingTest, FollowsAnAnswerBehindManyInterimOnes) {
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(GetOf("/v2")));
+  HttpPeer script = script_->Next();
+  script.ReadUntil("\r\n\r\n");
+  const std::string interim = "HTTP/1.1 103 Early Hints\r\nLink: " + std::string(10'000, 'x') + "\r\n\r\n";
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(script.Send(interim.substr(0, 5'000)));
+    EXPECT_EQ(client.Read(5'000), interim.substr(0, 5'000));
+    ASSERT_TRUE(script.Send(interim.substr(5'000)));
+    EXPECT_EQ(client.Read(interim.size() - 5'000), interim.substr(5'000)) << i;
+  }
+  ASSERT_TRUE(script.Send(ScriptAnswer("one")));
+  EXPECT_EQ(client.ReadAnswer(), ScriptAnswer("one"));
+  ASSERT_TRUE(client.Send(InferOf(JsonBody(3))));
+  EXPECT_TRUE(Has(client.ReadAnswer(), AnswerData(3)));
+}
+
+TEST_F(HttpPassingTest, EndsAnAnswerWhoseHeadIsTooLong) {
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(GetOf("/v2")));
+  HttpPeer script = script_->Next();
+  script.ReadUntil("\r\n\r\n");
+  ASSERT_TRUE(script.Send("HTTP/1.1 200 OK\r\nX: " + std::string(transport::kMaxHttp1HeadBytes, 'x')));
+  bool ended = false;
+  client.ReadToEnd(&ended);
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(HttpPassingTest, HoldsLittleMoreThanTheCrumbsThatWaitForJavaScript) {
+  HttpPeer client = Connect();
+  const std::string begin = "nonsense\r\n\r\n" + std::string(350'000, 'x');
+  ASSERT_TRUE(client.Send(begin));
+  HttpPeer script = script_->Next();
+  HttpPeer other = Connect();
+  ASSERT_TRUE(other.Send("nonsense\r\n\r\n"));
+  HttpPeer other_script = script_->Next();
+  other_script.ReadUntil("\r\n\r\n");
+  int there = 0;
+  ASSERT_EQ(ioctl(script.fd(), FIONREAD, &there), 0);
+  ASSERT_LT(static_cast<size_t>(there), begin.size());  // the kernel does not take all of it
+  const uint64_t before = memory::BlockPool::Process().live_bytes();
+  constexpr size_t kCrumbs = 50;
+  for (size_t i = 0; i < kCrumbs; ++i) {
+    ASSERT_TRUE(client.Send("y"));
+    Settle();
+    PassABlock(&other, &other_script);
+  }
+  EXPECT_LT(memory::BlockPool::Process().live_bytes(), before + 10 * transport::ReceiveBuffer::kBlockBytes);
+  EXPECT_TRUE(script.Read(begin.size() + kCrumbs) == begin + std::string(kCrumbs, 'y'));
+}
+
+TEST(AppendReceived, CopiesWhatIsSmallAndHasToWait) {
+  const memory::Slice crumb = serving::OwnedSlice("crumb");
+  const memory::Slice large = serving::OwnedSlice(std::string(transport::ReceiveBuffer::kSmallBytes, 'x'));
+  transport::SocketOutput output;
+  AppendReceived(crumb, &output);
+  EXPECT_EQ(crumb.owner.use_count(), 2);  // it leaves at once
+  for (int i = 0; i < 1000; ++i) AppendReceived(crumb, &output);
+  EXPECT_EQ(crumb.owner.use_count(), 2);
+  AppendReceived(large, &output);
+  EXPECT_EQ(large.owner.use_count(), 2);
+  EXPECT_EQ(output.bytes(), 1001 * crumb.size + large.size);
 }
 
 TEST_F(HttpPassingTest, GivesAllOfALongAnswerToASlowClientAlthoughJavaScriptIsGone) {

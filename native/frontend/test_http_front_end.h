@@ -67,6 +67,12 @@ class HttpFrontEndTest : public ::testing::Test {
     }
     return holds();
   }
+  // So many bytes through the tunnel of a client that the loop begins another block to receive into.
+  static void PassABlock(HttpPeer* client, HttpPeer* script) {
+    const std::string block(transport::ReceiveBuffer::kBlockBytes, 'z');
+    ASSERT_TRUE(client->Send(block));
+    ASSERT_EQ(script->Read(block.size()).size(), block.size());
+  }
   std::vector<RequestEvent> Events() {
     uint64_t lost = 0;
     return events_->Take(&lost);

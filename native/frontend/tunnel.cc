@@ -8,12 +8,17 @@
 namespace penstock::frontend {
 namespace {
 
-// Our own JavaScript writes heads of a few hundred bytes.
-constexpr size_t kMostHeadBytes = 64 * 1024;
-
 std::string_view TextOf(const memory::Slice& bytes) { return {reinterpret_cast<const char*>(bytes.data), bytes.size}; }
 
 }  // namespace
+
+void AppendReceived(memory::Slice bytes, transport::SocketOutput* output) {
+  if (output->empty() || bytes.size >= transport::ReceiveBuffer::kSmallBytes) {
+    output->Append(std::move(bytes));
+  } else {
+    output->Append(std::string(TextOf(bytes)));
+  }
+}
 
 Result<std::unique_ptr<Tunnel>> Tunnel::Open(transport::EventLoop* loop, transport::ReceiveBuffer* buffer, HandOff* hand_off,
                                              TunnelClient* client) {
@@ -43,7 +48,7 @@ void Tunnel::ExpectAnswer(bool is_head) {
 
 void Tunnel::Send(memory::Slice bytes) {
   if (!takes_bytes_ || client_ == nullptr) return;
-  output_.Append(std::move(bytes));
+  AppendReceived(std::move(bytes), &output_);
   Flush();
   was_full_ = was_full_ || is_full();
   Watch();
@@ -148,7 +153,8 @@ Tunnel::Answer Tunnel::ScanHead(std::string_view bytes, size_t* taken) {
   for (;;) {
     transport::Http1ResponseHead head;
     const transport::Http1Parsed parsed = transport::ParseHttp1Response(std::string_view(head_).substr(at), &head);
-    if (parsed == transport::Http1Parsed::kPart && head_.size() <= kMostHeadBytes) {
+    if (parsed == transport::Http1Parsed::kPart) {
+      head_.erase(0, at);
       *taken = bytes.size();
       return Answer::kMore;
     }

@@ -21,6 +21,10 @@
 
 namespace penstock::frontend {
 
+// Bytes that were received, for another socket. Small ones are copied when others wait before them: each would keep the block that it was
+// received into, thousands of times its size. So what waits keeps at most one block for the first of it and a few times the bytes of the rest.
+void AppendReceived(memory::Slice bytes, transport::SocketOutput* output);
+
 // Who has the client.
 class TunnelClient {
  public:
@@ -83,7 +87,7 @@ class Tunnel : public transport::EventHandler {
   // The answer that is followed.
   bool follows_ = false;
   bool is_head_ = false;
-  std::string head_;  // as much of it as has come
+  std::string head_;  // as much of it as has come; kMaxHttp1HeadBytes at most, as longer ones are refused
   bool in_body_ = false;
   bool is_chunked_ = false;
   bool until_close_ = false;
