@@ -53,6 +53,7 @@ void HttpConnection::Work() {
   while (state_ != State::kClosed && Flush() && Advance()) {
   }
   if (state_ == State::kClosed) return;
+  input_.Gather();
   Watch();
   SetTimer();
 }

@@ -204,6 +204,27 @@ TEST_F(HttpConnectionTest, DoesNotReadAheadWithoutEnd) {
   }
 }
 
+TEST_F(HttpConnectionTest, HoldsLittleMoreThanTheCrumbsThatWaitForTheirTurn) {
+  session_->ShutGate();
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(InferOf(JsonBody())));
+  session_->WaitForStarted(1);
+  HttpPeer other = Connect();
+  ASSERT_TRUE(other.Send("nonsense\r\n\r\n"));
+  HttpPeer script = script_->Next();
+  script.ReadUntil("\r\n\r\n");
+  const uint64_t before = memory::BlockPool::Process().live_bytes();
+  for (const char byte : InferOf(JsonBody(2))) {
+    ASSERT_TRUE(client.Send(std::string(1, byte)));
+    Settle();
+    PassABlock(&other, &script);
+  }
+  EXPECT_LT(memory::BlockPool::Process().live_bytes(), before + 10 * transport::ReceiveBuffer::kBlockBytes);
+  session_->OpenGate();
+  EXPECT_TRUE(Has(client.ReadAnswer(), AnswerData(1)));
+  EXPECT_TRUE(Has(client.ReadAnswer(), AnswerData(2)));
+}
+
 TEST_F(HttpConnectionTest, HoldsTheAnswerOfAClientThatReadsSlowly) {
   HttpPeer client = Connect(4096);
   const std::string data(4 << 20, '\1');

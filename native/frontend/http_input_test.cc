@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
+#include "memory/block.h"
 #include "serving/test_model.h"
+#include "transport/receive_buffer.h"
 
 namespace penstock::frontend {
 namespace {
@@ -38,6 +41,7 @@ TEST(HttpInput, JoinsAHeadThatComesInPiecesAndNothingBehindIt) {
     const Slice second = OwnedSlice(kHead.substr(at) + "body");
     input.Add(first);
     ASSERT_EQ(input.ReadHead(&head), Http1Parsed::kPart);
+    input.Gather();
     EXPECT_EQ(first.owner.use_count(), 1);  // who waits holds no block
     input.Add(second);
     ASSERT_EQ(input.ReadHead(&head), Http1Parsed::kWhole);
@@ -47,6 +51,83 @@ TEST(HttpInput, JoinsAHeadThatComesInPiecesAndNothingBehindIt) {
     EXPECT_EQ(static_cast<const void*>(head.method.data()), taken.data);
     EXPECT_EQ(input.Take(100).data, second.data + kHead.size() - at);
   }
+}
+
+TEST(HttpInput, ReadsHalfAHeadAgainOnlyWhenALineHasCome) {
+  HttpInput input;
+  Http1RequestHead head;
+  input.Add(OwnedSlice("GET /v2 HTTP/1.1\r\n"));
+  EXPECT_EQ(input.ReadHead(&head), Http1Parsed::kPart);
+  input.Add(OwnedSlice("not a"));
+  EXPECT_EQ(input.ReadHead(&head), Http1Parsed::kPart);
+  input.Add(OwnedSlice(" field\r\n"));
+  EXPECT_EQ(input.ReadHead(&head), Http1Parsed::kRefused);
+}
+
+TEST(HttpInput, ReadsWhatFollowsHalfAHeadThatWasTaken) {
+  HttpInput input;
+  Http1RequestHead head;
+  input.Add(OwnedSlice("GET"));
+  EXPECT_EQ(input.ReadHead(&head), Http1Parsed::kPart);
+  EXPECT_EQ(input.TakeAll().size(), 1u);
+  input.Add(OwnedSlice(" "));
+  EXPECT_EQ(input.ReadHead(&head), Http1Parsed::kRefused);
+}
+
+TEST(HttpInput, LetsGoOfWhatCrumbsWereReceivedInto) {
+  HttpInput input;
+  const Slice received = OwnedSlice("abcdefg");
+  const uint64_t before = memory::BlockPool::Process().live_bytes();
+  std::string expected;
+  for (size_t i = 0; i < 30'000; ++i) {
+    input.Add(received.Sub(i % 7, 1));
+    expected += "abcdefg"[i % 7];
+    input.Gather();
+    ASSERT_EQ(received.owner.use_count(), 1);
+    ASSERT_LE(memory::BlockPool::Process().live_bytes() - before, 3 * expected.size());
+  }
+  EXPECT_EQ(input.bytes(), expected.size());
+  std::string all;
+  size_t pieces = 0;
+  while (!input.empty()) {
+    all += TextOf(input.Take(20'000));
+    ++pieces;
+  }
+  EXPECT_TRUE(all == expected);
+  EXPECT_LT(pieces, 20u);
+  EXPECT_EQ(memory::BlockPool::Process().live_bytes(), before);
+}
+
+TEST(HttpInput, KeepsTheOrderOfCrumbsAndLargePiecesAndCopiesOnlyCrumbs) {
+  HttpInput input;
+  std::string expected;
+  std::vector<Slice> large;
+  for (int i = 0; i < 100; ++i) {
+    const Slice piece = OwnedSlice(std::string(i % 9 == 0 ? transport::ReceiveBuffer::kSmallBytes : 3, static_cast<char>('a' + i % 26)));
+    if (i % 9 == 0) large.push_back(piece);
+    input.Add(piece);
+    if (i % 4 != 0) input.Gather();
+    expected += TextOf(piece);
+  }
+  for (const Slice& piece : large) EXPECT_EQ(piece.owner.use_count(), 2);
+  std::string all;
+  for (const Slice& piece : input.TakeAll()) all += TextOf(piece);
+  EXPECT_TRUE(all == expected);
+}
+
+TEST(HttpInput, KeepsCrumbsWhereTheyAreWhenThereIsNoMemory) {
+  HttpInput input;
+  const Slice received = OwnedSlice("crumb");
+  memory::BlockPool& pool = memory::BlockPool::Process();
+  const uint64_t limit = pool.limit_bytes();
+  pool.set_limit_bytes(pool.live_bytes() + 1);
+  input.Add(received);
+  input.Gather();
+  pool.set_limit_bytes(limit);
+  EXPECT_EQ(received.owner.use_count(), 2);
+  input.Gather();
+  EXPECT_EQ(received.owner.use_count(), 1);
+  EXPECT_EQ(TextOf(input.Take(100)), "crumb");
 }
 
 TEST(HttpInput, RefusesAHeadThatIsTooLargeAndStillHasAllOfIt) {
