@@ -188,6 +188,11 @@ void HttpConnection::CloseTunnel() {
 }
 
 void HttpConnection::OnAnswer(memory::Slice bytes) {
+  if (state_ != State::kPassing && state_ != State::kTunnel) {
+    // Nobody asked. The client would take it for the answer to its next request.
+    CloseTunnel();
+    return;
+  }
   has_answer_begun_ = true;
   AppendReceived(std::move(bytes), &output_);
   if (output_.bytes() >= Tunnel::kMostWaiting && !are_answers_paused_) {

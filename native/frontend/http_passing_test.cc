@@ -88,6 +88,22 @@ TEST_F(HttpPassingTest, OutlivesTheEndOfAnIdleConnectionToJavaScript) {
   EXPECT_EQ(script_->Next().ReadUntil("\r\n\r\n"), GetOf("/v2"));
 }
 
+TEST_F(HttpPassingTest, DropsWhatJavaScriptSaysUnasked) {
+  HttpPeer client = Connect();
+  ASSERT_TRUE(client.Send(GetOf("/v2")));
+  HttpPeer script = script_->Next();
+  script.ReadUntil("\r\n\r\n");
+  ASSERT_TRUE(script.Send(ScriptAnswer("one")));
+  EXPECT_EQ(client.ReadAnswer(), ScriptAnswer("one"));
+  ASSERT_TRUE(script.Send("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"));
+  EXPECT_TRUE(script.IsEnded());
+  EXPECT_TRUE(client.IsSilent());
+  ASSERT_TRUE(client.Send(InferOf(JsonBody(3))));
+  EXPECT_TRUE(Has(client.ReadAnswer(), AnswerData(3)));
+  ASSERT_TRUE(client.Send(GetOf("/v2/two")));
+  EXPECT_EQ(script_->Next().ReadUntil("\r\n\r\n"), GetOf("/v2/two"));
+}
+
 TEST_F(HttpPassingTest, ClosesWhereJavaScriptClosesAfterItsAnswer) {
   HttpPeer client = Connect();
   ASSERT_TRUE(client.Send(GetOf("/v2", "Connection: close\r\n")));
