@@ -62,7 +62,7 @@ void HttpConnection::Work() {
 bool HttpConnection::Advance() {
   switch (state_) {
     case State::kHead:
-      return output_.empty() && !input_.empty() && ReadHead();
+      return output_.empty() && !input_.empty() && TakeHead();
     case State::kBody:
       return TakeBody();
     case State::kDropping:
@@ -72,6 +72,12 @@ bool HttpConnection::Advance() {
     default:
       return false;
   }
+}
+
+bool HttpConnection::TakeHead() {
+  const bool goes_on = ReadHead();
+  head_.DropFields();
+  return goes_on;
 }
 
 bool HttpConnection::ReadHead() {

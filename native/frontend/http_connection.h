@@ -64,6 +64,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   bool Flush();
   void Settle();
   bool Advance();
+  bool TakeHead();
   bool ReadHead();
   bool TakeBody();
   void Receive();
@@ -96,7 +97,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   State state_ = State::kClosed;  // until Begin
   uint32_t watched_ = EPOLLIN;
 
-  transport::Http1RequestHead head_;
+  transport::Http1RequestHead head_;  // without its fields once it has been read
   memory::Slice head_bytes_;         // of the request that is coming in or with JavaScript
   bool is_answer_owed_ = false;      // an answer of `exchange_` stands in `output_` and has not left
   bool tunnel_was_used_ = false;     // before the request that it has now

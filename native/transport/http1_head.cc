@@ -86,6 +86,11 @@ Http1Parsed ReadRequest(std::string_view bytes, Http1RequestHead* head) {
 
 }  // namespace
 
+void Http1RequestHead::DropFields() {
+  fields.clear();
+  if (fields.capacity() > kFieldsKept) std::vector<Http1Field>().swap(fields);
+}
+
 Http1Parsed ParseHttp1Request(std::string_view bytes, Http1RequestHead* head) {
   head->fields.clear();
   head->expects_continue = false;

@@ -31,6 +31,10 @@ struct Http1RequestHead {
   bool keeps_alive = true;      // what `Connection` and the version say, if is_plain
   bool expects_continue = false;
   bool is_plain = true;  // no Upgrade, trailer, other expectation or option of the connection: nothing that asks for more than an answer
+
+  // Its fields are not needed any more. Keeps the memory for kFieldsKept of them: the largest head would keep 128 KiB.
+  static constexpr size_t kFieldsKept = 64;
+  void DropFields();
 };
 
 enum class Http1Parsed { kWhole, kPart, kRefused };
@@ -39,7 +43,7 @@ enum class Http1Parsed { kWhole, kPart, kRefused };
 // (CRLF, a common method, a target of the form /path?query in the characters of RFC 3986, HTTP/1.0 or 1.1, one Host, token names, no white
 // space before the colon, no tab around a value, no folding, visible ASCII or obs-text in values, digits without leading zeros and below
 // 2^53 in one Content-Length, not both framings), and a head of more than kMaxHttp1HeadBytes. `head` is set with kWhole and otherwise
-// undefined; its vector keeps its memory for the next.
+// undefined; its vector keeps its memory for the next, until DropFields.
 Http1Parsed ParseHttp1Request(std::string_view bytes, Http1RequestHead* head);
 
 // Compares without regard to ASCII case; `lower` is in lower case.

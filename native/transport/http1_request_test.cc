@@ -311,5 +311,21 @@ TEST(Http1Request, TakesOfChangedRequestsOnlyWhatItCanWriteAgain) {
   EXPECT_LT(whole, 50'000u);
 }
 
+TEST(Http1Request, KeepsLittleOfALargeHeadOnceItsFieldsAreDropped) {
+  std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\n";
+  for (int i = 0; i < 4000; ++i) bytes += "a:\r\n";
+  bytes += "\r\n";
+  Http1RequestHead head;
+  ASSERT_EQ(ParseHttp1Request(bytes, &head), Http1Parsed::kWhole);
+  EXPECT_GT(head.fields.capacity(), 3000u);
+  head.DropFields();
+  EXPECT_LE(head.fields.capacity(), Http1RequestHead::kFieldsKept);
+  ASSERT_EQ(ParseHttp1Request("GET / HTTP/1.1\r\nHost: a\r\n\r\n", &head), Http1Parsed::kWhole);
+  const size_t kept = head.fields.capacity();
+  head.DropFields();
+  EXPECT_EQ(head.fields.capacity(), kept);
+  EXPECT_EQ(head.method, "GET");
+}
+
 }  // namespace
 }  // namespace penstock::transport
