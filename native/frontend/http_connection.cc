@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "frontend/infer_path.h"
@@ -13,6 +15,21 @@ namespace {
 bool IsPassable(const transport::Http1RequestHead& head) {
   return (head.method == "GET" || head.method == "HEAD") && head.is_plain && !head.is_http10 && !head.is_chunked &&
          !head.expects_continue && head.content_length == 0;
+}
+
+// A head that has one `Expect: 100-continue`, without it: the client has been told to go on already.
+memory::Slice WithoutExpectation(const memory::Slice& bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data), bytes.size);
+  transport::Http1RequestHead head;
+  transport::ParseHttp1Request(text, &head);
+  auto rest = std::make_shared<std::string>(text);
+  for (const transport::Http1Field& field : head.fields) {
+    if (!transport::EqualsIgnoringCase(field.name, "expect")) continue;
+    const auto begin = static_cast<size_t>(field.name.data() - text.data());
+    rest->erase(begin, text.find("\r\n", begin) + 2 - begin);
+    break;
+  }
+  return memory::Slice{reinterpret_cast<const uint8_t*>(rest->data()), rest->size(), memory::MemoryKind::kPageable, rest};
 }
 
 }  // namespace
@@ -167,9 +184,11 @@ void HttpConnection::GoTunnel() {
   if (!OpenTunnel()) return;
   state_ = State::kTunnel;
   if (exchange_.is_open()) {
-    tunnel_->Send(std::exchange(head_bytes_, memory::Slice()));
-    const memory::SliceChain body = exchange_.GiveUp();
-    for (const memory::Slice& piece : body.slices()) tunnel_->Send(piece);
+    // Half a request whose client has ended. What is said to it depends on its head and on the end: its body, which may be large, and counts
+    // for nobody from here on, is not needed.
+    exchange_.GiveUp();
+    tunnel_->Send(head_.expects_continue ? WithoutExpectation(head_bytes_) : head_bytes_);
+    head_bytes_ = memory::Slice();
   }
   for (memory::Slice& piece : input_.TakeAll()) tunnel_->Send(std::move(piece));
   if (has_client_ended_) tunnel_->EndSending();

@@ -155,11 +155,9 @@ void HttpExchange::Abort() {
   Finish("aborted");
 }
 
-memory::SliceChain HttpExchange::GiveUp() {
+void HttpExchange::GiveUp() {
   is_open_ = false;
-  memory::SliceChain bytes = body_.Take();
   body_.Drop();
-  return bytes;
 }
 
 void HttpExchange::Finish(const std::string& status) {

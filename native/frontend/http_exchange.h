@@ -52,8 +52,8 @@ class HttpExchange : public InferWaiter {
   void End();
   // The client is gone: a call of it is abandoned. May be repeated.
   void Abort();
-  // Its request goes another way, as if it had never been opened. What has come of its body.
-  memory::SliceChain GiveUp();
+  // Its request goes another way, as if it had never been opened; what has come of its body is dropped.
+  void GiveUp();
 
   void OnOutcome(uint64_t token, InferOutcome outcome) override;
 

@@ -304,6 +304,9 @@ const malformed: readonly CorpusExchange[] = [
   ),
   one('CONNECT', text('CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n')),
   one('a client that ends its side within a body', post(JSON_BODY).subarray(0, -9), { halfCloses: true }),
+  one('a client that ends its side within a body that it was asked for', post(JSON_BODY, { Expect: '100-continue' }).subarray(0, -9), {
+    halfCloses: true,
+  }),
   one('a client that ends its side within a head', post(JSON_BODY).subarray(0, 20), { halfCloses: true }),
   one('a client that ends its side at once', [], { halfCloses: true }),
 ];
