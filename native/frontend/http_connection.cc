@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "frontend/error_reply.h"
+#include "frontend/http_answer.h"
 #include "frontend/infer_path.h"
 
 namespace penstock::frontend {
@@ -100,7 +102,9 @@ bool HttpConnection::TakeHead() {
 bool HttpConnection::ReadHead() {
   idle_since_ns_ = 0;
   if (since_ns_ == 0) since_ns_ = now_ns();
-  switch (input_.ReadHead(&head_)) {
+  const transport::Http1Parsed parsed = input_.ReadHead(&head_);
+  if (parsed != transport::Http1Parsed::kWhole) head_ = transport::Http1RequestHead();
+  switch (parsed) {
     case transport::Http1Parsed::kPart:
       if (has_client_ended_) GoTunnel();
       return has_client_ended_;
@@ -194,15 +198,40 @@ void HttpConnection::GoTunnel() {
   if (has_client_ended_) tunnel_->EndSending();
 }
 
-// False, and closed, when there is nobody to take it.
+// False, and the answer stands in the output, when there is nobody to take it.
 bool HttpConnection::OpenTunnel() {
   auto opened = Tunnel::Open(&loop_->events_loop(), &loop_->receive_buffer(), hand_off_.get(), this);
-  if (opened.ok()) {
-    tunnel_ = std::move(opened).value();
-  } else {
-    Close();
+  if (!opened.ok()) {
+    AnswerUnavailable(opened.status());
+    return false;
   }
-  return opened.ok();
+  tunnel_ = std::move(opened).value();
+  return true;
+}
+
+// It passes: a front-end thread comes, or the system has a descriptor again. The client learns no more than that.
+void HttpConnection::AnswerUnavailable(const Status& status) {
+  RequestEvents& events = loop_->request_events();
+  if (ReplyFor(status).is_our_fault || events.wants_refused) {
+    RequestEvent event;
+    event.kind = RequestEvent::Kind::kFailed;
+    event.method = head_.method;
+    event.path = head_.target.substr(0, head_.target.find('?'));
+    event.code = status.code();
+    event.message = status.message();
+    events.Add(std::move(event));
+  }
+  exchange_.GiveUp();
+  const ErrorReply reply = ReplyFor(Status(StatusCode::kInFlightFull, "no front end takes this request now; try again later"));
+  const double unit = loop_->random().Uniform();
+  AnswerStyle style;
+  style.date_line = &loop_->date_line();
+  style.closes = true;
+  style.is_body_pending = true;  // for all that is known
+  WriteErrorAnswer(reply, RetryAfterSeconds(reply.retry_after_ms, unit, loop_->random().Uniform()), style, &output_);
+  may_send_more_ = true;
+  head_bytes_ = memory::Slice();
+  state_ = State::kLast;
 }
 
 void HttpConnection::CloseTunnel() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/status.h"
 #include "frontend/hand_off.h"
 #include "frontend/http_exchange.h"
 #include "frontend/http_input.h"
@@ -75,6 +76,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   void Pass();
   void GoTunnel();
   bool OpenTunnel();
+  void AnswerUnavailable(const Status& status);
   void CloseTunnel();
   void EndAfterLast();
   bool HasUnread() const;
@@ -97,7 +99,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   State state_ = State::kClosed;  // until Begin
   uint32_t watched_ = EPOLLIN;
 
-  transport::Http1RequestHead head_;  // without its fields once it has been read
+  transport::Http1RequestHead head_;  // without its fields once it has been read; empty where it is not whole
   memory::Slice head_bytes_;         // of the request that is coming in or with JavaScript
   bool is_answer_owed_ = false;      // an answer of `exchange_` stands in `output_` and has not left
   bool tunnel_was_used_ = false;     // before the request that it has now

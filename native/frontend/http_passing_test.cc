@@ -1,11 +1,14 @@
 // What a connection of HTTP/1.1 passes on to JavaScript.
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <future>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "frontend/test_http_front_end.h"
 #include "frontend/tunnel.h"
@@ -129,11 +132,53 @@ TEST_F(HttpPassingTest, ClosesWhenJavaScriptDiesInTheMiddleOfItsAnswer) {
   EXPECT_TRUE(ended);
 }
 
-TEST_F(HttpPassingTest, ClosesWhenThereIsNoJavaScript) {
+TEST_F(HttpPassingTest, AnswersThatNobodyTakesARequestNowWhenThereIsNoJavaScript) {
   hand_off_->Detach(attached_);
+  const std::string half = InferOf(JsonBody()).substr(0, InferOf(JsonBody()).size() - 1);
+  for (const std::string& request : {GetOf("/v2?x"), std::string("nonsense\r\n\r\n"), half}) {
+    HttpPeer client = Connect();
+    ASSERT_TRUE(client.Send(request));
+    client.EndSending();
+    bool ended = false;
+    const std::string answer = client.ReadToEnd(&ended);
+    EXPECT_EQ(answer.substr(0, 34), "HTTP/1.1 503 Service Unavailable\r\n") << request;
+    EXPECT_TRUE(Has(answer, "\r\nRetry-After: "));
+    EXPECT_TRUE(Has(answer, "\r\nConnection: close\r\n"));
+    EXPECT_TRUE(Has(answer, "\r\n\r\n{\"error\":\"no front end takes this request now; try again later\"}"));
+    EXPECT_TRUE(ended);
+  }
+  const std::vector<RequestEvent> events = Events();
+  ASSERT_EQ(events.size(), 3u);
+  for (const RequestEvent& event : events) {
+    EXPECT_EQ(event.kind, RequestEvent::Kind::kFailed);
+    EXPECT_EQ(event.code, StatusCode::kServerExiting);
+    EXPECT_EQ(event.message, "no front-end thread takes connections");
+  }
+  EXPECT_EQ(events[0].method, "GET");
+  EXPECT_EQ(events[0].path, "/v2");
+  EXPECT_EQ(events[1].path, "");
+  EXPECT_EQ(events[2].path, "/v2/models/echo/infer");
+}
+
+TEST_F(HttpPassingTest, AnswersThatNobodyTakesARequestNowWhenThereAreNoDescriptors) {
   HttpPeer client = Connect();
-  ASSERT_TRUE(client.Send(GetOf("/v2")));
+  ASSERT_TRUE(client.Send(InferOf(JsonBody(1))));
+  EXPECT_TRUE(Has(client.ReadAnswer(), AnswerData(1)));
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest = dup(client.fd());  // the first that is free
+  ASSERT_EQ(close(lowest), 0);
+  const rlimit none{static_cast<rlim_t>(lowest), before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  EXPECT_TRUE(client.Send(GetOf("/v2")));
+  const std::string answer = client.ReadAnswer();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(answer.substr(0, 34), "HTTP/1.1 503 Service Unavailable\r\n");
   EXPECT_TRUE(client.IsEnded());
+  const std::vector<RequestEvent> events = Events();
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[1].code, StatusCode::kInternal);
+  EXPECT_TRUE(Has(events[1].message, "no connection within the process"));
 }
 
 TEST_F(HttpPassingTest, PassesEverythingOnForGoodAfterWhatItDoesNotUnderstand) {
