@@ -188,8 +188,8 @@ void HttpConnection::GoTunnel() {
   if (!OpenTunnel()) return;
   state_ = State::kTunnel;
   if (exchange_.is_open()) {
-    // Half a request whose client has ended. What is said to it depends on its head and on the end: its body, which may be large, and counts
-    // for nobody from here on, is not needed.
+    // Half a request whose client has ended. What is said to it depends on its head and on the end. Its body is not needed, may be large,
+    // and would count for nobody from here on.
     exchange_.GiveUp();
     tunnel_->Send(head_.expects_continue ? WithoutExpectation(head_bytes_) : head_bytes_);
     head_bytes_ = memory::Slice();

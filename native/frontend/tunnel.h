@@ -22,7 +22,7 @@
 namespace penstock::frontend {
 
 // Bytes that were received, for another socket. Small ones are copied when others wait before them: each would keep the block that it was
-// received into, thousands of times its size. So what waits keeps at most one block for the first of it and a few times the bytes of the rest.
+// received into, thousands of times its size. So all that waits keeps one block for the first of it, and a few times the bytes of the rest.
 void AppendReceived(memory::Slice bytes, transport::SocketOutput* output);
 
 // Who has the client.
