@@ -33,10 +33,13 @@ serving::Engine* EngineOrThrow(Napi::Env env) {
   return engine;
 }
 
-// The last net under a process that ends without having called StopEngine (src/lifecycle does, on the JavaScript exit event): it comes
-// before the static destructors of libraries that were loaded earlier, but after those that ONNX Runtime registers while models load.
-// A cleanup hook would be no better: Node runs none for the main environment on process.exit().
+// The last net under a process that ends without having destroyed its front end and called StopEngine (src/frontend/native-loops.ts and
+// src/lifecycle do, on the JavaScript exit event): it comes before the static destructors of libraries that were loaded earlier, but after
+// those that ONNX Runtime registers while models load. A cleanup hook would be no better: Node runs none for the main environment on
+// process.exit().
 void StopAtExit(int code, void*) {
+  // Before the lanes, whose outputs they may be sending.
+  ProcessState::Get().DestroyFrontEnds();
   if (!ProcessState::Get().Stop(kStopWaitMs)) _exit(code);
 }
 

@@ -43,7 +43,7 @@ std::map<std::string, OpenPort> NativePorts() {
 Napi::Function FrontEndHandle::Define(Napi::Env env) {
   return DefineClass(env, "NativeFrontEnd",
                      {InstanceMethod<&FrontEndHandle::GoAway>("goAway"), InstanceMethod<&FrontEndHandle::Drain>("drain"),
-                      InstanceMethod<&FrontEndHandle::Destroy>("destroy")});
+                      InstanceMethod<&FrontEndHandle::NextEvents>("nextEvents"), InstanceMethod<&FrontEndHandle::Destroy>("destroy")});
 }
 
 Napi::Value FrontEndHandle::Start(const Napi::CallbackInfo& info) {
@@ -86,9 +86,10 @@ Napi::Value FrontEndHandle::Start(const Napi::CallbackInfo& info) {
   return object;
 }
 
-void FrontEndHandle::Hold(std::shared_ptr<FrontEndReports> reports, std::unique_ptr<frontend::FrontEnd> front_end) {
+void FrontEndHandle::Hold(std::shared_ptr<FrontEndReports> reports, std::shared_ptr<frontend::FrontEnd> front_end) {
   reports_ = std::move(reports);
   front_end_ = std::move(front_end);
+  ProcessState::Get().DestroyAtExit(front_end_);
   // Hooks run in reverse order of registration: ours must run before the one that the thread-safe function has registered.
   napi_add_env_cleanup_hook(env_, &FrontEndHandle::OnCleanup, this);
 }
@@ -97,12 +98,17 @@ FrontEndHandle::~FrontEndHandle() { End(); }
 
 void FrontEndHandle::OnCleanup(void* self) { static_cast<FrontEndHandle*>(self)->End(); }
 
-void FrontEndHandle::End() {
-  if (front_end_ == nullptr) return;
+bool FrontEndHandle::EndLoops() {
+  if (front_end_ == nullptr) return false;
   napi_remove_env_cleanup_hook(env_, &FrontEndHandle::OnCleanup, this);
   front_end_->Destroy();
   front_end_.reset();
-  reports_->Close();
+  return true;
+}
+
+// No JavaScript may be called here: the environment ends, or garbage is collected.
+void FrontEndHandle::End() {
+  if (EndLoops()) reports_->Close();
 }
 
 void FrontEndHandle::GoAway(const Napi::CallbackInfo&) {
@@ -113,7 +119,16 @@ void FrontEndHandle::Drain(const Napi::CallbackInfo&) {
   if (front_end_ != nullptr) front_end_->Drain([reports = reports_] { reports->Drained(); });
 }
 
-void FrontEndHandle::Destroy(const Napi::CallbackInfo&) { End(); }
+void FrontEndHandle::NextEvents(const Napi::CallbackInfo&) {
+  if (front_end_ != nullptr) reports_->Next();
+}
+
+void FrontEndHandle::Destroy(const Napi::CallbackInfo& info) {
+  if (!EndLoops()) return;
+  // Those of the requests that this has cut off, too.
+  reports_->DeliverRest(info.Env());
+  reports_->Close();
+}
 
 Napi::Value FindNghttp2(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();

@@ -20,16 +20,19 @@ class FrontEndHandle : public Napi::ObjectWrap<FrontEndHandle> {
   ~FrontEndHandle() override;
 
  private:
-  void Hold(std::shared_ptr<FrontEndReports> reports, std::unique_ptr<frontend::FrontEnd> front_end);
+  void Hold(std::shared_ptr<FrontEndReports> reports, std::shared_ptr<frontend::FrontEnd> front_end);
   void GoAway(const Napi::CallbackInfo& info);
   void Drain(const Napi::CallbackInfo& info);
+  void NextEvents(const Napi::CallbackInfo& info);
   void Destroy(const Napi::CallbackInfo& info);
+  // Ends the loops; whoever calls closes the reports. False when they have ended before.
+  bool EndLoops();
   void End();
   static void OnCleanup(void* self);
 
   const Napi::Env env_;
   std::shared_ptr<FrontEndReports> reports_;
-  std::unique_ptr<frontend::FrontEnd> front_end_;  // null once destroyed
+  std::shared_ptr<frontend::FrontEnd> front_end_;  // null once destroyed; the process ends it at its own end
 };
 
 // Null, or why there is no nghttp2 in this process.

@@ -10,6 +10,9 @@ namespace {
 
 using frontend::RequestEvent;
 
+// Some milliseconds of writing log lines.
+constexpr size_t kMostEventsOfTurn = 256;
+
 // What a callback has thrown is nobody's who is on the stack.
 void ReportThrown(Napi::Env env) {
   if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
@@ -76,6 +79,23 @@ void FrontEndReports::Wake() {
   napi_call_threadsafe_function(tsfn_, nullptr, napi_tsfn_nonblocking);
 }
 
+void FrontEndReports::Next() {
+  bool waits = false;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    signalled_ = false;
+    waits = drained_;
+  }
+  // After the line above: what comes from now on wakes by itself.
+  if (waits || events_->HasWaiting()) Wake();
+}
+
+void FrontEndReports::DeliverRest(Napi::Env env) {
+  Napi::HandleScope scope(env);
+  while (DeliverEvents(env)) {
+  }
+}
+
 void FrontEndReports::Close() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -92,22 +112,22 @@ void FrontEndReports::Deliver(Napi::Env env) {
   bool drained = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    signalled_ = false;
     std::swap(drained, drained_);
   }
   Napi::HandleScope scope(env);
-  DeliverEvents(env);
+  if (!DeliverEvents(env)) Next();
   // Closed by the callback, perhaps.
   if (!drained || on_drained_.IsEmpty()) return;
   on_drained_.Call({});
   ReportThrown(env);
 }
 
-void FrontEndReports::DeliverEvents(Napi::Env env) {
-  if (on_events_.IsEmpty()) return;
+bool FrontEndReports::DeliverEvents(Napi::Env env) {
+  if (on_events_.IsEmpty()) return false;
   uint64_t lost = 0;
-  const std::vector<RequestEvent> events = events_->Take(&lost);
-  if (events.empty() && lost == 0) return;
+  const std::vector<RequestEvent> events = events_->Take(&lost, kMostEventsOfTurn);
+  if (events.empty() && lost == 0) return false;
+  Napi::HandleScope batch_scope(env);
   Napi::Array list = Napi::Array::New(env, events.size());
   for (uint32_t i = 0; i < events.size(); ++i) {
     Napi::HandleScope scope(env);
@@ -115,6 +135,7 @@ void FrontEndReports::DeliverEvents(Napi::Env env) {
   }
   on_events_.Call({list, JsNumber(env, lost)});
   ReportThrown(env);
+  return true;
 }
 
 }  // namespace penstock::bridge

@@ -1,4 +1,7 @@
 // What the native front end tells the main thread: requests for the log, in batches, and the end of its drain.
+//
+// JavaScript asks for each batch but the first, which it does in a later turn of its event loop: however many events come, that loop goes
+// on turning. What comes meanwhile waits in RequestEvents, which is bounded.
 #pragma once
 
 #include <napi.h>
@@ -21,6 +24,12 @@ class FrontEndReports : public std::enable_shared_from_this<FrontEndReports> {
   // [any thread] The last connection has ended.
   void Drained();
 
+  // [JS thread] What waits, and what comes, may be delivered: after each `on_events` nothing is until then.
+  void Next();
+
+  // [JS thread] Delivers every event that waits, in this call. When nothing adds events any more.
+  void DeliverRest(Napi::Env env);
+
   // [JS thread] Nobody is called any more. May be repeated.
   void Close();
 
@@ -28,7 +37,7 @@ class FrontEndReports : public std::enable_shared_from_this<FrontEndReports> {
   FrontEndReports() = default;
   void Wake();                    // [any thread]
   void Deliver(Napi::Env env);    // [JS thread]
-  void DeliverEvents(Napi::Env env);
+  bool DeliverEvents(Napi::Env env);  // one batch; false when there is none
 
   std::shared_ptr<frontend::RequestEvents> events_;
 
@@ -38,7 +47,7 @@ class FrontEndReports : public std::enable_shared_from_this<FrontEndReports> {
 
   std::mutex mutex_;  // guards all below
   napi_threadsafe_function tsfn_ = nullptr;  // null once closed
-  bool signalled_ = false;
+  bool signalled_ = false;  // from the wake-up to Next()
   bool drained_ = false;
 };
 

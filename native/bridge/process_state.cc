@@ -1,5 +1,6 @@
 #include "bridge/process_state.h"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -61,6 +62,24 @@ bool ProcessState::Stop(int64_t wait_ms) {
     if (done.wait_until(deadline) != std::future_status::ready) return false;
   }
   return true;
+}
+
+void ProcessState::DestroyAtExit(const std::shared_ptr<frontend::FrontEnd>& front_end) {
+  std::lock_guard<std::mutex> lock(front_ends_mutex_);
+  const auto gone = [](const std::weak_ptr<frontend::FrontEnd>& other) { return other.expired(); };
+  front_ends_.erase(std::remove_if(front_ends_.begin(), front_ends_.end(), gone), front_ends_.end());
+  front_ends_.push_back(front_end);
+}
+
+void ProcessState::DestroyFrontEnds() {
+  std::vector<std::weak_ptr<frontend::FrontEnd>> all;
+  {
+    std::lock_guard<std::mutex> lock(front_ends_mutex_);
+    all.swap(front_ends_);
+  }
+  for (const std::weak_ptr<frontend::FrontEnd>& one : all) {
+    if (const auto front_end = one.lock()) front_end->Destroy();
+  }
 }
 
 void ProcessState::PublishHealth(std::string json, int64_t now_ns) {

@@ -8,11 +8,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "bridge/open_ports.h"
 #include "bridge/process_gpus.h"
 #include "codec/limits.h"
+#include "frontend/front_end.h"
 #include "pipeline/spinner.h"
 #include "serving/engine.h"
 
@@ -70,6 +72,11 @@ class ProcessState {
   const codec::CodecLimits& limits() const { return limits_; }
   const pipeline::SpinOptions& lane_spin() const { return lane_spin_; }
 
+  // [any thread] A front end that has not been destroyed when the process exits: its threads hold outputs of models.
+  void DestroyAtExit(const std::shared_ptr<frontend::FrontEnd>& front_end);
+  // [at exit, blocks] Destroys those.
+  void DestroyFrontEnds();
+
   void PublishHealth(std::string json, int64_t now_ns);
   // The last document (empty = none yet) and its time.
   void ReadHealth(std::string* json, int64_t* published_ns) const;
@@ -93,6 +100,8 @@ class ProcessState {
   RangeCounters ranges_;
   OpenPorts ports_;
   std::atomic<int> loads_{0};
+  std::mutex front_ends_mutex_;
+  std::vector<std::weak_ptr<frontend::FrontEnd>> front_ends_;  // guarded by front_ends_mutex_
 };
 
 }  // namespace penstock::bridge

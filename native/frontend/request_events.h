@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -29,10 +30,13 @@ struct RequestEvent {
   std::string message;     // the whole truth
 };
 
-// Thread-safe. Bounded: what does not fit is counted and lost, as a log must not be what a server dies of.
+// Thread-safe. Bounded, by number and by the bytes of each: what does not fit is counted and lost, as a log must not be what a server
+// dies of.
 class RequestEvents {
  public:
   static constexpr size_t kMostWaiting = 10'000;
+  // Of each text; what is longer is cut, and ends in "...". A client may send a path of 16 KiB.
+  static constexpr size_t kMostTextBytes = 1024;
 
   // `wants_ended`: an access line for each request. `wants_refused`: failures that are the client's, too. `wake` is called when events wait
   // and none did before; it must not block.
@@ -44,13 +48,14 @@ class RequestEvents {
   const bool wants_refused;
 
   void Add(RequestEvent event);
-  // All that wait. `lost`: since the last call.
-  std::vector<RequestEvent> Take(uint64_t* lost);
+  // The oldest, `most` of them at most. `lost`: since the last call.
+  std::vector<RequestEvent> Take(uint64_t* lost, size_t most = kMostWaiting);
+  bool HasWaiting() const;
 
  private:
   const std::function<void()> wake_;
-  std::mutex mutex_;
-  std::vector<RequestEvent> waiting_;
+  mutable std::mutex mutex_;  // guards all below
+  std::deque<RequestEvent> waiting_;
   uint64_t lost_ = 0;
 };
 

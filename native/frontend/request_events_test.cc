@@ -42,6 +42,37 @@ TEST(RequestEvents, CountsAndLosesWhatDoesNotFit) {
   EXPECT_EQ(lost, 0u);
 }
 
+TEST(RequestEvents, GivesTheOldestFirstAndSaysWhetherMoreWait) {
+  int woken = 0;
+  RequestEvents events(true, false, [&] { ++woken; });
+  for (const char* path : {"/a", "/b", "/c"}) events.Add(Ended(path));
+  uint64_t lost = 0;
+  const std::vector<RequestEvent> taken = events.Take(&lost, 2);
+  ASSERT_EQ(taken.size(), 2u);
+  EXPECT_EQ(taken[1].path, "/b");
+  EXPECT_TRUE(events.HasWaiting());
+  events.Add(Ended("/d"));
+  EXPECT_EQ(woken, 1);  // "/c" waited
+  EXPECT_EQ(events.Take(&lost, 2).size(), 2u);
+  EXPECT_FALSE(events.HasWaiting());
+}
+
+TEST(RequestEvents, CutsLongTextsBetweenTwoCharacters) {
+  RequestEvents events(true, true, [] {});
+  RequestEvent event = Ended("/" + std::string(16'000, 'a'));
+  event.request_id = std::string(RequestEvents::kMostTextBytes, 'b');
+  // Three bytes each, so that the limit falls within one.
+  for (int i = 0; i < 1000; ++i) event.message += "\u20ac";
+  events.Add(std::move(event));
+  uint64_t lost = 0;
+  const std::vector<RequestEvent> taken = events.Take(&lost, 1);
+  ASSERT_EQ(taken.size(), 1u);
+  EXPECT_EQ(taken[0].path, "/" + std::string(RequestEvents::kMostTextBytes - 4, 'a') + "...");
+  EXPECT_EQ(taken[0].request_id, std::string(RequestEvents::kMostTextBytes, 'b'));
+  EXPECT_EQ(taken[0].message.size(), 1023u);
+  EXPECT_EQ(taken[0].message.substr(1017), "\u20ac...");
+}
+
 TEST(RequestEvents, TakesFromManyThreadsAndLosesNoWakeUp) {
   constexpr size_t kThreads = 4;
   constexpr size_t kEach = 2000;

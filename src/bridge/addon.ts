@@ -295,7 +295,7 @@ export interface NativeFrontEndOptions {
   readonly loops: number;
   /** Of a body or message. */
   readonly maxRequestBytes: number;
-  /** Of HTTP bodies that one loop takes in at one time; 0 = no limit. */
+  /** Of bodies of inference that one loop takes in at one time, over HTTP and gRPC; 0 = no limit. */
   readonly maxReceivingBytes: number;
   /** Calls of one HTTP/2 connection at one time. */
   readonly maxConcurrentStreams: number;
@@ -341,7 +341,9 @@ export interface NativeFrontEnd {
   goAway(): void;
   /** [sync] Ends idle connections, and the others with their last answer; `onDrained` comes when none is left. The ports must be closed. */
   drain(): void;
-  /** [blocks] for a turn of its loops. Closes every connection; no callback after this. May be repeated. */
+  /** [sync] Asks for more events: after a call of `onEvents` there is no other until then, and what comes waits. In a later turn. */
+  nextEvents(): void;
+  /** [blocks] for a turn of its loops. Closes every connection, hands out the events that wait; no callback after this. May be repeated. */
   destroy(): void;
 }
 
@@ -420,8 +422,8 @@ export interface NativeAddon {
   /** [sync] null, or why this process has no nghttp2: without it gRPC cannot be served natively. Looked for once. */
   findNghttp2(): NativeFailure | null;
   /**
-   * [sync] Starts the loops and serves the ports that are open for it. `onEvents` gets every event since the last call, and how many did
-   * not fit in between. Throws ERR_NOT_SUPPORTED when gRPC is among the ports and there is no nghttp2.
+   * [sync] Starts the loops and serves the ports that are open for it. `onEvents` gets the oldest events, 256 at most, and how many were
+   * lost since the last call because too many waited. Throws ERR_NOT_SUPPORTED when gRPC is among the ports and there is no nghttp2.
    */
   startFrontEnd(
     options: NativeFrontEndOptions,

@@ -17,6 +17,8 @@ export class NativeLoops {
   readonly #native: NativeFrontEnd;
   readonly #drained: Promise<void>;
   #markDrained = (): void => {};
+  /** ONNX Runtime's static destructors must not meet a loop that sends outputs of models. */
+  readonly #onExit = (): void => this.#native.destroy();
 
   /** Serves from now on the ports that were opened for it. Throws ERR_INTERNAL, ERR_NOT_SUPPORTED. */
   constructor({ native, log, requestLog, start = startFrontEnd }: NativeLoopsOptions) {
@@ -25,10 +27,13 @@ export class NativeLoops {
       native,
       () => this.#markDrained(),
       (events, lost) => {
+        // In a turn of its own, so that probes and signals are heard between two batches. First, as a log may throw.
+        setImmediate(() => this.#native.nextEvents());
         for (const event of events) logRequest(requestLog, event);
         if (lost > 0) log.warn({ lost }, 'lines about requests were lost: there were more than could be written');
       },
     );
+    process.once('exit', this.#onExit);
   }
 
   /** Answers tell their clients to go from now on; everything is still served. */
@@ -44,6 +49,7 @@ export class NativeLoops {
 
   /** Closes every connection now. May be repeated. */
   destroy(): void {
+    process.off('exit', this.#onExit);
     this.#native.destroy();
     this.#markDrained();
   }

@@ -64,3 +64,23 @@ describe('a process that leaves while a model file is read', () => {
     expect(await runScenario('load-at-exit.mjs', ['the load ends after its worker'], QUICKLY)).toMatchObject({ ...SILENT, code: 0 });
   });
 });
+
+describe('a process that leaves while its native front end answers', () => {
+  const leave = (how: string): Promise<ScenarioEnd> => runScenario('front-end-at-exit.mjs', [how], QUICKLY);
+
+  it('keeps the code of process.exit', async () => {
+    expect(await leave('process.exit without any care')).toMatchObject({ ...SILENT, code: 7 });
+  });
+
+  it('ends by itself when there is nothing else to do', async () => {
+    expect(await leave('the end of all work')).toMatchObject({ ...SILENT, code: 0 });
+  });
+
+  it('ends its connections before it waits for models', async () => {
+    expect(await leave('process.exit while a model file is read')).toMatchObject({ ...SILENT, code: 7, stderr: 'closed before the end' });
+  });
+
+  it('survives a front end that ends with its worker, and starts another', async () => {
+    expect(await leave('the end of its worker')).toMatchObject({ ...SILENT, code: 0 });
+  });
+});

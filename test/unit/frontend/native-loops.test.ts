@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NativeFrontEndOptions, NativeRequestEvent, startFrontEnd } from '../../../src/bridge/front-end.js';
 import { ERRORS } from '../../../src/errors.js';
 import { NativeLoops } from '../../../src/frontend/native-loops.js';
@@ -22,41 +22,65 @@ let told: string[];
 let lines: Record<string, unknown>[];
 let drained: () => void;
 let report: (events: readonly NativeRequestEvent[], lost?: number) => void;
+let loops: NativeLoops;
 
 const start: typeof startFrontEnd = (_, onDrained, onEvents) => {
   drained = onDrained;
   report = (events, lost = 0) => onEvents(events, lost);
   const tell = (what: string) => (): void => void told.push(what);
-  return { goAway: tell('goAway'), drain: tell('drain'), destroy: tell('destroy') };
+  return { goAway: tell('goAway'), drain: tell('drain'), nextEvents: tell('nextEvents'), destroy: tell('destroy') };
 };
 
-function startLoops(access = true): NativeLoops {
+function startLoops(access = true): void {
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) });
-  return new NativeLoops({ native, log, requestLog: new RequestLog(log, access), start });
+  loops = new NativeLoops({ native, log, requestLog: new RequestLog(log, access), start });
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 beforeEach(() => {
   [told, lines] = [[], []];
 });
 
+afterEach(() => loops.destroy());
+
 describe('the native front end', () => {
   it('has drained when its last connection has ended', async () => {
-    const loops = startLoops();
+    startLoops();
     loops.goAway();
     let isOver = false;
     const drain = loops.drain().then(() => (isOver = true));
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     expect([told, isOver]).toEqual([['goAway', 'drain'], false]);
     drained();
     await drain;
   });
 
   it('keeps nobody waiting for a drain once it is destroyed', async () => {
-    const loops = startLoops();
+    startLoops();
     const drain = loops.drain();
     loops.destroy();
     await drain;
     expect(told).toEqual(['drain', 'destroy']);
+  });
+
+  it('is destroyed by the exit of the process, however that comes, unless it was before', () => {
+    const before = process.listeners('exit');
+    startLoops();
+    const added = process.listeners('exit').filter((listener) => !before.includes(listener));
+    for (const listener of added) listener.call(process, 0);
+    expect(told).toEqual(['destroy']);
+    loops.destroy();
+    expect(process.listeners('exit')).toEqual(before);
+  });
+
+  it('is asked for more events in a later turn than the one that wrote the last', async () => {
+    startLoops();
+    report([{ kind: 'ended', ...facts, status: '200', durationMs: 1, bytesIn: 0, bytesOut: 0 }]);
+    await Promise.resolve();
+    expect([lines.length, told]).toEqual([1, []]);
+    await turn();
+    expect(told).toEqual(['nextEvents']);
   });
 
   it('writes an access line as the JavaScript front ends do', () => {
