@@ -195,6 +195,15 @@ bool ArgumentWhole(const Napi::CallbackInfo& info, size_t index, const char* nam
   return false;
 }
 
+bool ArgumentFraction(const Napi::CallbackInfo& info, size_t index, const char* name, double* out) {
+  if (index < info.Length() && info[index].IsNumber()) {
+    *out = info[index].As<Napi::Number>().DoubleValue();
+    if (*out >= 0 && *out < 1) return true;
+  }
+  ThrowStatus(info.Env(), Status(StatusCode::kInternal, std::string(name) + ": expected a number from 0 to below 1"));
+  return false;
+}
+
 Napi::Number JsNumber(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
 
 }  // namespace penstock::bridge

@@ -64,6 +64,8 @@ class ObjectReader {
 // Arguments of a call. False, with a JavaScript error thrown, when the type is another.
 bool ArgumentText(const Napi::CallbackInfo& info, size_t index, const char* name, std::string* out);
 bool ArgumentWhole(const Napi::CallbackInfo& info, size_t index, const char* name, int64_t min, int64_t max, int64_t* out);
+// Within [0, 1).
+bool ArgumentFraction(const Napi::CallbackInfo& info, size_t index, const char* name, double* out);
 
 Napi::Number JsNumber(Napi::Env env, uint64_t value);
 

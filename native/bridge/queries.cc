@@ -162,8 +162,11 @@ Napi::Value RetryDelays(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   int64_t advice_ms = 0;
   if (!ArgumentWhole(info, 0, "retryDelays.adviceMs", 0, kMaxWhole, &advice_ms)) return env.Undefined();
-  const double unit = info[1].ToNumber();
-  const double blur = info[2].ToNumber();
+  double unit = 0;
+  double blur = 0;
+  if (!ArgumentFraction(info, 1, "retryDelays.unit", &unit) || !ArgumentFraction(info, 2, "retryDelays.blur", &blur)) {
+    return env.Undefined();
+  }
   Napi::Array delays = Napi::Array::New(env, 2);
   delays.Set(0u, Napi::Number::New(env, frontend::RetryDelayMs(advice_ms, unit)));
   delays.Set(1u, JsNumber(env, static_cast<uint64_t>(frontend::RetryAfterSeconds(advice_ms, unit, blur))));

@@ -23,6 +23,17 @@ const conversion = { input: 'INPUT0', from: 2, scale: [1], offset: [0], inner: 1
 const limits = { maxRequestBytes: 1, maxInFlightRequests: 0, maxInFlightBytes: 0 };
 const engineOptions = { ortLibrary: 'none.so', intraOpThreads: 1, ...limits, laneSpinUs: 0, cpus: 1, gpu: NO_GPU };
 const listenOptions = { name: 'http', host: '127.0.0.1', port: 0, maxConnections: 1, servedNatively: false };
+const frontEndOptions = {
+  loops: 1,
+  maxRequestBytes: 1,
+  maxReceivingBytes: 0,
+  maxConcurrentStreams: 1,
+  headersTimeoutMs: 0,
+  requestTimeoutMs: 0,
+  keepAliveTimeoutMs: 0,
+  logsRequests: false,
+  logsRefusals: false,
+};
 const row = { version: 1, handle: null, reason: '', metadataJson: '{}', configJson: '{}' };
 const model = { name: 'm', defaultVersion: 0, metadataJson: '{}', versions: [row] };
 
@@ -69,6 +80,8 @@ const submitHttp = (...values: unknown[]): unknown => loose['submitHttp']?.(...v
 const withChunks = (chunks: unknown): unknown => submitHttp(1, 'identity_fp32', '', chunks, -1, 0);
 const createVersion = (change: object): unknown => native['createVersion']?.(session, { ...spec, ...change });
 const createBatching = (change: object): unknown => createVersion({ batching: { ...spec.batching, ...change } });
+const startFrontEnd = (change: object, ...callbacks: unknown[]): unknown =>
+  native['startFrontEnd']?.({ ...frontEndOptions, ...change }, ...callbacks);
 const policy = spec.batching.defaultQueuePolicy;
 const publishVersion = (change: object): unknown => native['publishCatalog']?.([{ ...model, versions: [{ ...row, ...change }] }]);
 const WHOLE = 'a whole number from';
@@ -287,6 +300,34 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
     () => native['takeConnections']?.('http', 0, () => {}),
     'takeConnections.name: no port "http" was opened',
   ],
+  ['startFrontEnd of nothing', () => native['startFrontEnd']?.(), 'startFrontEnd: expected an object'],
+  ['startFrontEnd without a loop', () => startFrontEnd({ loops: 0 }), `startFrontEnd.loops: expected ${WHOLE} 1 to 64`],
+  [
+    'startFrontEnd with a limit below 0',
+    () => startFrontEnd({ maxReceivingBytes: -1 }),
+    `startFrontEnd.maxReceivingBytes: expected ${WHOLE} 0`,
+  ],
+  [
+    'startFrontEnd without a stream',
+    () => startFrontEnd({ maxConcurrentStreams: 0 }),
+    `startFrontEnd.maxConcurrentStreams: expected ${WHOLE} 1 to 65535`,
+  ],
+  [
+    'startFrontEnd with an endless timeout',
+    () => startFrontEnd({ requestTimeoutMs: Infinity }),
+    `startFrontEnd.requestTimeoutMs: expected ${WHOLE} 0 to 2147483647`,
+  ],
+  ['startFrontEnd with half a word', () => startFrontEnd({ logsRequests: 1 }), 'startFrontEnd.logsRequests: expected true or false'],
+  ['startFrontEnd that nobody hears drain', () => startFrontEnd({}), 'startFrontEnd.onDrained: expected a function'],
+  ['startFrontEnd that nobody listens to', () => startFrontEnd({}, () => {}, {}), 'startFrontEnd.onEvents: expected a function'],
+  ['errorReply of nothing', () => native['errorReply']?.(), `errorReply.code: expected ${WHOLE} 1`],
+  ['errorReply without a message', () => native['errorReply']?.(100), 'errorReply.message: expected a string'],
+  ['errorReply without advice', () => native['errorReply']?.(100, ''), `errorReply.retryAfterMs: expected ${WHOLE} 0`],
+  ['retryDelays of nothing', () => native['retryDelays']?.(), `retryDelays.adviceMs: expected ${WHOLE} 0`],
+  ['retryDelays without chance', () => native['retryDelays']?.(1), 'retryDelays.unit: expected a number from 0 to below 1'],
+  ['retryDelays of a symbol', () => native['retryDelays']?.(1, Symbol('u'), 0), 'retryDelays.unit: expected a number from 0 to below 1'],
+  ['retryDelays of NaN', () => native['retryDelays']?.(1, NaN, 0), 'retryDelays.unit: expected a number from 0 to below 1'],
+  ['retryDelays of a whole', () => native['retryDelays']?.(1, 0, 1), 'retryDelays.blur: expected a number from 0 to below 1'],
   ['submitHttp of nothing', () => submitHttp(), `submitHttp.token: expected ${WHOLE} 0`],
   ['submitHttp with a negative token', () => submitHttp(-1, 'm', '', [body], -1, 0), `submitHttp.token: expected ${WHOLE} 0`],
   [
@@ -333,6 +374,7 @@ const GETTERS: readonly (readonly [string, () => unknown])[] = [
       }),
   ],
   ['the GPUs of a session', () => native['openSession']?.({ ...onCpu('x'), gpus: withGetter(0, boom) })],
+  ['an option of the front end', () => native['startFrontEnd']?.(Object.defineProperty({ ...frontEndOptions }, 'loops', { get: boom }))],
   ['a version option', () => createVersion(Object.defineProperty({}, 'lanes', { get: boom, enumerable: true }))],
   ['a batching option', () => createBatching(Object.defineProperty({}, 'preserveOrdering', { get: boom, enumerable: true }))],
   ['the inputs of a version', () => createVersion({ inputs: withGetter(1, boom) })],
