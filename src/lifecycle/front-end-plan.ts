@@ -4,10 +4,12 @@ import { OptionsError } from '../config/load.js';
 import type { Options } from '../config/options.js';
 
 /**
- * JavaScript threads beside the native front end. They answer probes, documents, health streams and whatever is odd, so a share of the CPUs
- * would idle; the second one serves while one that has died is replaced.
+ * JavaScript threads beside the native front end: as many as would serve without it, within bounds. Two at least, whatever the CPUs: what
+ * comes while the only one has died and is replaced would be lost. Four at most: what is left for them (probes, documents, health streams,
+ * compressed and chunked bodies, large answers to be compressed) is rarely most of the load. Where it is, `--front-end js` may do better.
  */
-const MAX_HAND_OFF_THREADS = 2;
+const MIN_HAND_OFF_THREADS = 2;
+const MAX_HAND_OFF_THREADS = 4;
 
 export interface FrontEndPlan {
   readonly kind: 'native' | 'js';
@@ -32,5 +34,6 @@ export function planFrontEnd({ frontEnd, frontEndThreads, allowGrpc }: DecidingO
   const fault = frontEnd !== 'js' && allowGrpc ? grpcFault() : undefined;
   if (fault !== undefined && frontEnd === 'native') throw new OptionsError([`--front-end: native cannot serve gRPC here: ${fault}`]);
   if (frontEnd === 'js' || fault !== undefined) return { kind: 'js', loops: 0, threads: serving, reason: fault ?? '' };
-  return { kind: 'native', loops: serving, threads: Math.min(MAX_HAND_OFF_THREADS, serving), reason: '' };
+  const threads = Math.min(MAX_HAND_OFF_THREADS, Math.max(MIN_HAND_OFF_THREADS, serving));
+  return { kind: 'native', loops: serving, threads, reason: '' };
 }

@@ -12,8 +12,13 @@ function plan(flags: readonly string[], grpcFault?: string): FrontEndPlan {
 
 describe('the front end', () => {
   it('is native where nothing speaks against it', () => {
-    expect(plan(['--front-end-threads=5'])).toEqual({ kind: 'native', loops: 5, threads: 2, reason: '' });
-    expect(plan(['--front-end=native', '--front-end-threads=1'])).toEqual({ kind: 'native', loops: 1, threads: 1, reason: '' });
+    expect(plan(['--front-end-threads=3'])).toEqual({ kind: 'native', loops: 3, threads: 3, reason: '' });
+    expect(plan(['--front-end=native', '--front-end-threads=3'])).toEqual({ kind: 'native', loops: 3, threads: 3, reason: '' });
+  });
+
+  it('that is native passes on to two threads at least, so that one may die, and to four at most', () => {
+    expect(plan(['--front-end-threads=1'])).toMatchObject({ loops: 1, threads: 2 });
+    expect(plan(['--front-end-threads=5'])).toMatchObject({ loops: 5, threads: 4 });
   });
 
   it('is JavaScript where it is asked for, without a look at what else could be', () => {
@@ -44,11 +49,11 @@ describe('the front end', () => {
 });
 
 describe('what the threads of the front end are told', () => {
-  const given = options('--front-end-threads=6', '--max-receiving-bytes=800MiB', '--http-request-timeout-ms=7', '--log-level=warn');
+  const given = options('--front-end-threads=6', '--max-receiving-bytes=1000MiB', '--http-request-timeout-ms=7', '--log-level=warn');
   const native = planFrontEnd(given, () => undefined);
 
   it('shares the bodies that may be received out among all that receive', () => {
-    expect(receivingThreads(native)).toBe(8);
+    expect(receivingThreads(native)).toBe(10);
     const share = 100 * 1024 ** 2;
     expect(loopOptions(given, native, false).maxReceivingBytes).toBe(share);
     expect(threadOptions(given, native, 1).maxReceivingBytes).toBe(share);
