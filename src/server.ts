@@ -17,7 +17,7 @@ import { GpuWatch } from './health/gpu-watch.js';
 import { HealthMonitor } from './health/health-monitor.js';
 import { FrontEndThread } from './lifecycle/front-end-thread.js';
 import { loopOptions, portNames, threadOptions } from './lifecycle/front-end-options.js';
-import { planFrontEnd, receivingThreads, type FrontEndPlan } from './lifecycle/front-end-plan.js';
+import { planFrontEnd, type FrontEndPlan } from './lifecycle/front-end-plan.js';
 import { FrontEnds } from './lifecycle/front-ends.js';
 import { logGpus } from './lifecycle/gpu-log.js';
 import { GpuReaction } from './lifecycle/gpu-reaction.js';
@@ -129,7 +129,7 @@ export class Server {
     const cpu = { cpu_threads: engine.cpuThreads, front_end: kind, ...frontEnd };
     const facts = { version: VERSION, ort_version: ortVersion(), node_version: process.version, ...cpu };
     this.#log.info(
-      { ...facts, worst_case: memoryBound(this.#options, receivingThreads(this.#plan)) },
+      { ...facts, worst_case: memoryBound(this.#options, this.#plan) },
       'starting; worst_case is the request memory that the limits allow',
     );
     if (reason !== '') this.#log.warn({ reason }, 'JavaScript serves the ports: the native front end cannot serve gRPC here');

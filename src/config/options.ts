@@ -102,7 +102,7 @@ export const OPTIONS = {
     default: 4096,
     min: 1,
     max: 1_000_000,
-    description: 'open connections on each of the two serving ports',
+    description: 'open connections on each of the two serving ports; one may cost three file descriptors while JavaScript answers it',
     triton: null,
   },
   maxInFlightRequests: {
@@ -127,7 +127,7 @@ export const OPTIONS = {
     default: 1024 * MIB,
     zero: 'no limit',
     description:
-      'HTTP bodies being received or decompressed, shared out among the threads of the front end (each: one largest request at least)',
+      'bodies being received or decompressed, over HTTP and (native front end) ModelInfer over gRPC, shared out among the threads of the front end (each: one largest request at least)',
     triton: null,
   },
   maxQueueSize: {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadOptions } from '../../../src/config/load.js';
 import { ServerError } from '../../../src/errors.js';
 import { exitCodeOf } from '../../../src/lifecycle/exit-codes.js';
+import type { FrontEndPlan } from '../../../src/lifecycle/front-end-plan.js';
 import { memoryBound } from '../../../src/lifecycle/memory-bound.js';
 import { clearReadyFile, writeReadyFile } from '../../../src/lifecycle/ready-file.js';
 import { writeTerminationLog } from '../../../src/lifecycle/termination-log.js';
@@ -70,17 +71,45 @@ describe('the ready file', () => {
   });
 });
 
-it('bounds request memory by the limits, and says when there is none', () => {
-  const bound = (...flags: string[]) => memoryBound(loadOptions(flags, {}).options, 2);
+describe('the bound of request memory', () => {
   const small = ['--max-request-bytes=10', '--max-connections=3', '--grpc-max-concurrent-streams=7', '--max-in-flight-requests=5'];
-  expect(bound(...small, '--max-in-flight-bytes=40')).toEqual({ receivingHttpBytes: 30, receivingGrpcBytes: 210, acceptedBytes: 40 });
-  expect(bound(...small, '--max-in-flight-bytes=0', '--allow-grpc=false')).toEqual({
-    receivingHttpBytes: 30,
-    receivingGrpcBytes: 0,
-    acceptedBytes: 50,
+  const bound = (plan: Pick<FrontEndPlan, 'kind' | 'loops' | 'threads'>, ...flags: string[]) =>
+    memoryBound(loadOptions(flags, {}).options, { ...plan, reason: '' });
+  const js = (...flags: string[]) => bound({ kind: 'js', loops: 0, threads: 2 }, ...flags);
+  const native = (...flags: string[]) => bound({ kind: 'native', loops: 1, threads: 2 }, ...flags);
+
+  it('follows the limits, and says when there is none', () => {
+    const nothingBetween = { passedOnGrpcBytes: 0, tunnelBytes: 0 };
+    expect(js(...small, '--max-in-flight-bytes=40')).toEqual({
+      receivingHttpBytes: 30,
+      receivingGrpcBytes: 210,
+      ...nothingBetween,
+      acceptedBytes: 40,
+    });
+    expect(js(...small, '--max-in-flight-bytes=0', '--allow-grpc=false')).toEqual({
+      receivingHttpBytes: 30,
+      receivingGrpcBytes: 0,
+      ...nothingBetween,
+      acceptedBytes: 50,
+    });
+    expect(js('--max-in-flight-bytes=0', '--max-in-flight-requests=0').acceptedBytes).toBeNull();
   });
-  expect(bound(...small, '--max-receiving-bytes=22').receivingHttpBytes).toBe(22);
-  // Each of the two threads takes in one request of the largest size.
-  expect(bound(...small, '--max-receiving-bytes=10').receivingHttpBytes).toBe(20);
-  expect(bound('--max-in-flight-bytes=0', '--max-in-flight-requests=0').acceptedBytes).toBeNull();
+
+  it('shares --max-receiving-bytes out: each thread takes in one request of the largest size at least', () => {
+    expect(js(...small, '--max-receiving-bytes=22').receivingHttpBytes).toBe(22);
+    expect(js(...small, '--max-receiving-bytes=10').receivingHttpBytes).toBe(20);
+  });
+
+  it('counts gRPC within it where loops take it in, and what is on its way between them and JavaScript', () => {
+    expect(native(...small, '--max-receiving-bytes=60', '--max-in-flight-bytes=40')).toEqual({
+      receivingHttpBytes: 30,
+      receivingGrpcBytes: 20,
+      passedOnGrpcBytes: 210,
+      tunnelBytes: 3 * 512 * 1024,
+      acceptedBytes: 40,
+    });
+    expect(native(...small, '--max-receiving-bytes=0').receivingGrpcBytes).toBe(210);
+    expect(native(...small, '--allow-grpc=false')).toMatchObject({ receivingGrpcBytes: 0, passedOnGrpcBytes: 0 });
+    expect(native(...small, '--allow-http=false')).toMatchObject({ receivingHttpBytes: 0, tunnelBytes: 0 });
+  });
 });
