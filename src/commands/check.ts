@@ -1,18 +1,24 @@
 /** `penstock check`: loads what `serve` would load, says for each model what would be served and why not, and leaves. */
 import { gpus } from '../bridge/control.js';
+import { nativeGrpcFault } from '../bridge/front-end.js';
 import { loadOptions } from '../config/load.js';
 import { EXIT_OK, EXIT_REFUSED } from '../lifecycle/exit-codes.js';
+import { planFrontEnd } from '../lifecycle/front-end-plan.js';
 import { GuardedEngine } from '../lifecycle/guarded-engine.js';
 import type { ModelStatus } from '../models/model-states.js';
 import { createModelStore } from '../server.js';
 import { createLogger } from '../telemetry/log.js';
 
-/** Writes one line for each version to `write`. Resolves with the exit code: 73 when a model or version could not be served. */
-export async function check(args: readonly string[], write: (line: string) => void): Promise<number> {
+/**
+ * Writes one line for each version to `write`. Resolves with the exit code: 73 when a model or version could not be served. Throws
+ * `OptionsError`, also where `serve` would for the front end. `grpcFault` is for tests.
+ */
+export async function check(args: readonly string[], write: (line: string) => void, grpcFault = nativeGrpcFault): Promise<number> {
   const { options, warnings } = loadOptions(args);
   // Progress is of no interest here; warnings about configurations are.
   const log = createLogger({ level: options.logLevel === 'info' ? 'warn' : options.logLevel, name: 'check' });
   for (const warning of warnings) log.warn(warning);
+  planFrontEnd(options, grpcFault);
   const engine = new GuardedEngine(options);
   const models = createModelStore({ options, log, gpus, onChange: () => {} });
   await models.loadAll();
