@@ -140,7 +140,11 @@ export function registerEngineMetrics(registry: Registry, read: () => EngineRead
   );
   sampledGauge(
     registry,
-    { name: 'penstock_connections', help: 'Open connections that a front-end thread serves', labelNames: ['protocol', 'thread'] },
+    {
+      name: 'penstock_connections',
+      help: 'Open connections of clients that a thread of the front end serves, native or JavaScript',
+      labelNames: ['protocol', 'thread'],
+    },
     () =>
       readings().connections.map(({ port, thread, connections }) => ({
         labels: { protocol: port, thread: String(thread) },
