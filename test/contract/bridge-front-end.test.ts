@@ -39,7 +39,7 @@ function start(onEvents = (events: readonly NativeRequestEvent[]) => void batche
   return addon.startFrontEnd(options, () => {}, onEvents);
 }
 
-function connected(): { readonly socket: Socket; readonly closed: Promise<unknown>; answers(): number } {
+function connected(): { readonly socket: Socket; readonly closed: Promise<unknown>; readonly answers: () => number } {
   const socket = connect(listener.port, '127.0.0.1');
   sockets.push(socket);
   let text = '';
