@@ -65,9 +65,11 @@ uint64_t Acceptor::Attach(std::shared_ptr<ConnectionTaker> taker, uint32_t threa
 }
 
 void Acceptor::Detach(uint64_t name) {
+  std::shared_ptr<ConnectionTaker> left;  // goes after the lock: what it does then may come back here
   std::lock_guard<std::mutex> lock(mutex_);
   const auto taker = Find(name);
   if (taker == takers_.end()) return;
+  left = std::move(taker->taker);
   connections_ -= taker->connections;
   takers_.erase(taker);
 }

@@ -74,6 +74,24 @@ TEST(AcceptorTest, GivesTheNextConnectionToTheTakerThatHasFewest) {
   EXPECT_EQ(Numbers(*acceptor), (std::vector<size_t>{4, 3}));
 }
 
+TEST(AcceptorTest, LetsATakerThatGoesAskForItsCounts) {
+  struct AskingTaker : ConnectionTaker {
+    AskingTaker(Acceptor* asked, std::atomic<bool>* has_gone) : acceptor(asked), gone(has_gone) {}
+    ~AskingTaker() override {
+      acceptor->Counts();
+      *gone = true;
+    }
+    void Take(FileDescriptor) override {}
+    Acceptor* const acceptor;
+    std::atomic<bool>* const gone;
+  };
+  const auto acceptor = OpenLocal();
+  std::atomic<bool> gone{false};
+  const uint64_t name = acceptor->Attach(std::make_shared<AskingTaker>(acceptor.get(), &gone), 0);
+  acceptor->Detach(name);
+  EXPECT_TRUE(gone);
+}
+
 TEST(AcceptorTest, LeavesConnectionsInTheBacklogUntilSomebodyTakesThem) {
   const auto acceptor = OpenLocal();
   const auto clients = Clients(acceptor->port(), 5);

@@ -38,15 +38,18 @@ void SocketOutput::Append(std::string text) {
   pieces_.push_back(Piece{std::move(text), {}});
 }
 
-SocketOutput::Sent SocketOutput::Flush(int fd) {
+SocketOutput::Sent SocketOutput::Flush(int fd, size_t most_bytes) {
   while (!pieces_.empty()) {
+    if (most_bytes == 0) return Sent::kSome;
     std::array<iovec, kMostPieces> parts;
-    const size_t count = std::min(pieces_.size(), kMostPieces);
-    for (size_t i = 0; i < count; ++i) {
-      const size_t skipped = i == 0 ? first_sent_ : 0;
+    size_t count = 0;
+    size_t left = most_bytes;
+    for (; count < std::min(pieces_.size(), kMostPieces) && left > 0; ++count) {
+      const size_t skipped = count == 0 ? first_sent_ : 0;
       // The kernel only reads it, but an iovec serves both ways.
-      parts[i].iov_base = const_cast<char*>(pieces_[i].data()) + skipped;
-      parts[i].iov_len = pieces_[i].size() - skipped;
+      parts[count].iov_base = const_cast<char*>(pieces_[count].data()) + skipped;
+      parts[count].iov_len = std::min(pieces_[count].size() - skipped, left);
+      left -= parts[count].iov_len;
     }
     msghdr message{};
     message.msg_iov = parts.data();
@@ -54,6 +57,7 @@ SocketOutput::Sent SocketOutput::Flush(int fd) {
     const ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       Drop(static_cast<size_t>(sent));
+      most_bytes -= static_cast<size_t>(sent);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return Sent::kSome;
     } else if (errno != EINTR) {

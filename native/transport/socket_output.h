@@ -13,7 +13,9 @@ namespace penstock::transport {
 // Not thread-safe.
 class SocketOutput {
  public:
-  enum class Sent { kAll, kSome, kBroken };  // kSome: the kernel takes no more now
+  enum class Sent { kAll, kSome, kBroken };  // kSome: EPOLLOUT (level-triggered) says when to go on
+  // Of one Flush: a client that takes as fast as it is given must not hold up the others of its loop.
+  static constexpr size_t kMostFlushedBytes = 1024 * 1024;
 
   // Owns what it is given until the kernel has it. Empty ones are dropped.
   void Append(memory::Slice slice);
@@ -25,8 +27,8 @@ class SocketOutput {
   // Taken by the kernel since the beginning: one that does not grow is a client that does not read.
   uint64_t sent_bytes() const { return sent_bytes_; }
 
-  // Sends as much as the kernel takes, many slices a call. Never raises SIGPIPE.
-  Sent Flush(int fd);
+  // Sends as much as the kernel takes, but no more than `most_bytes`, many slices a call. Never raises SIGPIPE.
+  Sent Flush(int fd, size_t most_bytes = kMostFlushedBytes);
 
  private:
   struct Piece {

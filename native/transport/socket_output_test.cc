@@ -110,6 +110,19 @@ TEST(SocketOutputTest, KeepsWhatTheKernelDoesNotTakeAndGoesOnThere) {
   EXPECT_TRUE(received == expected);
 }
 
+TEST(SocketOutputTest, LeavesOthersTheirTurnWhenTheKernelTakesAllAtOnce) {
+  auto [ours, theirs] = SocketPair();
+  SocketOutput output;
+  output.Append(Owned(Pattern(3000)));
+  output.Append(Pattern(5000));
+  EXPECT_EQ(output.Flush(ours.get(), 2000), SocketOutput::Sent::kSome);
+  EXPECT_EQ(output.sent_bytes(), 2000u);
+  EXPECT_EQ(output.Flush(ours.get(), 2000), SocketOutput::Sent::kSome);
+  EXPECT_EQ(output.sent_bytes(), 4000u);
+  EXPECT_EQ(output.Flush(ours.get(), 4000), SocketOutput::Sent::kAll);
+  EXPECT_TRUE(ReceiveAll(theirs) == Pattern(3000) + Pattern(5000));
+}
+
 TEST(SocketOutputTest, DropsASliceWhenItHasLeft) {
   auto [ours, theirs] = SocketPair();
   SocketOutput output;
