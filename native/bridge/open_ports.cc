@@ -14,7 +14,7 @@ Result<std::shared_ptr<transport::Acceptor>> OpenPorts::Open(const std::string& 
     return Status(StatusCode::kInternal, "the port \"" + name + "\" is open already");
   }
   Result<std::shared_ptr<transport::Acceptor>> opened = transport::Acceptor::Open(options);
-  if (opened.ok()) ports_[name] = OpenPort{opened.value(), natively ? std::make_shared<frontend::HandOff>() : nullptr};
+  if (opened.ok()) ports_[name] = OpenPort{opened.value(), natively ? std::make_shared<frontend::HandOff>(options.max_connections) : nullptr};
   return opened;
 }
 

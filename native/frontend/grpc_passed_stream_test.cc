@@ -88,7 +88,7 @@ class AGrpcPassedStream : public ::testing::Test {
     });
   }
 
-  HandOff hand_off_;
+  HandOff hand_off_{1000};
   std::shared_ptr<GrpcTestPeer> peer_;
   transport::ReceiveBuffer buffer_;
   std::unique_ptr<GrpcUpstream> upstream_;

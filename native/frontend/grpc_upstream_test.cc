@@ -112,7 +112,7 @@ class AGrpcUpstream : public ::testing::Test {
   }
 
   const transport::Nghttp2* http2_ = nullptr;
-  HandOff hand_off_;
+  HandOff hand_off_{1000};
   std::shared_ptr<GrpcTestPeer> peer_;
   transport::ReceiveBuffer buffer_;
   std::unique_ptr<GrpcUpstream> upstream_;

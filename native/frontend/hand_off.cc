@@ -16,6 +16,10 @@ Result<FileDescriptor> HandOff::Connect() {
   // Held all the while, so that whoever is there to take it still is when it is handed over.
   std::lock_guard<std::mutex> lock(mutex_);
   if (takers_.empty()) return Status(StatusCode::kServerExiting, "no front-end thread takes connections");
+  if (connections_ >= max_connections_) {
+    return Status(StatusCode::kInFlightFull, "the front-end threads have " + std::to_string(connections_) +
+                                                 " connections of this port, as many as --max-connections allows; try again later");
+  }
   int ends[2] = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
     return Status(StatusCode::kInternal, std::string("no connection within the process: ") + std::strerror(errno));
@@ -29,6 +33,7 @@ Result<FileDescriptor> HandOff::Connect() {
   }
   turn_ = chosen + 1;
   ++takers_[chosen].connections;
+  ++connections_;
   takers_[chosen].taker->Take(std::move(theirs));
   return ours;
 }
@@ -45,21 +50,17 @@ void HandOff::Detach(uint64_t name) {
   const auto found = std::find_if(takers_.begin(), takers_.end(), [name](const Taker& taker) { return taker.name == name; });
   if (found == takers_.end()) return;
   left = std::move(found->taker);
+  connections_ -= found->connections;
   takers_.erase(found);
 }
 
 void HandOff::Ended(uint64_t name) {
   std::lock_guard<std::mutex> lock(mutex_);
   for (Taker& taker : takers_) {
-    if (taker.name == name && taker.connections > 0) --taker.connections;
+    if (taker.name != name || taker.connections == 0) continue;
+    --taker.connections;
+    --connections_;
   }
-}
-
-size_t HandOff::connections() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  size_t connections = 0;
-  for (const Taker& taker : takers_) connections += taker.connections;
-  return connections;
 }
 
 }  // namespace penstock::frontend

@@ -19,16 +19,17 @@ namespace penstock::frontend {
 // Of one port. Thread-safe.
 class HandOff : public transport::ConnectionSource {
  public:
-  // One end of a new connection, non-blocking; the other one goes to the taker that has fewest. kServerExiting when nobody takes, kInternal
-  // when the system has no descriptor left.
+  // `max_connections`: as many as the port may have clients, each of which needs one at a time. It holds for JavaScript's ends: a client
+  // that has left has made room at its port, but here only when JavaScript has noticed.
+  explicit HandOff(size_t max_connections) : max_connections_(max_connections) {}
+
+  // One end of a new connection, non-blocking; the other one goes to the taker that has fewest. kServerExiting when nobody takes,
+  // kInFlightFull beyond the limit, kInternal when the system has no descriptor left.
   Result<transport::FileDescriptor> Connect();
 
   uint64_t Attach(std::shared_ptr<transport::ConnectionTaker> taker, uint32_t thread) override;
   void Detach(uint64_t name) override;
   void Ended(uint64_t name) override;
-
-  // Open, of all takers.
-  size_t connections() const;
 
  private:
   struct Taker {
@@ -36,8 +37,10 @@ class HandOff : public transport::ConnectionSource {
     std::shared_ptr<transport::ConnectionTaker> taker;
     size_t connections;
   };
-  mutable std::mutex mutex_;  // guards all below
+  const size_t max_connections_;
+  std::mutex mutex_;  // guards all below
   std::vector<Taker> takers_;
+  size_t connections_ = 0;  // of all takers
   size_t turn_ = 0;  // where the search for the fewest begins: takers with equal numbers alternate
   uint64_t next_name_ = 1;
 };

@@ -63,7 +63,7 @@ class GrpcFrontEndTest : public testing::Test {
   const transport::Nghttp2* http2_ = nullptr;
   TestEngine engine_{LargeEcho()};
   const std::shared_ptr<RequestEvents> events_ = std::make_shared<RequestEvents>(true, true, [] {});
-  const std::shared_ptr<HandOff> hand_off_ = std::make_shared<HandOff>();
+  const std::shared_ptr<HandOff> hand_off_ = std::make_shared<HandOff>(1000);
   Happenings ended_;
   std::shared_ptr<Loop> loop_;
   std::shared_ptr<transport::ConnectionTaker> taker_;

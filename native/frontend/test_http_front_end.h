@@ -28,7 +28,7 @@ class HttpFrontEndTest : public ::testing::Test {
     options_.request_timeout_ns = 60 * kNsPerSecond;
     options_.keep_alive_timeout_ns = 60 * kNsPerSecond;
     script_ = std::make_shared<JavaScriptEnd>();
-    hand_off_ = std::make_shared<HandOff>();
+    hand_off_ = std::make_shared<HandOff>(1000);
     attached_ = hand_off_->Attach(script_, 1);
   }
   ~HttpFrontEndTest() override {
