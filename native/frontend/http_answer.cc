@@ -57,6 +57,20 @@ void AppendEnd(const AnswerStyle& style, bool is_close_said, std::string* out) {
   *out += "\r\n";
 }
 
+// `json_bytes`: -1 where all of the body is the document.
+std::string InferHead(int64_t json_bytes, uint64_t body_bytes, AnswerEncoding encoding, const AnswerStyle& style) {
+  std::string head;
+  head.reserve(256);
+  AppendStatus(200, &head);
+  AppendField("Content-Type", json_bytes >= 0 ? "application/octet-stream" : "application/json", &head);
+  if (json_bytes >= 0) AppendField("Inference-Header-Content-Length", std::to_string(json_bytes), &head);
+  AppendField("Content-Length", std::to_string(body_bytes), &head);
+  if (encoding != AnswerEncoding::kIdentity) AppendField("Content-Encoding", NameOf(encoding), &head);
+  if (style.is_going) AppendField("Connection", "close", &head);
+  AppendEnd(style, style.is_going, &head);
+  return head;
+}
+
 // Length of what stands at `text` for one U+FFFD: no character begins there, but what may be the begin of one. At least 1.
 size_t BrokenLength(std::string_view text) {
   const auto byte = [text](size_t index) { return index < text.size() ? static_cast<uint8_t>(text[index]) : 0; };
@@ -90,17 +104,19 @@ uint64_t WriteInferAnswer(codec::HttpReply reply, const AnswerStyle& style, tran
   // Cannot overflow: all of it is in memory.
   uint64_t bytes = reply.json.size();
   for (const memory::Slice& tail : reply.tails) bytes += tail.size;
-  std::string head;
-  head.reserve(256);
-  AppendStatus(200, &head);
-  AppendField("Content-Type", reply.is_binary ? "application/octet-stream" : "application/json", &head);
-  if (reply.is_binary) AppendField("Inference-Header-Content-Length", std::to_string(reply.json.size()), &head);
-  AppendField("Content-Length", std::to_string(bytes), &head);
-  if (style.is_going) AppendField("Connection", "close", &head);
-  AppendEnd(style, style.is_going, &head);
-  output->Append(std::move(head));
+  const int64_t json_bytes = reply.is_binary ? static_cast<int64_t>(reply.json.size()) : -1;
+  output->Append(InferHead(json_bytes, bytes, AnswerEncoding::kIdentity, style));
   output->Append(std::move(reply.json));
   for (memory::Slice& tail : reply.tails) output->Append(std::move(tail));
+  return bytes;
+}
+
+uint64_t WriteCompressedAnswer(std::vector<memory::Slice> pieces, AnswerEncoding encoding, int64_t json_bytes, const AnswerStyle& style,
+                               transport::SocketOutput* output) {
+  uint64_t bytes = 0;
+  for (const memory::Slice& piece : pieces) bytes += piece.size;
+  output->Append(InferHead(json_bytes, bytes, encoding, style));
+  for (memory::Slice& piece : pieces) output->Append(std::move(piece));
   return bytes;
 }
 

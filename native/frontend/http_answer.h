@@ -4,9 +4,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "codec/http_reply.h"
+#include "frontend/answer_encoding.h"
 #include "frontend/error_reply.h"
+#include "memory/slice.h"
 #include "transport/socket_output.h"
 
 namespace penstock::frontend {
@@ -21,6 +24,10 @@ struct AnswerStyle {
 
 // 200 with the document and, uncopied, the binary outputs behind it. Returns the bytes of the body.
 uint64_t WriteInferAnswer(codec::HttpReply reply, const AnswerStyle& style, transport::SocketOutput* output);
+
+// The same of an answer that has been compressed into `pieces`. `json_bytes`: of its document, where binary outputs follow it; -1 otherwise.
+uint64_t WriteCompressedAnswer(std::vector<memory::Slice> pieces, AnswerEncoding encoding, int64_t json_bytes, const AnswerStyle& style,
+                               transport::SocketOutput* output);
 
 // {"error": ...}; with Retry-After where `retry_after_s` is above 0. Returns the bytes of the body.
 uint64_t WriteErrorAnswer(const ErrorReply& reply, int64_t retry_after_s, const AnswerStyle& style, transport::SocketOutput* output);

@@ -6,6 +6,7 @@
 #include "codec/http_reply.h"
 #include "codec/http_request.h"
 #include "frontend/error_reply.h"
+#include "transport/zlib_library.h"
 
 namespace penstock::frontend {
 namespace {
@@ -30,6 +31,7 @@ void HttpExchange::Open(const transport::Http1RequestHead& head, const InferPath
   model_ = path.model;
   version_ = path.version;
   json_bytes_ = path.json_bytes;
+  encoding_ = path.encoding;
   started_ns_ = loop_->request_events().wants_ended ? MonotonicNs() : 0;
   status_ = 0;
   bytes_in_ = 0;
@@ -80,30 +82,61 @@ bool HttpExchange::Submit() {
 
 void HttpExchange::OnOutcome(uint64_t, InferOutcome outcome) {
   token_ = 0;
-  Answer(std::move(outcome));
-  client_->OnAnswered();
+  if (Answer(std::move(outcome))) client_->OnAnswered();
 }
 
-void HttpExchange::Answer(InferOutcome outcome) {
+bool HttpExchange::Answer(InferOutcome outcome) {
   request_id_ = outcome.plan.id;
   if (!outcome.outcome.status.ok()) {
     Fail(outcome.outcome.status, request_id_);
-    return;
+    return true;
   }
   Result<codec::HttpReply> reply = codec::EncodeHttpReply(outcome.plan, outcome.outcome);
   if (!reply.ok()) {
     Fail(reply.status(), request_id_);
-    return;
+    return true;
   }
+  // Outputs that were written as JSON count as handed out: text is no copy.
+  CountAnswer(outcome, OutputBytes(outcome.outcome), 0);
   // Outputs behind the document are counted already, by what keeps them (pipeline::BatchRunOptions::charge).
   const uint64_t document_bytes = reply.value().json.size();
   if (document_bytes > kUnchargedBytes) charge_ = loop_->engine().ChargeAnswer(document_bytes);
+  if (encoding_ != AnswerEncoding::kIdentity) {
+    document_bytes_ = reply.value().is_binary ? static_cast<int64_t>(document_bytes) : -1;
+    compression_ = AnswerCompression::Begin(*transport::FindZlib(), encoding_, &reply.value(), &loop_->engine(), [this] {
+      if (Compress()) client_->OnAnswered();
+    });
+  }
+  if (compression_ != nullptr) {
+    outcome = {};  // the outputs go as soon as they are compressed
+    return compression_->takes_turns() ? CompressNextTurn() : Compress();
+  }
   status_ = 200;
   const AnswerStyle style = Style();
   closes_ = style.closes;
   bytes_out_ = WriteInferAnswer(std::move(reply).value(), style, output_);
-  // Outputs that were written as JSON count as handed out: text is no copy.
-  CountAnswer(outcome, OutputBytes(outcome.outcome), 0);
+  return true;
+}
+
+bool HttpExchange::Compress() {
+  const AnswerCompression::Ran ran = compression_->Run();
+  if (ran == AnswerCompression::Ran::kMore) return CompressNextTurn();
+  if (ran == AnswerCompression::Ran::kWhole) {
+    charge_ = nullptr;  // of the document
+    status_ = 200;
+    const AnswerStyle style = Style();
+    closes_ = style.closes;
+    bytes_out_ = WriteCompressedAnswer(compression_->TakePieces(), encoding_, document_bytes_, style, output_);
+  } else {
+    Fail(Status(StatusCode::kMemory, "not enough memory to compress the answer"), request_id_);
+  }
+  loop_->events_loop().Retire(std::move(compression_));
+  return true;
+}
+
+bool HttpExchange::CompressNextTurn() {
+  loop_->events_loop().AtTurnEnd(compression_.get());
+  return false;
 }
 
 AnswerStyle HttpExchange::Style() const {
@@ -149,6 +182,7 @@ void HttpExchange::End() { Finish(std::to_string(status_)); }
 void HttpExchange::Abort() {
   if (!is_open_) return;
   if (token_ != 0) loop_->calls().Abandon(std::exchange(token_, 0), {});
+  if (compression_ != nullptr) loop_->events_loop().Retire(std::move(compression_));
   if (is_arriving_ && status_ == 0) {
     Report(Status(StatusCode::kRequestCancelled, "the client left before its whole request had arrived"), false, "");
   }

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "frontend/answer_compression.h"
+#include "frontend/answer_encoding.h"
 #include "frontend/http_answer.h"
 #include "frontend/http_request_body.h"
 #include "frontend/infer_calls.h"
@@ -59,7 +61,11 @@ class HttpExchange : public InferWaiter {
 
  private:
   AnswerStyle Style() const;
-  void Answer(InferOutcome outcome);
+  // False when the answer will stand in the output later: OnAnswered says when.
+  bool Answer(InferOutcome outcome);
+  // The next piece of the answer. As Answer.
+  bool Compress();
+  bool CompressNextTurn();
   void Fail(const Status& status, const std::string& request_id);
   void Report(const Status& status, bool is_our_fault, const std::string& request_id);
   void Finish(const std::string& status);
@@ -78,6 +84,9 @@ class HttpExchange : public InferWaiter {
   bool is_arriving_ = false;
   uint64_t token_ = 0;  // of the call, while it runs; 0 = none
   memory::Owner charge_;
+  AnswerEncoding encoding_ = AnswerEncoding::kIdentity;  // that the client wants
+  std::unique_ptr<AnswerCompression> compression_;       // while it goes on
+  int64_t document_bytes_ = -1;                          // of the answer in it, as WriteCompressedAnswer has it
   // For the log.
   int64_t started_ns_ = 0;
   int status_ = 0;

@@ -47,15 +47,8 @@ bool ReadJsonBytes(std::string_view text, int64_t* bytes) {
   return true;
 }
 
-bool ContainsIgnoringCase(std::string_view text, std::string_view lower) {
-  for (size_t at = 0; at + lower.size() <= text.size(); ++at) {
-    if (transport::EqualsIgnoringCase(text.substr(at, lower.size()), lower)) return true;
-  }
-  return false;
-}
-
 // False: the field asks for what is not done here.
-bool ReadField(const transport::Http1Field& field, std::string_view* json_bytes, InferPath* found) {
+bool ReadField(const transport::Http1Field& field, std::string_view* json_bytes, EncodingChoice* choice, InferPath* found) {
   using transport::EqualsIgnoringCase;
   switch (field.name.size()) {
     case 31:
@@ -67,9 +60,8 @@ bool ReadField(const transport::Http1Field& field, std::string_view* json_bytes,
     case 16:
       return !EqualsIgnoringCase(field.name, "content-encoding") || EqualsIgnoringCase(field.value, "identity");
     case 15:
-      if (!EqualsIgnoringCase(field.name, "accept-encoding")) return true;
-      // Even where they are named to be refused: JavaScript weighs them.
-      return !ContainsIgnoringCase(field.value, "gzip") && !ContainsIgnoringCase(field.value, "deflate");
+      if (EqualsIgnoringCase(field.name, "accept-encoding")) choice->Add(field.value);
+      return true;
     default:
       return true;
   }
@@ -77,15 +69,18 @@ bool ReadField(const transport::Http1Field& field, std::string_view* json_bytes,
 
 }  // namespace
 
-std::optional<InferPath> FindInferPath(const transport::Http1RequestHead& head, uint64_t max_request_bytes) {
+std::optional<InferPath> FindInferPath(const transport::Http1RequestHead& head, uint64_t max_request_bytes, bool compresses) {
   if (head.method != "POST" || head.is_http10 || head.is_chunked || !head.is_plain) return std::nullopt;
   if (max_request_bytes > 0 && head.content_length > max_request_bytes) return std::nullopt;
   InferPath found;
   if (!ReadPath(head.target, &found)) return std::nullopt;
   std::string_view json_bytes;
+  EncodingChoice choice;
   for (const transport::Http1Field& field : head.fields) {
-    if (!ReadField(field, &json_bytes, &found)) return std::nullopt;
+    if (!ReadField(field, &json_bytes, &choice, &found)) return std::nullopt;
   }
+  found.encoding = choice.best();
+  if (found.encoding != AnswerEncoding::kIdentity && !compresses) return std::nullopt;
   return found;
 }
 

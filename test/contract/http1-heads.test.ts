@@ -5,7 +5,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readInferHeaders } from '../../src/frontend/http/infer-headers.js';
 import { findRoute } from '../../src/frontend/http/router.js';
-import { generatedHeads } from '../support/http1-heads.js';
+import { generatedHeads, headsThatAccept } from '../support/http1-heads.js';
 import { buildVerdicts, verdictsOf, type Verdict, type WholeHead } from '../support/http1-verdicts.js';
 
 const BUILD_TIMEOUT_MS = 10 * 60_000;
@@ -129,9 +129,21 @@ describe('what is taken natively', () => {
     for (const [head, { method, target, fields, contentLength, infer }] of whole()) {
       if (infer === undefined) continue;
       expect(findRoute(method, target), head).toEqual({ kind: 'infer', model: infer.model, version: infer.version });
-      const { jsonBytes } = infer;
-      const identity = { chunked: false, bodyEncoding: 'identity', replyEncoding: 'identity' };
-      expect(readInferHeaders(fields), head).toEqual({ jsonBytes, contentLength, ...identity });
+      const { jsonBytes, replyEncoding } = infer;
+      const identity = { chunked: false, bodyEncoding: 'identity' };
+      expect(readInferHeaders(fields), head).toEqual({ jsonBytes, contentLength, replyEncoding, ...identity });
     }
+  });
+
+  it('is answered in the encoding that JavaScript chooses', () => {
+    const accepting = headsThatAccept(4000);
+    const seen = new Map<string, number>();
+    for (const [index, verdict] of verdictsOf(accepting).entries()) {
+      if (verdict.kind !== 'whole') throw new Error(`${verdict.kind}: ${accepting[index]}`);
+      const { replyEncoding } = readInferHeaders(verdict.fields);
+      expect(verdict.infer?.replyEncoding, accepting[index]).toBe(replyEncoding);
+      seen.set(replyEncoding, (seen.get(replyEncoding) ?? 0) + 1);
+    }
+    for (const encoding of ['identity', 'gzip', 'deflate']) expect(seen.get(encoding)).toBeGreaterThan(400);
   });
 });

@@ -16,7 +16,8 @@ export interface WholeHead {
   readonly isPlain: boolean;
   readonly target: string;
   /** Of a request that is answered natively. */
-  readonly infer: { readonly model: string; readonly version: string; readonly jsonBytes: number } | undefined;
+  readonly infer:
+    { readonly model: string; readonly version: string; readonly jsonBytes: number; readonly replyEncoding: string } | undefined;
   /** Names and values alternating. */
   readonly fields: readonly string[];
 }
@@ -40,7 +41,7 @@ export function verdictsOf(heads: readonly string[]): Verdict[] {
 function parse(line: string): Verdict {
   const [kind = '', bytes, method = '', isHttp10, length, isChunked, keepsAlive, expects, isPlain, target = '', ...rest] = line.split(' ');
   if (kind === 'part' || kind === 'refused') return { kind };
-  const [model = '', version = '', jsonBytes, ...fields] = rest;
+  const [model = '', version = '', jsonBytes, replyEncoding = '', ...fields] = rest;
   return {
     kind: 'whole',
     bytes: Number(bytes),
@@ -52,7 +53,7 @@ function parse(line: string): Verdict {
     expectsContinue: expects === '1',
     isPlain: isPlain === '1',
     target: text(target),
-    infer: model === '-' ? undefined : { model: text(model), version: text(version), jsonBytes: Number(jsonBytes) },
+    infer: model === '-' ? undefined : { model: text(model), version: text(version), jsonBytes: Number(jsonBytes), replyEncoding },
     fields: fields.map(text),
   };
 }

@@ -1,8 +1,8 @@
 // What the native front end makes of HTTP/1.1 heads: reads lines with the hexadecimal bytes of one each, and prints a line for each.
 //
-//   part | refused | whole BYTES METHOD HTTP10 LENGTH CHUNKED KEEPS CONTINUE PLAIN TARGET MODEL VERSION JSON_BYTES [NAME VALUE]...
+//   part | refused | whole BYTES METHOD HTTP10 LENGTH CHUNKED KEEPS CONTINUE PLAIN TARGET MODEL VERSION JSON_BYTES ENCODING [NAME VALUE]...
 //
-// Numbers are decimal, truths 0 or 1, TARGET and all behind it "=" and hexadecimal bytes, JSON_BYTES excepted. LENGTH is -1 without one.
+// Numbers are decimal, truths 0 or 1, TARGET and all behind it "=" and hexadecimal bytes, JSON_BYTES and ENCODING excepted. LENGTH is -1 without one.
 // MODEL is "-" for what is not answered natively.
 #include <cstdint>
 #include <cstdio>
@@ -43,8 +43,13 @@ std::string Line(const std::string& bytes) {
   line += std::string(head.is_http10 ? " 1 " : " 0 ") + length;
   for (const bool truth : {head.is_chunked, head.keeps_alive, head.expects_continue, head.is_plain}) line += truth ? " 1" : " 0";
   line += " " + Hex(head.target);
-  const auto path = penstock::frontend::FindInferPath(head, 0);
-  line += path ? " " + Hex(path->model) + " " + Hex(path->version) + " " + std::to_string(path->json_bytes) : " - = -1";
+  const auto path = penstock::frontend::FindInferPath(head, 0, true);
+  if (path) {
+    line += " " + Hex(path->model) + " " + Hex(path->version) + " " + std::to_string(path->json_bytes) + " ";
+    line += penstock::frontend::NameOf(path->encoding);
+  } else {
+    line += " - = -1 identity";
+  }
   for (const penstock::transport::Http1Field& field : head.fields) line += " " + Hex(field.name) + " " + Hex(field.value);
   return line;
 }
