@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -32,14 +33,14 @@ class HttpPeer {
 
   int fd() const { return socket_.get(); }
 
-  // All of it, however slowly the other end takes it. False when that does not take it in time.
+  // All of it, however slowly the other end takes it. False when that is gone, or does not take it in time.
   bool Send(const std::string& bytes) {
     size_t sent = 0;
     while (sent < bytes.size()) {
       const ssize_t taken = send(fd(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
       if (taken > 0) {
         sent += static_cast<size_t>(taken);
-      } else if (!Wait(POLLOUT)) {
+      } else if ((errno != EAGAIN && errno != EWOULDBLOCK) || !Wait(POLLOUT)) {
         return false;
       }
     }
