@@ -19,8 +19,8 @@ namespace {
 constexpr uint32_t kWindowBytes = 256 * 1024;
 // Of frames made before the socket takes them. Bodies may be beyond it, but never beyond JavaScript's own window.
 constexpr size_t kMostUnsentBytes = 64 * 1024;
-// Of an answer: less than this is copied, because it would hold all of the block that it was received into, as long as the client does not
-// take it. A window full of small messages would hold thousands of blocks.
+// Less than this is copied, because it would hold all of the block that it was received into, as long as whom it is for does not take it. A
+// window full of small messages would hold thousands of blocks.
 constexpr size_t kLeastUncopiedBytes = 4096;
 
 uint8_t* Bytes(const std::string& text) { return reinterpret_cast<uint8_t*>(const_cast<char*>(text.data())); }
@@ -43,6 +43,8 @@ struct GrpcUpstream::Call {
   UpstreamCall* client = nullptr;
   std::deque<memory::Slice> body;   // the client's that has not left
   size_t body_bytes = 0;            // of it
+  std::shared_ptr<memory::Block> gathered;  // what the last small pieces were copied into; null when all of them have left
+  size_t gathered_bytes = 0;
   bool has_ended = false;           // the client's side, behind `body`
   bool is_asleep = false;           // nghttp2 waits until there is more of the body
   std::vector<HeaderField> fields;  // of the head or trailers that are coming
@@ -127,8 +129,27 @@ void GrpcUpstream::SendData(int32_t name, memory::Slice bytes) {
   Call* call = CallOf(name);
   if (call == nullptr || bytes.size == 0) return;
   call->body_bytes += bytes.size;
-  call->body.push_back(std::move(bytes));
+  Keep(call, std::move(bytes));
   Wake(name, call);
+}
+
+// Small pieces are copied behind each other: JavaScript may not take them for as long as the client likes.
+void GrpcUpstream::Keep(Call* call, memory::Slice bytes) {
+  if (bytes.size >= kLeastUncopiedBytes) return call->body.push_back(std::move(bytes));
+  if (call->gathered == nullptr || call->gathered->size() - call->gathered_bytes < bytes.size) {
+    Result<std::shared_ptr<memory::Block>> block = memory::BlockPool::Process().Allocate(kLeastUncopiedBytes);
+    if (!block.ok()) return call->body.push_back(std::move(bytes));
+    call->gathered = std::move(block).value();
+    call->gathered_bytes = 0;
+  }
+  std::memcpy(call->gathered->data() + call->gathered_bytes, bytes.data, bytes.size);
+  const memory::Slice copied = memory::WholeSlice(call->gathered).Sub(call->gathered_bytes, bytes.size);
+  call->gathered_bytes += bytes.size;
+  if (!call->body.empty() && call->body.back().data + call->body.back().size == copied.data && call->body.back().owner == copied.owner) {
+    call->body.back().size += copied.size;
+  } else {
+    call->body.push_back(copied);
+  }
 }
 
 void GrpcUpstream::EndData(int32_t name) {
@@ -304,6 +325,7 @@ int GrpcUpstream::SendBody(nghttp2_session*, transport::Http2Frame* frame, const
       first = first.Sub(part, first.size - part);
     }
   }
+  if (call->body.empty()) call->gathered.reset();
   return 0;
 }
 

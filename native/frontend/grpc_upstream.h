@@ -100,6 +100,7 @@ class GrpcUpstream : public transport::EventHandler {
   Status Start();
   Call* CallOf(int32_t name) const;
   void Wake(int32_t name, Call* call);
+  void Keep(Call* call, memory::Slice bytes);
   void Forget(int32_t name);
   void Receive();
   bool Send();

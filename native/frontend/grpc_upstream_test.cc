@@ -245,6 +245,27 @@ TEST_F(AGrpcUpstream, HoldsABodyThatIsNotTakenAndSaysWhatHasLeft) {
   EXPECT_TRUE(loop_.Until([&] { return peer_->last_error() == transport::kHttp2Cancel; }));
 }
 
+TEST_F(AGrpcUpstream, HoldsNoMoreThanTheSmallPiecesOfABodyThatIsNotTaken) {
+  ConnectTo();
+  WritingCall call;
+  Start(&call, "/echo", false);
+  std::string sent;
+  loop_.On([&] {
+    const uint64_t before = memory::BlockPool::Process().live_bytes();
+    for (int i = 0; i < 1000; ++i) {
+      auto received = memory::BlockPool::Process().Allocate(transport::ReceiveBuffer::kBlockBytes);
+      ASSERT_TRUE(received.ok());
+      received.value()->data()[7] = static_cast<uint8_t>(i);
+      sent += static_cast<char>(i);
+      upstream_->SendData(call.name, memory::WholeSlice(std::move(received).value()).Sub(7, 1));
+    }
+    upstream_->EndData(call.name);
+    EXPECT_LE(memory::BlockPool::Process().live_bytes(), before + 8192);
+  });
+  ASSERT_TRUE(EndsWith(&call, UpstreamCall::Ending::kAnswered));
+  EXPECT_EQ(call.body, sent);
+}
+
 TEST_F(AGrpcUpstream, SendsALongBodyWhole) {
   ConnectTo();
   WritingCall call;
