@@ -23,6 +23,9 @@ constexpr int32_t kConnectionWindowBytes = 4 * kStreamWindowBytes;
 // Names and values of a head, and 32 bytes for each field, as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113, 6.5.2).
 constexpr size_t kMostHeadBytes = 16 * 1024;
 constexpr size_t kFieldBytes = 32;
+// A head that goes on in spite of its reset costs time for as long as it lasts: the connection ends. Releases of nghttp2 before 1.61 do not
+// count CONTINUATION frames (CVE-2024-28182).
+constexpr size_t kEndlessHeadBytes = 16 * kMostHeadBytes;
 
 constexpr size_t kFrameHeadBytes = 9;
 
@@ -148,8 +151,8 @@ void GrpcSession::Close(int32_t id, uint32_t error) {
 }
 
 void GrpcSession::TakeField(GrpcSessionStream* stream, std::string_view name, std::string_view value) {
-  if (stream->has_request_head || stream->is_reset()) return;  // a trailer: gRPC has none of clients
   field_bytes_ += name.size() + value.size() + kFieldBytes;
+  if (stream == nullptr || stream->has_request_head || stream->is_reset()) return;  // a trailer: gRPC has none of clients
   if (field_bytes_ > kMostHeadBytes) return stream->Reset(transport::kHttp2EnhanceYourCalm);
   fields_.push_back({std::string(name), std::string(value)});
 }
@@ -187,10 +190,10 @@ void GrpcSession::TakeFrame(const Http2Frame& frame) {
 int GrpcSession::OnBeginHeaders(nghttp2_session*, const Http2Frame* frame, void* user_data) {
   auto* session = static_cast<GrpcSession*>(user_data);
   const int32_t id = frame->head.stream_id;
-  if (session->StreamOf(id) != nullptr) return 0;
+  session->fields_.clear();
+  session->field_bytes_ = 0;
+  if (session->StreamOf(id) != nullptr) return 0;  // trailers
   return Guarded([&] {
-    session->fields_.clear();
-    session->field_bytes_ = 0;
     session->last_stream_ = id;
     session->streams_.emplace(id, std::make_unique<GrpcSessionStream>(session, id));
   });
@@ -200,8 +203,8 @@ int GrpcSession::OnField(nghttp2_session*, const Http2Frame* frame, const uint8_
                          size_t value_bytes, uint8_t, void* user_data) {
   auto* session = static_cast<GrpcSession*>(user_data);
   GrpcSessionStream* stream = session->StreamOf(frame->head.stream_id);
-  if (stream == nullptr) return 0;
-  return Guarded([&] { session->TakeField(stream, Text(name, name_bytes), Text(value, value_bytes)); });
+  const int failed = Guarded([&] { session->TakeField(stream, Text(name, name_bytes), Text(value, value_bytes)); });
+  return session->field_bytes_ > kEndlessHeadBytes ? transport::kHttp2CallbackFailure : failed;
 }
 
 int GrpcSession::OnChunk(nghttp2_session*, uint8_t, int32_t id, const uint8_t* bytes, size_t size, void* user_data) {

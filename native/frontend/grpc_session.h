@@ -66,6 +66,7 @@ class GrpcSession {
   void Answered(GrpcSessionStream* stream) { answered_.push_back(stream->id()); }
   void TellTaken();
   bool EndAnswered();
+  // `stream` may be null.
   void TakeField(GrpcSessionStream* stream, std::string_view name, std::string_view value);
   void TakeChunk(int32_t id, const uint8_t* bytes, size_t size);
   void TakeFrame(const transport::Http2Frame& frame);
