@@ -4,20 +4,18 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <string_view>
+#include <string>
 #include <utility>
 
 #include "base/clock.h"
-#include "frontend/grpc_infer_stream.h"
+#include "frontend/error_reply.h"
+#include "frontend/grpc_plain_infer.h"
 #include "frontend/grpc_text.h"
 
 namespace penstock::frontend {
 namespace {
 
-// As src/frontend/grpc/listener.ts has them.
 constexpr size_t kPrefaceBytes = 24;
-constexpr int64_t kKeepAliveTimeNs = 60 * kNsPerSecond;
-constexpr int64_t kKeepAliveTimeoutNs = 20 * kNsPerSecond;
 
 // A notice before it may cross the first call of a client who knows no other server (src/frontend/grpc/going-away.ts).
 constexpr int64_t kMinAgeNs = kNsPerSecond / 5;
@@ -33,39 +31,12 @@ constexpr int kMostRounds = 4;
 // The more is received at a time, the more is held by a small piece of it (grpc_message_reader.h).
 constexpr uint64_t kMostWantedBytes = 256 * 1024;
 
-const HeaderField* Find(const std::vector<HeaderField>& fields, std::string_view name) {
-  const auto found = std::find_if(fields.begin(), fields.end(), [&](const HeaderField& field) { return field.name == name; });
-  return found == fields.end() ? nullptr : &*found;
-}
-
-bool IsOnce(const std::vector<HeaderField>& fields, std::string_view name) {
-  return std::count_if(fields.begin(), fields.end(), [&](const HeaderField& field) { return field.name == name; }) == 1;
-}
-
-// A ModelInfer that is answered here: nothing about its head is unusual. `timeout_ns`: 0 = none.
-bool IsPlainInfer(const std::vector<HeaderField>& fields, int64_t* timeout_ns) {
-  const HeaderField* path = Find(fields, ":path");
-  const HeaderField* method = Find(fields, ":method");
-  if (path == nullptr || path->value != kModelInferPath || method == nullptr || method->value != "POST") return false;
-  const HeaderField* type = Find(fields, "content-type");
-  if (type == nullptr || !IsOnce(fields, "content-type")) return false;
-  if (type->value != "application/grpc" && type->value != "application/grpc+proto") return false;
-  const HeaderField* encoding = Find(fields, "grpc-encoding");
-  if (encoding != nullptr && (encoding->value != "identity" || !IsOnce(fields, "grpc-encoding"))) return false;
-  const HeaderField* timeout = Find(fields, "grpc-timeout");
-  *timeout_ns = 0;
-  if (timeout == nullptr) return true;
-  if (!IsOnce(fields, "grpc-timeout") || !ParseGrpcTimeout(timeout->value, timeout_ns)) return false;
-  *timeout_ns = std::max<int64_t>(*timeout_ns, 1);
-  return true;
-}
-
 }  // namespace
 
 GrpcConnection::GrpcConnection(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off)
     : loop_(loop),
       socket_(std::move(socket)),
-      hand_off_(std::move(hand_off)),
+      upstreams_(loop, std::move(hand_off)),
       shared_(std::make_shared<GrpcShared>()),
       opened_ns_(MonotonicNs()),
       received_ns_(opened_ns_),
@@ -81,7 +52,7 @@ bool GrpcConnection::Start() {
   watched_ = EPOLLIN;
   if (!loop_->events_loop().Watch(socket_.get(), watched_, this).ok()) return false;
   const int64_t headers_timeout_ns = loop_->options().headers_timeout_ns;
-  silence_.SetAt(opened_ns_ + (headers_timeout_ns > 0 ? headers_timeout_ns : kKeepAliveTimeNs));
+  silence_.SetAt(opened_ns_ + (headers_timeout_ns > 0 ? headers_timeout_ns : loop_->options().ping_after_ns));
   OnUnsent();  // our settings
   return true;
 }
@@ -106,8 +77,10 @@ void GrpcConnection::Receive() {
       return Close();
   }
   if (is_lingering_) return;
+  const bool had_preface = has_preface();
   received_bytes_ += bytes.size;
   received_ns_ = now_ns();
+  if (!had_preface && has_preface()) silence_.SetAt(received_ns_ + loop_->options().ping_after_ns);
   pinged_ns_ = 0;
   if (!session_->Receive(bytes)) return Close();
   if (is_going_ && told_ns_ == 0) GoOn();
@@ -116,34 +89,34 @@ void GrpcConnection::Receive() {
 std::unique_ptr<GrpcStream> GrpcConnection::OnCall(const std::vector<HeaderField>& fields, bool ends, GrpcAnswer* answer) {
   int64_t timeout_ns = 0;
   if (IsPlainInfer(fields, &timeout_ns)) return MakeGrpcInferStream(shared_, answer, timeout_ns);
-  GrpcUpstream* upstream = Upstream();
-  if (upstream != nullptr) return MakeGrpcPassedStream(upstream, answer, fields, ends);
-  RefuseCall(answer);
+  const Result<GrpcUpstream*> upstream = upstreams_.Taking();
+  if (upstream.ok()) return MakeGrpcPassedStream(upstream.value(), answer, fields, ends);
+  RefuseCall(fields, upstream.status(), answer);
   return nullptr;
 }
 
-// Null when JavaScript takes no connection.
-GrpcUpstream* GrpcConnection::Upstream() {
-  if (!upstreams_.empty() && upstreams_.rbegin()->second->takes_calls()) return upstreams_.rbegin()->second.get();
-  const uint64_t name = next_upstream_++;
-  Result<std::unique_ptr<GrpcUpstream>> opened =
-      GrpcUpstream::Open(loop_->http2(), &loop_->events_loop(), &loop_->receive_buffer(), hand_off_.get(), [this, name] {
-        const auto ended = upstreams_.find(name);
-        if (ended == upstreams_.end()) return;
-        loop_->events_loop().Retire(std::move(ended->second));
-        upstreams_.erase(ended);
-      });
-  if (!opened.ok()) return nullptr;
-  return (upstreams_[name] = std::move(opened).value()).get();
-}
-
 // UNAVAILABLE: it may be made again.
-void GrpcConnection::RefuseCall(GrpcAnswer* answer) {
+void GrpcConnection::RefuseCall(const std::vector<HeaderField>& fields, const Status& why, GrpcAnswer* answer) {
+  constexpr int kUnavailable = 14;
   answer->SendHead({{":status", "200"},
-                    {"grpc-status", "14"},
+                    {"grpc-status", std::to_string(kUnavailable)},
                     {"grpc-message", GrpcMessage("no front end takes this call now")},
                     {"content-type", "application/grpc+proto"}},
                    true);
+  RequestEvents& events = loop_->request_events();
+  RequestEvent event;
+  event.method = "GRPC";
+  if (const HeaderField* path = FindField(fields, ":path")) event.path = path->value;
+  if (ReplyFor(why).is_our_fault || events.wants_refused) {
+    event.kind = RequestEvent::Kind::kFailed;
+    event.code = why.code();
+    event.message = why.message();
+    events.Add(event);
+  }
+  if (!events.wants_ended) return;
+  event.kind = RequestEvent::Kind::kEnded;
+  event.status = GrpcStatusName(kUnavailable);
+  events.Add(std::move(event));
 }
 
 void GrpcConnection::OnTurnEnd() {
@@ -195,10 +168,13 @@ void GrpcConnection::WatchProgress() {
 }
 
 void GrpcConnection::OnSilence() {
+  // Whoever has not taken what we have sent may not be read, nor have seen a ping behind it: WatchProgress is who looks at that.
+  if (!is_lingering_ && !output_.empty()) received_ns_ = now_ns();
   if (is_lingering_ || !has_preface() || (pinged_ns_ > 0 && received_ns_ <= pinged_ns_)) return Close();
-  if (now_ns() - received_ns_ < kKeepAliveTimeNs) return silence_.SetAt(received_ns_ + kKeepAliveTimeNs);
+  const int64_t ping_after_ns = loop_->options().ping_after_ns;
+  if (now_ns() - received_ns_ < ping_after_ns) return silence_.SetAt(received_ns_ + ping_after_ns);
   pinged_ns_ = now_ns();
-  silence_.SetAt(pinged_ns_ + kKeepAliveTimeoutNs);
+  silence_.SetAt(pinged_ns_ + loop_->options().ping_timeout_ns);
   session_->Ping();
   OnUnsent();
 }
@@ -246,10 +222,7 @@ void GrpcConnection::Close() {
   loop_->events_loop().Forget(socket_.get());
   socket_.Reset();
   session_->CloseStreams(transport::kHttp2Cancel);
-  for (auto& [name, upstream] : std::exchange(upstreams_, {})) {
-    upstream->Close();
-    loop_->events_loop().Retire(std::move(upstream));
-  }
+  upstreams_.Close();
   silence_.Cancel();
   stalled_.Cancel();
   going_.Cancel();

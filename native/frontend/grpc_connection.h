@@ -3,13 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <vector>
 
 #include "frontend/grpc_session.h"
 #include "frontend/grpc_stream.h"
-#include "frontend/grpc_upstream.h"
+#include "frontend/grpc_upstreams.h"
 #include "frontend/loop.h"
 #include "transport/event_loop.h"
 #include "transport/file_descriptor.h"
@@ -35,8 +34,7 @@ class GrpcConnection : public Connection, private GrpcSession::Owner {
   void OnUnsent() override { loop_->events_loop().AtTurnEnd(this); }
 
   bool has_preface() const;
-  GrpcUpstream* Upstream();
-  void RefuseCall(GrpcAnswer* answer);
+  void RefuseCall(const std::vector<HeaderField>& fields, const Status& why, GrpcAnswer* answer);
   void Receive();
   // False when the connection is closed.
   bool SendAll();
@@ -53,12 +51,10 @@ class GrpcConnection : public Connection, private GrpcSession::Owner {
 
   Loop* const loop_;
   transport::FileDescriptor socket_;
-  const std::shared_ptr<HandOff> hand_off_;
+  GrpcUpstreams upstreams_;
   const std::shared_ptr<GrpcShared> shared_;
   std::unique_ptr<GrpcSession> session_;
   transport::SocketOutput output_;
-  std::map<uint64_t, std::unique_ptr<GrpcUpstream>> upstreams_;  // the last one takes calls, unless it was told to go
-  uint64_t next_upstream_ = 1;
 
   uint32_t watched_ = 0;
   uint64_t received_bytes_ = 0;

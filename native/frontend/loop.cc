@@ -1,9 +1,5 @@
 #include "frontend/loop.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <cstdio>
 #include <future>
 #include <new>
@@ -100,9 +96,6 @@ bool Loop::Post(std::function<void()> task) {
 }
 
 void Loop::Add(Protocol protocol, FileDescriptor socket, std::shared_ptr<HandOff> hand_off, std::function<void()> ended) {
-  // Answers leave in one piece: waiting for more only delays them. Sockets that are not TCP refuse it and do not need it.
-  const int no_delay = 1;
-  setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay);
   Connection* connection = nullptr;
   try {
     const ConnectionFactories::Make& make = protocol == Protocol::kHttp ? factories_.http : factories_.grpc;

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "codec/limits.h"
@@ -33,10 +34,13 @@ struct FrontEndOptions {
   size_t loops = 1;                        // at least one
   uint64_t max_request_bytes = 0;          // of a body or message
   uint64_t max_receiving_bytes = 0;        // of bodies that a loop takes in at one time
-  uint32_t max_concurrent_streams = 100;   // of an HTTP/2 connection; also how many calls of one are in the engine, cancelled ones included
+  uint32_t max_concurrent_streams = 0;     // of an HTTP/2 connection; also how many calls of one are in the engine, cancelled ones included
   int64_t headers_timeout_ns = 0;          // for a head, and for the first bytes of HTTP/2
   int64_t request_timeout_ns = 0;          // for a whole request; and how long a client may take nothing of its answer
   int64_t keep_alive_timeout_ns = 0;       // HTTP/1.1: between two requests
+  // gRPC, as src/frontend/grpc/listener.ts has them: a client that has said nothing for so long is asked, and has so long to answer.
+  int64_t ping_after_ns = 60 * kNsPerSecond;
+  int64_t ping_timeout_ns = 20 * kNsPerSecond;
   bool serves_grpc = false;
 };
 
@@ -118,8 +122,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   const FrontEndOptions& options() const { return options_; }
   const codec::CodecLimits& limits() const { return limits_; }
   const transport::Nghttp2* http2() const { return http2_; }
-  bool is_going() const { return is_going_; }        // GoAway
-  bool is_draining() const { return is_draining_; }  // Drain
+  bool is_going() const { return is_going_; }  // GoAway
   // "Date: ...\r\n" as node:http writes it; made once a second.
   const std::string& date_line();
 

@@ -1,7 +1,6 @@
 #include "frontend/loop.h"
 
 #include <gtest/gtest.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 
 #include <atomic>
@@ -12,7 +11,6 @@
 
 #include "frontend/test_connection.h"
 #include "frontend/test_engine.h"
-#include "transport/listening_socket.h"
 
 namespace penstock::frontend {
 namespace {
@@ -80,24 +78,6 @@ TEST_F(LoopTest, MakesEachConnectionOfTheProtocolOfItsPort) {
   grpc->Take(std::move(theirs));
   Send(ours, "x");
   EXPECT_EQ(ReceivedBy(ours, 1), "x");
-}
-
-TEST_F(LoopTest, LetsAnswersOverTcpLeaveAtOnce) {
-  std::promise<int> no_delay;
-  Start({[&](Loop* loop, FileDescriptor socket, std::shared_ptr<HandOff> hand_off) {
-           int value = 0;
-           socklen_t size = sizeof value;
-           getsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &value, &size);
-           no_delay.set_value(value);
-           return TestConnection::Make(loop, std::move(socket), std::move(hand_off));
-         },
-         nullptr});
-  const transport::ListeningSocket listening = transport::Listen("127.0.0.1", 0, "--port").value();
-  const FileDescriptor client = transport::Client(listening.port);
-  pollfd wait{listening.socket.get(), POLLIN, 0};
-  ASSERT_EQ(poll(&wait, 1, transport::kPatienceMs), 1);
-  taker_->Take(FileDescriptor(accept4(listening.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)));
-  EXPECT_NE(no_delay.get_future().get(), 0);
 }
 
 TEST_F(LoopTest, ClosesAndReportsAConnectionThatCannotBeMade) {
