@@ -46,11 +46,14 @@ GrpcInferStream::GrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer*
       loop_(*shared_->loop),
       answer_(answer),
       started_ns_(MonotonicNs()),
+      timer_(&loop_.events_loop(), [this] { OnTimer(); }),
       reader_(shared_, MostBytes(loop_.options())) {
-  if (timeout_ns == 0) return;
-  if (__builtin_add_overflow(started_ns_, timeout_ns, &deadline_ns_)) deadline_ns_ = kNever;
-  timer_ = std::make_unique<transport::Timer>(&loop_.events_loop(), [this] { OnDeadline(); });
-  timer_->SetAt(deadline_ns_);
+  if (timeout_ns > 0 && __builtin_add_overflow(started_ns_, timeout_ns, &deadline_ns_)) deadline_ns_ = kNever;
+  // A message that does not come whole would keep its part of the loop's budget for ever.
+  const int64_t limit_ns = loop_.options().request_timeout_ns;
+  const int64_t whole_by_ns = limit_ns > 0 ? started_ns_ + limit_ns : kNever;
+  const int64_t first_ns = deadline_ns_ > 0 ? std::min(deadline_ns_, whole_by_ns) : whole_by_ns;
+  if (first_ns != kNever) timer_.SetAt(first_ns);
 }
 
 void GrpcInferStream::OnData(memory::Slice bytes) {
@@ -77,15 +80,24 @@ void GrpcInferStream::OnEnd() {
   if (!reader_.has_message()) {
     return SendStatus(kUnimplemented, std::string("Received no request message for server streaming method ") + kModelInferPath);
   }
+  if (deadline_ns_ > 0) {
+    timer_.SetAt(deadline_ns_);
+  } else {
+    timer_.Cancel();
+  }
+  memory::SliceChain message = reader_.TakeMessage();
+  message_bytes_ = message.size();
   // Streams that were reset count as long as the engine works for them: a client must not be able to make more work than it is allowed.
   const uint32_t most = loop_.options().max_concurrent_streams;
   if (most > 0 && shared_->in_engine >= most) {
     is_answered_ = true;
-    reader_.Drop();
+    timer_.Cancel();
+    const Status refused(StatusCode::kInFlightFull,
+                         "the engine has " + std::to_string(most) + " calls of this connection already, cancelled ones included");
+    LogFailed(refused, ReplyFor(refused));
+    LogEnded(GrpcStatusName(ReplyFor(refused).grpc_status), 0);
     return answer_->Reset(transport::kHttp2RefusedStream);
   }
-  memory::SliceChain message = reader_.TakeMessage();
-  message_bytes_ = message.size();
   Submit(std::move(message));
 }
 
@@ -116,7 +128,7 @@ Status GrpcInferStream::Reply(const InferOutcome& outcome) {
   const size_t bytes = slices.value().size();
   if (bytes > kUnchargedBytes) charge_ = loop_.engine().ChargeAnswer(bytes);
   is_answered_ = true;
-  timer_.reset();
+  AwaitTaking();
   answer_->SendHead({{":status", "200"},
                      {"content-type", "application/grpc+proto"},
                      {"grpc-accept-encoding", "identity,deflate,gzip"},
@@ -133,8 +145,19 @@ Status GrpcInferStream::Reply(const InferOutcome& outcome) {
   return Status::Ok();
 }
 
+void GrpcInferStream::OnTaken(size_t) { AwaitTaking(); }
+
+void GrpcInferStream::AwaitTaking() {
+  const int64_t limit_ns = loop_.options().request_timeout_ns;
+  if (limit_ns > 0) {
+    timer_.SetAt(loop_.events_loop().now_ns() + limit_ns);
+  } else {
+    timer_.Cancel();
+  }
+}
+
 void GrpcInferStream::OnClosed(uint32_t) {
-  timer_.reset();
+  timer_.Cancel();
   if (is_answered_) return;
   is_answered_ = true;
   if (token_ == 0) return;  // nobody has asked the engine for anything
@@ -149,10 +172,12 @@ void GrpcInferStream::Abandon() {
   loop_.calls().Abandon(std::exchange(token_, 0), [shared = shared_] { --shared->in_engine; });
 }
 
-void GrpcInferStream::OnDeadline() {
-  if (is_answered_) return;
+void GrpcInferStream::OnTimer() {
+  // Its client may well take the answers of other streams.
+  if (is_answered_) return answer_->Reset(transport::kHttp2Cancel);
   Abandon();
-  SendStatus(kDeadlineExceeded, "Deadline exceeded");
+  // CANCELLED would say that somebody wanted it to end; what has passed is a time, though it was not the client that set it.
+  SendStatus(kDeadlineExceeded, HasDeadlinePassed() ? "Deadline exceeded" : "the request did not arrive in time");
 }
 
 bool GrpcInferStream::HasDeadlinePassed() const { return deadline_ns_ > 0 && MonotonicNs() >= deadline_ns_; }
@@ -169,8 +194,7 @@ void GrpcInferStream::Fail(const Status& status) {
 void GrpcInferStream::SendStatus(int grpc_status, const std::string& message, double retry_delay_ms) {
   is_answered_ = true;
   reader_.Drop();
-  // The timer may be what calls: it is left for OnClosed to destroy.
-  if (timer_ != nullptr) timer_->Cancel();
+  timer_.Cancel();
   std::vector<HeaderField> fields = {{":status", "200"},
                                      {"grpc-status", std::to_string(grpc_status)},
                                      {"grpc-message", GrpcMessage(message)},

@@ -24,7 +24,7 @@ class GrpcInferStream : public GrpcStream, private InferWaiter {
 
   void OnData(memory::Slice bytes) override;
   void OnEnd() override;
-  void OnTaken(size_t) override {}
+  void OnTaken(size_t bytes) override;
   void OnClosed(uint32_t error) override;
 
  private:
@@ -32,7 +32,9 @@ class GrpcInferStream : public GrpcStream, private InferWaiter {
   void Submit(memory::SliceChain message);
   Status Reply(const InferOutcome& outcome);
   void Abandon();
-  void OnDeadline();
+  void OnTimer();
+  // The client must take something of its answer before long.
+  void AwaitTaking();
   bool HasDeadlinePassed() const;
   void Fail(const Status& status);
   // A status without a message. `retry_delay_ms`: 0 = says nothing about a retry.
@@ -46,7 +48,8 @@ class GrpcInferStream : public GrpcStream, private InferWaiter {
   GrpcAnswer* const answer_;
   const int64_t started_ns_;
   int64_t deadline_ns_ = 0;  // 0 = none
-  std::unique_ptr<transport::Timer> timer_;
+  // What ends the call next: the message that does not come, then the deadline, then the answer that is not taken.
+  transport::Timer timer_;
   GrpcMessageReader reader_;
   uint64_t message_bytes_ = 0;
   uint64_t token_ = 0;       // of the call that the engine works on; 0 = none
