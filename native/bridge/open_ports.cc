@@ -14,7 +14,8 @@ Result<std::shared_ptr<transport::Acceptor>> OpenPorts::Open(const std::string& 
     return Status(StatusCode::kInternal, "the port \"" + name + "\" is open already");
   }
   Result<std::shared_ptr<transport::Acceptor>> opened = transport::Acceptor::Open(options);
-  if (opened.ok()) ports_[name] = OpenPort{opened.value(), natively ? std::make_shared<frontend::HandOff>(options.max_connections) : nullptr};
+  if (!opened.ok()) return opened;
+  ports_[name] = OpenPort{opened.value(), natively ? std::make_shared<frontend::HandOff>(options.max_connections) : nullptr};
   return opened;
 }
 
