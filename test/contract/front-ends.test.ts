@@ -1,13 +1,23 @@
 /** Whoever serves the ports, clients must not be able to tell: the same bytes bring the same answers. */
+import { once } from 'node:events';
+import { Agent, request, type IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { frame, rawCalls, type RawAnswer } from '../support/raw-grpc.js';
 import { rawExchange } from '../support/raw-http.js';
+import { jsonRequest } from '../support/protocols.js';
+import { unixSockets } from '../support/passed-on.js';
 import { fixtureModels, ServerProcess, shippedModels } from '../support/server-process.js';
 import { GRPC_CORPUS, MAX_MESSAGE_BYTES, type CorpusCall } from './grpc-corpus.js';
+import { fp32 } from '../support/tensors.js';
 import { HTTP_CORPUS, MAX_REQUEST_BYTES, SLOW_CORPUS, type CorpusExchange } from './http-corpus.js';
 
 let js: ServerProcess;
 let native: ServerProcess;
+/** Of the native server, when nobody is connected. */
+let idleSockets: number;
+
+const nativeSockets = (): number => unixSockets(native.child.pid ?? 0);
 
 beforeAll(async () => {
   const limits = ['--max-request-bytes', String(Math.max(MAX_REQUEST_BYTES, MAX_MESSAGE_BYTES))];
@@ -15,6 +25,7 @@ beforeAll(async () => {
   const start = (kind: string): Promise<ServerProcess> =>
     ServerProcess.start({ repositories: [shippedModels, fixtureModels], flags: [...flags, '--front-end', kind] });
   [js, native] = await Promise.all([start('js'), start('native')]);
+  idleSockets = nativeSockets();
 });
 
 afterAll(async () => {
@@ -50,5 +61,31 @@ describe('over gRPC both front ends give the same answer to', () => {
   it.each(GRPC_CORPUS)('$title', async (call) => {
     const [expected, answer] = await Promise.all([grpcAnswers(js, call), grpcAnswers(native, call)]);
     expect(answer).toEqual(expected);
+  });
+});
+
+/** Sends an inference on a connection that stays; the answer's encoding, and how many sockets lead to JavaScript afterwards. */
+async function passedOnBy(method: string, acceptEncoding: string): Promise<{ encoding: string | undefined; sockets: number }> {
+  await expect.poll(() => nativeSockets(), { timeout: 20_000 }).toBe(idleSockets);
+  const agent = new Agent({ keepAlive: true });
+  try {
+    const body = jsonRequest({ model: 'identity_fp32', inputs: [fp32('INPUT0', [1, 3], [1, 2, 3])] });
+    const headers = { 'accept-encoding': acceptEncoding, 'content-length': Buffer.byteLength(body) };
+    const sent = request(`${native.httpUrl}/v2/models/identity_fp32/infer`, { agent, method, headers }).end(body);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    await buffer(answer);
+    return { encoding: answer.headers['content-encoding'], sockets: nativeSockets() - idleSockets };
+  } finally {
+    agent.destroy();
+  }
+}
+
+describe('the native front end', () => {
+  it.each(['gzip', 'deflate'])('compresses answers in %s without JavaScript', async (encoding) => {
+    expect(await passedOnBy('POST', encoding)).toEqual({ encoding, sockets: 0 });
+  });
+
+  it('passes on what it does not answer', async () => {
+    expect(await passedOnBy('PUT', 'gzip')).toEqual({ encoding: undefined, sockets: 2 });
   });
 });

@@ -24,6 +24,12 @@ const MIXED = binaryRequest(inputs, {
 });
 const FLOATS = fp32('INPUT0', [1, 3], [1, 2, 3]).raw;
 const LARGE = fp32('INPUT0', [1, 60_000], Array<number>(60_000).fill(0.5)).raw;
+/** Numbers with few repetitions, so that compressed answers are large, too. */
+const VARIED = fp32(
+  'INPUT0',
+  [1, 250_000],
+  Array.from({ length: 250_000 }, (_, i) => Math.sin(i * i) * (i % 1000)),
+).raw;
 const INFER = '/v2/models/add_sub/infer';
 const RAW = { 'Inference-Header-Content-Length': '0' };
 
@@ -99,6 +105,24 @@ const answered: readonly CorpusExchange[] = [
   ...['gzip', 'deflate', 'gzip;q=0', 'identity', '*', 'br', 'gzip, deflate, br, zstd', 'identity;q=0.5, gzip;q=1', ''].map((accepted) =>
     one(`Accept-Encoding: ${accepted}`, post(JSON_BODY, { 'Accept-Encoding': accepted })),
   ),
+  ...['gzip', 'deflate'].flatMap((accepted) => {
+    const compressed = { 'Accept-Encoding': accepted };
+    const floats = (name: string, raw: Buffer): CorpusExchange =>
+      one(`${name} in ${accepted}`, post(raw, { ...RAW, ...compressed }, '/v2/models/identity_fp32/infer'));
+    return [
+      one(
+        `binary tensors in ${accepted}`,
+        post(BINARY.body, { ...compressed, 'Inference-Header-Content-Length': String(BINARY.jsonBytes) }),
+      ),
+      one(`mixed outputs in ${accepted}`, post(MIXED.body, { ...compressed, 'Inference-Header-Content-Length': String(MIXED.jsonBytes) })),
+      one(`an error where ${accepted} is accepted`, post('{}', compressed)),
+      one(`${accepted} at the end`, post(JSON_BODY, { ...compressed, Connection: 'close' })),
+      floats('a large answer of one number', LARGE),
+      floats('a large answer', VARIED),
+      // Around the pieces that are compressed at a time.
+      ...[16_200, 16_384, 32_768, 49_000].map((count) => floats(`an answer of ${count} numbers`, VARIED.subarray(0, 4 * count))),
+    ];
+  }),
   one('two fields Accept-Encoding', post(JSON_BODY, ['Accept-Encoding: identity', 'Accept-Encoding: gzip'])),
   one('chunks', Buffer.concat([head(`POST ${INFER} HTTP/1.1`, CHUNKED), chunked(JSON_BODY, 50)])),
   one('chunks with a trailer', Buffer.concat([head(`POST ${INFER} HTTP/1.1`, CHUNKED), chunked(JSON_BODY, 50, { trailer: 'A: b\r\n' })])),

@@ -118,7 +118,27 @@ export function generatedHeads(count: number): string[] {
 }
 
 const CODINGS = ['gzip', 'gzip', 'deflate', 'deflate', 'identity', 'GZip', 'DEFLATE', 'br', '*', 'x-gzip', 'gzi', 'gzip deflate', ''];
-const QUALITIES = ['0', '1', '0.5', '0.51', '0.501', '0.9', '1.0', '1.000', '0.', '1.', '.5', '1.1', '0.5000', '-1', '', 'x', ' 1', '1e0', '00'];
+const QUALITIES = [
+  '0',
+  '1',
+  '0.5',
+  '0.51',
+  '0.501',
+  '0.9',
+  '1.0',
+  '1.000',
+  '0.',
+  '1.',
+  '.5',
+  '1.1',
+  '0.5000',
+  '-1',
+  '',
+  'x',
+  ' 1',
+  '1e0',
+  '00',
+];
 const SPACES = ['', '', '', ' ', '  ', '\t', '\xa0', '\x85'];
 
 /** Requests for inference of clients that accept encodings of all kinds, in one field Accept-Encoding or several. */
@@ -127,10 +147,14 @@ export function headsThatAccept(count: number): string[] {
   const of = (list: readonly string[]): string => list[below(list.length)] as string;
   const some = (most: number, make: () => string): string[] => Array.from({ length: below(most + 1) }, make);
   const spaced = (text: string): string => of(SPACES) + text + of(SPACES);
-  const parameter = (): string => spaced(below(6) > 0 ? of(['q=', 'q=', 'q=', 'Q=', 'q =']) + of(QUALITIES) : of(['level=9', 'q', '', 'qs=1']));
+  const parameter = (): string =>
+    spaced(below(6) > 0 ? of(['q=', 'q=', 'q=', 'Q=', 'q =']) + of(QUALITIES) : of(['level=9', 'q', '', 'qs=1']));
   const entry = (): string => [spaced(of(CODINGS)), ...some(2, parameter)].join(';');
   // The parser refuses tabs around a whole value.
-  const value = (): string => some(4, entry).join(',').replace(/^[\t ]+|[\t ]+$/g, '');
+  const value = (): string =>
+    some(4, entry)
+      .join(',')
+      .replace(/^[\t ]+|[\t ]+$/g, '');
   return Array.from({ length: count }, () => {
     const fields = some(2, () => `${of(['Accept-Encoding', 'accept-encoding', 'ACCEPT-Encoding'])}: ${value()}\r\n`);
     return `POST /v2/models/digits/infer HTTP/1.1\r\nHost: a\r\n${fields.join('')}\r\n`;
