@@ -15,14 +15,14 @@ struct AnswerCompression::Block {
   size_t capacity = 0;
 };
 
-std::unique_ptr<AnswerCompression> AnswerCompression::Begin(const transport::Zlib& zlib, AnswerEncoding encoding, codec::HttpReply* reply,
+std::unique_ptr<AnswerCompression> AnswerCompression::Begin(DeflateStreams* streams, AnswerEncoding encoding, codec::HttpReply* reply,
                                                             serving::Engine* engine, std::function<void()> on_turn) {
   uint64_t bytes = reply->json.size();
   for (const memory::Slice& tail : reply->tails) {
     if (!CheckedAdd(bytes, tail.size, &bytes)) return nullptr;
   }
-  std::unique_ptr<AnswerCompression> compression(new AnswerCompression(zlib, engine, bytes, std::move(on_turn)));
-  if (!compression->Start(encoding)) return nullptr;
+  std::unique_ptr<AnswerCompression> compression(new AnswerCompression(streams, encoding, engine, bytes, std::move(on_turn)));
+  if (!compression->Start()) return nullptr;
   auto document = std::make_shared<const std::string>(std::move(reply->json));
   const auto* text = reinterpret_cast<const uint8_t*>(document->data());
   compression->parts_.push_back(memory::Slice{text, document->size(), memory::MemoryKind::kPageable, document});
@@ -33,17 +33,14 @@ std::unique_ptr<AnswerCompression> AnswerCompression::Begin(const transport::Zli
 }
 
 AnswerCompression::~AnswerCompression() {
-  if (is_started_) zlib_.deflateEnd(&stream_);
+  if (stream_ != nullptr) streams_->GiveBack(encoding_, std::move(stream_));
 }
 
-bool AnswerCompression::Start(AnswerEncoding encoding) {
-  const int window_bits = transport::kZlibWindowBits + (encoding == AnswerEncoding::kGzip ? transport::kZlibGzip : 0);
-  // The fastest level: tensors of floats hardly shrink further, and the answer is waited for.
-  is_started_ = zlib_.deflateInit2_(&stream_, transport::kZlibBestSpeed, transport::kZlibDeflated, window_bits, transport::kZlibMemLevel,
-                                    transport::kZlibDefaultStrategy, zlib_.zlibVersion(), sizeof stream_) == transport::kZlibOk;
+bool AnswerCompression::Start() {
+  stream_ = streams_->Take(encoding_);
   // A small answer has room in as many bytes, and in those of the frame.
   constexpr size_t kFrameBytes = 64;
-  return is_started_ && AddBlock(static_cast<size_t>(std::min<uint64_t>(bytes_, kBlockBytes - kFrameBytes)) + kFrameBytes);
+  return stream_ != nullptr && AddBlock(static_cast<size_t>(std::min<uint64_t>(bytes_, kBlockBytes - kFrameBytes)) + kFrameBytes);
 }
 
 AnswerCompression::Ran AnswerCompression::Run() {
@@ -68,15 +65,15 @@ AnswerCompression::Ran AnswerCompression::Run() {
 }
 
 bool AnswerCompression::Deflate(const uint8_t* bytes, size_t size, int flush) {
-  stream_.next_in = bytes;
-  stream_.avail_in = static_cast<unsigned>(size);  // <= kTurnBytes
+  stream_->next_in = bytes;
+  stream_->avail_in = static_cast<unsigned>(size);  // <= kTurnBytes
   int result = transport::kZlibOk;
-  while (stream_.avail_in > 0 || (flush == transport::kZlibFinish && result != transport::kZlibStreamEnd)) {
-    if (stream_.avail_out == 0) {
+  while (stream_->avail_in > 0 || (flush == transport::kZlibFinish && result != transport::kZlibStreamEnd)) {
+    if (stream_->avail_out == 0) {
       EndBlock();
       if (!AddBlock(kBlockBytes)) return false;
     }
-    result = zlib_.deflate(&stream_, flush);
+    result = streams_->zlib()->deflate(stream_.get(), flush);
     if (result != transport::kZlibOk && result != transport::kZlibStreamEnd) return false;
   }
   return true;
@@ -88,15 +85,15 @@ bool AnswerCompression::AddBlock(size_t bytes) {
   if (block->bytes == nullptr) return false;
   block->capacity = bytes;
   if (!pieces_.empty()) block->charge = engine_->ChargeAnswer(bytes);
-  stream_.next_out = block->bytes.get();
-  stream_.avail_out = static_cast<unsigned>(bytes);
+  stream_->next_out = block->bytes.get();
+  stream_->avail_out = static_cast<unsigned>(bytes);
   block_ = std::move(block);
   return true;
 }
 
 void AnswerCompression::EndBlock() {
   const uint8_t* bytes = block_->bytes.get();
-  const size_t size = block_->capacity - stream_.avail_out;
+  const size_t size = block_->capacity - stream_->avail_out;
   pieces_.push_back(memory::Slice{bytes, size, memory::MemoryKind::kPageable, std::move(block_)});
 }
 

@@ -10,6 +10,7 @@
 
 #include "codec/http_reply.h"
 #include "frontend/answer_encoding.h"
+#include "frontend/deflate_streams.h"
 #include "memory/slice.h"
 #include "serving/engine.h"
 #include "transport/event_loop.h"
@@ -27,9 +28,9 @@ class AnswerCompression : public transport::EventHandler {
 
   enum class Ran : uint8_t { kMore, kWhole, kFailed };
 
-  // Null, and `reply` untouched, when there is no memory. `on_turn`: what AtTurnEnd leads to. The engine is charged for what is compressed
-  // as long as that lives.
-  static std::unique_ptr<AnswerCompression> Begin(const transport::Zlib& zlib, AnswerEncoding encoding, codec::HttpReply* reply,
+  // Null, and `reply` untouched, when there is no memory. `streams` outlive it. `on_turn`: what AtTurnEnd leads to. The engine is charged
+  // for what is compressed as long as that lives.
+  static std::unique_ptr<AnswerCompression> Begin(DeflateStreams* streams, AnswerEncoding encoding, codec::HttpReply* reply,
                                                   serving::Engine* engine, std::function<void()> on_turn);
   ~AnswerCompression() override;
   AnswerCompression(const AnswerCompression&) = delete;
@@ -49,20 +50,21 @@ class AnswerCompression : public transport::EventHandler {
  private:
   struct Block;
 
-  AnswerCompression(const transport::Zlib& zlib, serving::Engine* engine, uint64_t bytes, std::function<void()> on_turn)
-      : zlib_(zlib), engine_(engine), bytes_(bytes), on_turn_(std::move(on_turn)) {}
-  bool Start(AnswerEncoding encoding);
+  AnswerCompression(DeflateStreams* streams, AnswerEncoding encoding, serving::Engine* engine, uint64_t bytes,
+                    std::function<void()> on_turn)
+      : streams_(streams), encoding_(encoding), engine_(engine), bytes_(bytes), on_turn_(std::move(on_turn)) {}
+  bool Start();
   // All of it; false when there is no memory.
   bool Deflate(const uint8_t* bytes, size_t size, int flush);
   bool AddBlock(size_t bytes);
   void EndBlock();
 
-  const transport::Zlib& zlib_;
+  DeflateStreams* const streams_;
+  const AnswerEncoding encoding_;
   serving::Engine* const engine_;
   const uint64_t bytes_;  // of the answer
   const std::function<void()> on_turn_;
-  transport::ZlibStream stream_;
-  bool is_started_ = false;
+  std::unique_ptr<transport::ZlibStream> stream_;  // of `streams_`
   std::vector<memory::Slice> parts_;  // of the answer
   size_t part_ = 0;                   // where it goes on
   size_t part_taken_ = 0;

@@ -76,11 +76,12 @@ std::string AtOnce(const std::vector<std::string>& parts, AnswerEncoding encodin
 class AnswerCompressionTest : public ::testing::Test {
  protected:
   std::unique_ptr<AnswerCompression> Begin(codec::HttpReply reply, AnswerEncoding encoding = AnswerEncoding::kGzip) {
-    return AnswerCompression::Begin(*transport::FindZlib(), encoding, &reply, &served_.engine, [] {});
+    return AnswerCompression::Begin(&streams_, encoding, &reply, &served_.engine, [] {});
   }
   uint64_t Charged() const { return served_.engine.admission().bytes(); }
 
   TestEngine served_;
+  DeflateStreams streams_{transport::FindZlib()};
 };
 
 TEST_F(AnswerCompressionTest, HasTheSameBytesAsWithoutTurns) {
@@ -98,6 +99,18 @@ TEST_F(AnswerCompressionTest, HasTheSameBytesAsWithoutTurns) {
         }
       }
     }
+  }
+}
+
+TEST_F(AnswerCompressionTest, BeginsAnewAfterAnAnswerThatWasNotWhole) {
+  const std::vector<std::string> parts = {Data(200'000, 1, 4), Data(200'000, 2, 4)};
+  for (int time = 0; time < 3; ++time) {
+    const auto first = Begin(ReplyOf(parts));
+    const auto second = Begin(ReplyOf(parts));
+    EXPECT_EQ(first->Run(), Ran::kMore);
+    while (second->Run() == Ran::kMore) {
+    }
+    EXPECT_TRUE(Joined(second->TakePieces()) == AtOnce(parts, AnswerEncoding::kGzip)) << time;
   }
 }
 

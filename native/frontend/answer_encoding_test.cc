@@ -46,8 +46,8 @@ TEST(AnswerEncoding, TakesAWrongQualityForZero) {
     const std::string expected = std::string(quality) == "0." ? "identity" : "gzip";
     EXPECT_EQ(Best({"gzip;q=" + std::string(quality)}), expected) << quality;
   }
-  for (const char* const quality : {"", "2", "1.1", "1.001", "1.0000", "0.1234", ".5", "-0.5", "+1", "00.5", "0,5", "0.5x", "0x1", "1e0", "\"1\"",
-                                    " 1", "= 1", "1.0.0"}) {
+  for (const char* const quality : {"", "2", "1.1", "1.001", "1.0000", "0.1234", ".5", "-0.5", "+1", "00.5", "0,5", "0.5x", "0x1", "1e0",
+                                    "\"1\"", " 1", "= 1", "1.0.0"}) {
     EXPECT_EQ(Best({"gzip;q=" + std::string(quality)}), "identity") << quality;
   }
 }

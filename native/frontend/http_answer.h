@@ -25,7 +25,8 @@ struct AnswerStyle {
 // 200 with the document and, uncopied, the binary outputs behind it. Returns the bytes of the body.
 uint64_t WriteInferAnswer(codec::HttpReply reply, const AnswerStyle& style, transport::SocketOutput* output);
 
-// The same of an answer that has been compressed into `pieces`. `json_bytes`: of its document, where binary outputs follow it; -1 otherwise.
+// The same of an answer that has been compressed into `pieces`. `json_bytes`: of its document, where binary outputs follow it; -1 if none
+// does.
 uint64_t WriteCompressedAnswer(std::vector<memory::Slice> pieces, AnswerEncoding encoding, int64_t json_bytes, const AnswerStyle& style,
                                transport::SocketOutput* output);
 

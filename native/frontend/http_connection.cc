@@ -9,7 +9,6 @@
 #include "frontend/error_reply.h"
 #include "frontend/http_answer.h"
 #include "frontend/infer_path.h"
-#include "transport/zlib_library.h"
 
 namespace penstock::frontend {
 namespace {
@@ -115,7 +114,7 @@ bool HttpConnection::ReadHead() {
     case transport::Http1Parsed::kWhole:
       break;
   }
-  if (const std::optional<InferPath> path = FindInferPath(head_, loop_->options().max_request_bytes, transport::FindZlib() != nullptr)) {
+  if (const std::optional<InferPath> path = FindInferPath(head_, loop_->options().max_request_bytes, loop_->compresses())) {
     head_bytes_ = input_.TakeHead(head_);
     exchange_.Open(head_, *path);
     if (head_.expects_continue) output_.Append(std::string("HTTP/1.1 100 Continue\r\n\r\n"));

@@ -6,7 +6,6 @@
 #include "codec/http_reply.h"
 #include "codec/http_request.h"
 #include "frontend/error_reply.h"
-#include "transport/zlib_library.h"
 
 namespace penstock::frontend {
 namespace {
@@ -103,7 +102,7 @@ bool HttpExchange::Answer(InferOutcome outcome) {
   if (document_bytes > kUnchargedBytes) charge_ = loop_->engine().ChargeAnswer(document_bytes);
   if (encoding_ != AnswerEncoding::kIdentity) {
     document_bytes_ = reply.value().is_binary ? static_cast<int64_t>(document_bytes) : -1;
-    compression_ = AnswerCompression::Begin(*transport::FindZlib(), encoding_, &reply.value(), &loop_->engine(), [this] {
+    compression_ = AnswerCompression::Begin(&loop_->deflate_streams(), encoding_, &reply.value(), &loop_->engine(), [this] {
       if (Compress()) client_->OnAnswered();
     });
   }

@@ -21,7 +21,9 @@ Http1RequestHead Head(const std::string& request_line, const std::string& lines)
   return head;
 }
 
-std::optional<InferPath> OfTarget(const std::string& target) { return FindInferPath(Head("POST " + target + " HTTP/1.1", ""), kMaxBytes, true); }
+std::optional<InferPath> OfTarget(const std::string& target) {
+  return FindInferPath(Head("POST " + target + " HTTP/1.1", ""), kMaxBytes, true);
+}
 std::optional<InferPath> OfFields(const std::string& lines) {
   return FindInferPath(Head("POST /v2/models/m/infer HTTP/1.1", lines), kMaxBytes, true);
 }

@@ -6,6 +6,8 @@
 #include <random>
 #include <utility>
 
+#include "transport/zlib_library.h"
+
 namespace penstock::frontend {
 
 using transport::FileDescriptor;
@@ -50,6 +52,7 @@ Loop::Loop(const FrontEndOptions& options, serving::Engine* engine, const codec:
       request_events_(std::move(events)),
       http2_(http2),
       budget_(options.max_receiving_bytes),
+      deflate_streams_(transport::FindZlib()),
       random_(std::random_device{}()) {}
 
 Loop::~Loop() { Destroy(); }

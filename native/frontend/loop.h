@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "codec/limits.h"
+#include "frontend/deflate_streams.h"
 #include "frontend/hand_off.h"
 #include "frontend/infer_calls.h"
 #include "frontend/request_events.h"
@@ -116,6 +117,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   transport::ReceiveBuffer& receive_buffer() { return receive_buffer_; }
   InferCalls& calls() { return *calls_; }
   ByteBudget& budget() { return budget_; }
+  // Whether there is a zlib; the streams are those of it.
+  bool compresses() const { return deflate_streams_.zlib() != nullptr; }
+  DeflateStreams& deflate_streams() { return deflate_streams_; }
   Random& random() { return random_; }
   RequestEvents& request_events() { return *request_events_; }
   serving::Engine& engine() { return *engine_; }
@@ -155,6 +159,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   // Loop thread only.
   transport::ReceiveBuffer receive_buffer_;
   ByteBudget budget_;
+  DeflateStreams deflate_streams_;
   Random random_;
   bool is_going_ = false;
   bool is_draining_ = false;

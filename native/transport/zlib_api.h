@@ -42,6 +42,7 @@ constexpr int kZlibMemLevel = 8;         // the default
   X(deflateInit2_, int,                                                                                                             \
     (ZlibStream*, int level, int method, int window_bits, int mem_level, int strategy, const char* version, int stream_bytes))      \
   X(deflate, int, (ZlibStream*, int flush))                                                                                         \
+  X(deflateReset, int, (ZlibStream*))                                                                                               \
   X(deflateEnd, int, (ZlibStream*))
 
 // One pointer for each function.
