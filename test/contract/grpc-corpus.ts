@@ -126,7 +126,9 @@ const heads: readonly CorpusCall[] = [
     infer(`grpc-timeout "${timeout}"`, MESSAGE, { 'grpc-timeout': timeout }),
   ),
   ...['0S', '1n', '1u', '100m'].map((timeout) =>
-    infer(`grpc-timeout "${timeout}", over before the model is`, inferMessage('slow', slowInputs(50_000_000n)), { 'grpc-timeout': timeout }),
+    infer(`grpc-timeout "${timeout}", over before the model is`, inferMessage('slow', slowInputs(50_000_000n)), {
+      'grpc-timeout': timeout,
+    }),
   ),
   { ...infer('a query', MESSAGE), path: `${INFER}?a` },
   { ...infer('a slash more', MESSAGE), path: `${INFER}/` },
