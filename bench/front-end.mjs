@@ -74,7 +74,8 @@ function flagsOf(name, { path: url, headers, body, message, outputBytes }, answe
 function cpuOf(pid) {
   const threads = cpuByThread(pid);
   const total = Object.values(threads).reduce((sum, cpu) => sum + cpu, 0);
-  return { total, lanes: threads['penstock-lane'] ?? 0, loops: threads['penstock-io'] ?? 0 };
+  const loops = Object.entries(threads).filter(([name]) => name.startsWith('penstock-io'));
+  return { total, lanes: threads['penstock-lane'] ?? 0, loops: loops.reduce((sum, [, seconds]) => sum + seconds, 0) };
 }
 
 /** CPU microseconds of the server for each request of a load, those of the warm-up included, and requests per second after it. */

@@ -57,6 +57,29 @@ const ROWS = {
       `${us(addedUs.median)} over the bare run`,
     ],
   ],
+  'front-end': ({ figures: { closedLoops, fixedRate } }) => {
+    const names = { http: 'HTTP-binary', grpc: 'gRPC' };
+    const cost = ({ cpuUs, lanesUs }) => us(cpuUs - lanesUs);
+    const p99 = ({ p99Ms }) => `p99 ${number(p99Ms.median)} ms`;
+    return [
+      ...closedLoops
+        .filter(({ load }) => load !== 'one at a time')
+        .map(({ protocol, load, native, js, jsToNative }) => [
+          `CPU time of the front end for a small request, ${names[protocol]}, ${load}`,
+          `${cost(native)}, ${number(native.perS)}/s`,
+          `\`--front-end js\`: ${cost(js)}, ${number(js.perS)}/s`,
+          `x ${times(jsToNative)} less`,
+        ]),
+      ...fixedRate
+        .filter(({ eventLoops }) => eventLoops === 'blocked')
+        .map(({ protocol, native, js }) => [
+          `2,000 requests/s while JavaScript is busy for 50 of every 150 ms, ${names[protocol]}`,
+          p99(native),
+          `\`--front-end js\`: ${p99(js)}`,
+          `p50 ${number(native.p50Ms.median)} ms, ${number(js.p50Ms.median)} ms`,
+        ]),
+    ];
+  },
   'batching-policy': ({ figures: { kinds } }) => {
     const { mean, worst, shareAtLeast095, eagerMean } = kinds['one-row exact'];
     return [
