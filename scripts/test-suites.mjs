@@ -60,15 +60,7 @@ function vitestSuite(project, needsBuild, missing) {
  * What every front end must do, done by those of JavaScript: all other suites have the native ones, where the option chooses. Without the
  * comparison of both, which starts one of each by itself.
  */
-const JAVASCRIPT_FRONT_END_FILES = [
-  'http-inference',
-  'http-routes',
-  'grpc-calls',
-  'grpc-conditions',
-  'protocols',
-  'bad-input',
-  'process/drain',
-];
+const JAVASCRIPT_FRONT_END_FILES = ['http-inference', 'http-routes', 'grpc-calls', 'grpc-conditions', 'protocols', 'process/drain'];
 const javascriptFrontEnds = {
   name: 'js-front-ends',
   needsBuild: true,
