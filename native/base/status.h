@@ -90,6 +90,9 @@ class [[nodiscard]] Status {
   int64_t retry_after_ms_ = 0;
 };
 
+// kMemory: an allocation for a request has failed.
+inline Status NoMemoryForRequest() { return Status(StatusCode::kMemory, "the machine has no memory left for this request"); }
+
 // A value, or the status that says why there is none. `value()` may be called only when `ok()`.
 template <typename T>
 class [[nodiscard]] Result {

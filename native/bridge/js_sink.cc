@@ -21,9 +21,6 @@ constexpr size_t kTextUpToBytes = 4096;
 // An output beyond it comes as several ranges: a Buffer of Node 20 ends at 4 GiB.
 constexpr size_t kMaxRangeBytes = size_t{1} << 30;
 
-// What answers copy into JavaScript is not counted up to this size: what it can hold in all is bounded by the number of connections.
-constexpr uint64_t kUnchargedBytes = 64 * 1024;
-
 // Into the message here, and from there into the frame that grpc-js makes of it.
 constexpr uint64_t kCopiesInGrpcReply = 2;
 // Behind the rest of the answer, into the text, and out of it into what is written to the socket or handed to grpc-js.
@@ -32,7 +29,7 @@ constexpr uint64_t kCopiesInGrpcText = 4;
 
 memory::Owner Charge(uint64_t bytes) {
   serving::Engine* engine = ProcessState::Get().engine();
-  return bytes > kUnchargedBytes && engine != nullptr ? engine->ChargeAnswer(bytes) : nullptr;
+  return engine != nullptr ? engine->ChargeWholeAnswer(bytes) : nullptr;
 }
 
 uint64_t OutputBytes(const pipeline::Outcome& outcome) {

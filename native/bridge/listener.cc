@@ -107,7 +107,7 @@ Napi::Value ConnectionCounts(const Napi::CallbackInfo& info) {
   Napi::Array rows = Napi::Array::New(env);
   // Clients, whoever serves them: what the native front end passes on is not counted a second time.
   for (const auto& [name, open] : ProcessState::Get().ports().All()) {
-    for (const transport::Acceptor::Count& count : open.acceptor->Counts()) {
+    for (const transport::ConnectionTakers::Count& count : open.acceptor->Counts()) {
       Napi::Object row = Napi::Object::New(env);
       row.Set("port", name);
       row.Set("thread", JsNumber(env, count.thread));

@@ -1,10 +1,10 @@
 #include "frontend/grpc_connection.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
@@ -33,9 +33,9 @@ constexpr uint64_t kMostWantedBytes = 256 * 1024;
 
 }  // namespace
 
-GrpcConnection::GrpcConnection(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off)
+GrpcConnection::GrpcConnection(Loop* loop, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off)
     : loop_(loop),
-      socket_(std::move(socket)),
+      channel_(std::move(channel)),
       upstreams_(loop, std::move(hand_off)),
       shared_(std::make_shared<GrpcShared>()),
       opened_ns_(MonotonicNs()),
@@ -50,7 +50,7 @@ bool GrpcConnection::Start() {
   session_ = GrpcSession::Make(loop_->http2(), loop_->options().max_concurrent_streams, this);
   if (session_ == nullptr) return false;
   watched_ = EPOLLIN;
-  if (!loop_->events_loop().Watch(socket_.get(), watched_, this).ok()) return false;
+  if (!loop_->events_loop().Watch(channel_->fd(), watched_, this).ok()) return false;
   const int64_t headers_timeout_ns = loop_->options().headers_timeout_ns;
   silence_.SetAt(opened_ns_ + (headers_timeout_ns > 0 ? headers_timeout_ns : loop_->options().ping_after_ns));
   OnUnsent();  // our settings
@@ -60,15 +60,15 @@ bool GrpcConnection::Start() {
 bool GrpcConnection::has_preface() const { return received_bytes_ >= kPrefaceBytes; }
 
 void GrpcConnection::OnReady(uint32_t events) {
-  if (!socket_.ok()) return;
+  if (!channel_->is_open()) return;
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) Receive();
-  if (socket_.ok()) OnUnsent();
+  if (channel_->is_open()) OnUnsent();
 }
 
 void GrpcConnection::Receive() {
   const uint64_t wanted = std::min(shared_->awaited_bytes + shared_->awaited_bytes / 1024, kMostWantedBytes);
   memory::Slice bytes;
-  switch (loop_->receive_buffer().Receive(socket_.get(), static_cast<size_t>(wanted), &bytes)) {
+  switch (channel_->Receive(&loop_->receive_buffer(), static_cast<size_t>(wanted), &bytes)) {
     case transport::ReceiveBuffer::Got::kNothing:
       return;
     case transport::ReceiveBuffer::Got::kBytes:
@@ -103,34 +103,25 @@ void GrpcConnection::RefuseCall(const std::vector<HeaderField>& fields, const St
                     {"grpc-message", GrpcMessage("no front end takes this call now")},
                     {"content-type", "application/grpc+proto"}},
                    true);
-  RequestEvents& events = loop_->request_events();
-  RequestEvent event;
-  event.method = "GRPC";
-  if (const HeaderField* path = FindField(fields, ":path")) event.path = path->value;
-  if (ReplyFor(why).is_our_fault || events.wants_refused) {
-    event.kind = RequestEvent::Kind::kFailed;
-    event.code = why.code();
-    event.message = why.message();
-    events.Add(event);
-  }
-  if (!events.wants_ended) return;
-  event.kind = RequestEvent::Kind::kEnded;
-  event.status = GrpcStatusName(kUnavailable);
-  events.Add(std::move(event));
+  const HeaderField* const path = FindField(fields, ":path");
+  const RequestEvents::Name name{"GRPC", path == nullptr ? std::string_view() : path->value, ""};
+  loop_->request_events().Failed(name, why, ReplyFor(why).is_our_fault);
+  loop_->request_events().Ended(name, {GrpcStatusName(kUnavailable), MonotonicNs(), 0, 0});
 }
 
 void GrpcConnection::OnTurnEnd() {
-  if (!socket_.ok() || is_lingering_ || !SendAll()) return;
+  if (channel_->is_open() && reads() && channel_->has_buffered()) Receive();
+  if (!channel_->is_open() || is_lingering_ || !SendAll()) return;
   EndIfOver();
-  if (!socket_.ok()) return;
+  if (!channel_->is_open()) return;
   WatchProgress();
-  WatchSocket();
+  WatchChannel();
 }
 
 bool GrpcConnection::SendAll() {
   for (int round = 0; round < kMostRounds; ++round) {
     const GrpcSession::Sent taken = session_->Send(&output_, kMostUnsentBytes);
-    const transport::SocketOutput::Sent sent = output_.Flush(socket_.get());
+    const transport::SocketOutput::Sent sent = channel_->Flush(&output_);
     if (taken == GrpcSession::Sent::kFailed || sent == transport::SocketOutput::Sent::kBroken) {
       Close();
       return false;
@@ -147,12 +138,14 @@ void GrpcConnection::EndIfOver() {
   if (has_drained || session_->is_over()) Linger();
 }
 
-void GrpcConnection::WatchSocket() {
-  const bool reads = is_lingering_ || output_.bytes() < kMostUnsentBytes;
-  const uint32_t wanted = (reads ? EPOLLIN : 0u) | (output_.empty() ? 0u : EPOLLOUT);
+bool GrpcConnection::reads() const { return is_lingering_ || output_.bytes() < kMostUnsentBytes; }
+
+void GrpcConnection::WatchChannel() {
+  if (reads() && channel_->has_buffered()) OnUnsent();
+  const uint32_t wanted = (reads() ? EPOLLIN : 0u) | (output_.empty() ? 0u : EPOLLOUT);
   if (wanted == watched_) return;
   watched_ = wanted;
-  loop_->events_loop().Rewatch(socket_.get(), watched_, this);
+  loop_->events_loop().Rewatch(channel_->fd(), watched_, this);
 }
 
 // A client that is owed something and takes nothing, be it by its window or by its socket, holds memory.
@@ -191,7 +184,7 @@ void GrpcConnection::Drain() {
 }
 
 void GrpcConnection::GoOn() {
-  if (!socket_.ok() || is_lingering_ || refuses_new_) return;
+  if (!channel_->is_open() || is_lingering_ || refuses_new_) return;
   if (told_ns_ == 0) {
     if (!has_preface()) return;  // with its first bytes
     if (!is_draining_ && now_ns() < opened_ns_ + kMinAgeNs) return going_.SetAt(opened_ns_ + kMinAgeNs);
@@ -210,17 +203,17 @@ void GrpcConnection::GoOn() {
 void GrpcConnection::Linger() {
   is_lingering_ = true;
   session_->CloseStreams(transport::kHttp2Cancel);
-  shutdown(socket_.get(), SHUT_WR);
+  channel_->EndSending();
   going_.Cancel();
   stalled_.Cancel();
   silence_.SetAt(now_ns() + kLingerNs);
-  WatchSocket();
+  WatchChannel();
 }
 
 void GrpcConnection::Close() {
-  if (!socket_.ok()) return;
-  loop_->events_loop().Forget(socket_.get());
-  socket_.Reset();
+  if (!channel_->is_open()) return;
+  loop_->events_loop().Forget(channel_->fd());
+  channel_->Close();
   session_->CloseStreams(transport::kHttp2Cancel);
   upstreams_.Close();
   silence_.Cancel();
@@ -229,8 +222,8 @@ void GrpcConnection::Close() {
   loop_->Remove(this);
 }
 
-std::unique_ptr<Connection> MakeGrpcConnection(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off) {
-  auto connection = std::make_unique<GrpcConnection>(loop, std::move(socket), std::move(hand_off));
+std::unique_ptr<Connection> MakeGrpcConnection(Loop* loop, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off) {
+  auto connection = std::make_unique<GrpcConnection>(loop, std::move(channel), std::move(hand_off));
   return connection->Start() ? std::move(connection) : nullptr;
 }
 

@@ -1,4 +1,4 @@
-// A gRPC client over HTTP/2 without TLS: its socket and its times. ModelInfer is answered here, every other call by JavaScript.
+// A gRPC client over HTTP/2: its channel and its times. ModelInfer is answered here, every other call by JavaScript.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 #include "frontend/grpc_stream.h"
 #include "frontend/grpc_upstreams.h"
 #include "frontend/loop.h"
+#include "transport/channel.h"
 #include "transport/event_loop.h"
-#include "transport/file_descriptor.h"
 #include "transport/socket_output.h"
 
 namespace penstock::frontend {
@@ -19,7 +19,7 @@ namespace penstock::frontend {
 // [loop thread]
 class GrpcConnection : public Connection, private GrpcSession::Owner {
  public:
-  GrpcConnection(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off);
+  GrpcConnection(Loop* loop, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off);
   // False when it cannot be served: it is to be destroyed.
   bool Start();
 
@@ -39,7 +39,8 @@ class GrpcConnection : public Connection, private GrpcSession::Owner {
   // False when the connection is closed.
   bool SendAll();
   void EndIfOver();
-  void WatchSocket();
+  bool reads() const;
+  void WatchChannel();
   void WatchProgress();
   // Of the client: its preface, then signs of life.
   void OnSilence();
@@ -50,7 +51,7 @@ class GrpcConnection : public Connection, private GrpcSession::Owner {
   int64_t now_ns() const { return loop_->events_loop().now_ns(); }
 
   Loop* const loop_;
-  transport::FileDescriptor socket_;
+  const std::unique_ptr<transport::Channel> channel_;
   GrpcUpstreams upstreams_;
   const std::shared_ptr<GrpcShared> shared_;
   std::unique_ptr<GrpcSession> session_;

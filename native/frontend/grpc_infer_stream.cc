@@ -15,8 +15,6 @@ namespace penstock::frontend {
 namespace {
 
 constexpr uint64_t kMostMessageBytes = std::numeric_limits<int32_t>::max();  // as src/frontend/grpc/listener.ts has it
-// Answers are not counted up to this size (native/bridge/js_sink.cc).
-constexpr uint64_t kUnchargedBytes = 64 * 1024;
 
 constexpr int kOk = 0;
 constexpr int kDeadlineExceeded = 4;
@@ -25,11 +23,6 @@ constexpr int kUnimplemented = 12;
 
 uint64_t MostBytes(const FrontEndOptions& options) {
   return options.max_request_bytes == 0 ? kMostMessageBytes : std::min(options.max_request_bytes, kMostMessageBytes);
-}
-
-Status ReceivingFull(uint64_t limit) {
-  return Status(StatusCode::kInFlightFull, "this front-end thread is taking in its part of --max-receiving-bytes already, " +
-                                               std::to_string(limit) + " bytes; try again later");
 }
 
 memory::Slice Prefix(uint32_t bytes) {
@@ -69,9 +62,9 @@ void GrpcInferStream::OnData(memory::Slice bytes) {
     case GrpcMessageReader::Read::kSecond:
       return SendStatus(kUnimplemented, std::string("Received a second request message for server streaming method ") + kModelInferPath);
     case GrpcMessageReader::Read::kNoBudget:
-      return Fail(ReceivingFull(loop_.budget().limit()));
+      return Fail(loop_.budget().Full());
     case GrpcMessageReader::Read::kNoMemory:
-      return Fail(Status(StatusCode::kMemory, "not enough memory for the request"));
+      return Fail(NoMemoryForRequest());
   }
 }
 
@@ -126,7 +119,7 @@ Status GrpcInferStream::Reply(const InferOutcome& outcome) {
   const Result<memory::SliceChain> slices = reply.value().Slices();
   PENSTOCK_RETURN_IF_ERROR(slices.status());
   const size_t bytes = slices.value().size();
-  if (bytes > kUnchargedBytes) charge_ = loop_.engine().ChargeAnswer(bytes);
+  charge_ = loop_.engine().ChargeWholeAnswer(bytes);
   is_answered_ = true;
   AwaitTaking();
   answer_->SendHead({{":status", "200"},
@@ -206,29 +199,11 @@ void GrpcInferStream::SendStatus(int grpc_status, const std::string& message, do
 }
 
 void GrpcInferStream::LogEnded(const char* status, uint64_t bytes_out) {
-  if (!loop_.request_events().wants_ended) return;
-  RequestEvent event;
-  event.kind = RequestEvent::Kind::kEnded;
-  event.method = "GRPC";
-  event.path = kModelInferPath;
-  event.request_id = request_id_;
-  event.status = status;
-  event.duration_ms = static_cast<double>(MonotonicNs() - started_ns_) / 1e6;
-  event.bytes_in = message_bytes_;
-  event.bytes_out = bytes_out;
-  loop_.request_events().Add(std::move(event));
+  loop_.request_events().Ended({"GRPC", kModelInferPath, request_id_}, {status, started_ns_, message_bytes_, bytes_out});
 }
 
 void GrpcInferStream::LogFailed(const Status& status, const ErrorReply& reply) {
-  if (!reply.is_our_fault && !loop_.request_events().wants_refused) return;
-  RequestEvent event;
-  event.kind = RequestEvent::Kind::kFailed;
-  event.method = "GRPC";
-  event.path = kModelInferPath;
-  event.request_id = request_id_;
-  event.code = status.code();
-  event.message = status.message();
-  loop_.request_events().Add(std::move(event));
+  loop_.request_events().Failed({"GRPC", kModelInferPath, request_id_}, status, reply.is_our_fault);
 }
 
 HeaderField GrpcInferStream::Date() const {

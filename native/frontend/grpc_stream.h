@@ -52,7 +52,7 @@ struct GrpcShared {
 std::unique_ptr<GrpcStream> MakeGrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, int64_t timeout_ns);
 
 // frontend/grpc_passed_stream.cc: any other call. `fields` as the client sent them, pseudo fields first. `ends`: it has no body.
-std::unique_ptr<GrpcStream> MakeGrpcPassedStream(GrpcUpstream* upstream, GrpcAnswer* answer, const std::vector<HeaderField>& fields,
-                                                 bool ends);
+std::unique_ptr<GrpcStream> MakeGrpcPassedStream(GrpcUpstream* upstream, GrpcAnswer* answer,
+                                                 const std::vector<HeaderField>& fields, bool ends);
 
 }  // namespace penstock::frontend

@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 #include "base/status.h"
 #include "transport/connection_source.h"
+#include "transport/connection_takers.h"
 #include "transport/file_descriptor.h"
 
 namespace penstock::frontend {
@@ -32,17 +32,9 @@ class HandOff : public transport::ConnectionSource {
   void Ended(uint64_t name) override;
 
  private:
-  struct Taker {
-    uint64_t name;
-    std::shared_ptr<transport::ConnectionTaker> taker;
-    size_t connections;
-  };
   const size_t max_connections_;
-  std::mutex mutex_;  // guards all below
-  std::vector<Taker> takers_;
-  size_t connections_ = 0;  // of all takers
-  size_t turn_ = 0;  // where the search for the fewest begins: takers with equal numbers alternate
-  uint64_t next_name_ = 1;
+  std::mutex mutex_;  // guards the next
+  transport::ConnectionTakers takers_;
 };
 
 }  // namespace penstock::frontend

@@ -133,9 +133,9 @@ uint64_t WriteErrorAnswer(const ErrorReply& reply, int64_t retry_after_s, const 
   if (!style.is_body_pending) answer += retry_after;
   if (says_close) AppendField("Connection", "close", &answer);
   AppendEnd(style, says_close, &answer);
-  answer += body;
+  if (!style.is_head) answer += body;
   output->Append(std::move(answer));
-  return body.size();
+  return style.is_head ? 0 : body.size();
 }
 
 void WriteTimeoutAnswer(transport::SocketOutput* output) {

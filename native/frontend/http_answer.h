@@ -18,6 +18,7 @@ struct AnswerStyle {
   const std::string* date_line = nullptr;  // Loop::date_line()
   bool closes = false;                     // the connection ends after it: `Connection: close`
   bool is_going = false;                   // it is the server that ends it, which listener.ts says as a field of its own, before Date
+  bool is_head = false;                    // of a request with HEAD: the body is left out
   bool is_body_pending = false;            // of an error that does not wait for the body, and ends the connection (Exchange.#refuseRest)
   int64_t keep_alive_timeout_ns = 0;       // of `Keep-Alive: timeout=`, in whole seconds there; 0 = no such field
 };

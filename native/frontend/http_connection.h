@@ -12,8 +12,8 @@
 #include "frontend/loop.h"
 #include "frontend/tunnel.h"
 #include "memory/slice.h"
+#include "transport/channel.h"
 #include "transport/event_loop.h"
-#include "transport/file_descriptor.h"
 #include "transport/http1_head.h"
 #include "transport/socket_output.h"
 
@@ -29,7 +29,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   // How long a connection that has not said anything yet may hold up the drain.
   static constexpr int64_t kSilentGraceNs = 250'000'000;
 
-  HttpConnection(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off);
+  HttpConnection(Loop* loop, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off);
   ~HttpConnection() override;
   // Once, before anything else. False when the system refuses it.
   bool Begin();
@@ -39,6 +39,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   void Destroy() override { Close(); }
 
   void OnReady(uint32_t events) override;
+  void OnTurnEnd() override;
 
   void OnAnswered() override;
 
@@ -79,9 +80,9 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   void AnswerUnavailable(const Status& status);
   void CloseTunnel();
   void EndAfterLast();
-  bool HasUnread() const;
   void Watch();
   bool WantsInput() const;
+  bool ReadsBuffered() const;
   int64_t Deadline() const;
   void SetTimer();
   void OnTimer();
@@ -90,7 +91,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
 
   Loop* const loop_;
   const std::shared_ptr<HandOff> hand_off_;
-  transport::FileDescriptor socket_;
+  const std::unique_ptr<transport::Channel> channel_;
   transport::SocketOutput output_;
   HttpInput input_;
   HttpExchange exchange_;

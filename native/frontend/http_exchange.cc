@@ -10,9 +10,6 @@
 namespace penstock::frontend {
 namespace {
 
-// Documents up to this size are not charged: what they hold in all is bounded by the number of connections.
-constexpr uint64_t kUnchargedBytes = 64 * 1024;
-
 uint64_t OutputBytes(const pipeline::Outcome& outcome) {
   uint64_t bytes = 0;
   for (const session::Tensor& output : outcome.outputs) bytes += output.bytes.size;
@@ -99,7 +96,7 @@ bool HttpExchange::Answer(InferOutcome outcome) {
   CountAnswer(outcome, OutputBytes(outcome.outcome), 0);
   // Outputs behind the document are counted already, by what keeps them (pipeline::BatchRunOptions::charge).
   const uint64_t document_bytes = reply.value().json.size();
-  if (document_bytes > kUnchargedBytes) charge_ = loop_->engine().ChargeAnswer(document_bytes);
+  charge_ = loop_->engine().ChargeWholeAnswer(document_bytes);
   if (encoding_ != AnswerEncoding::kIdentity) {
     document_bytes_ = reply.value().is_binary ? static_cast<int64_t>(document_bytes) : -1;
     compression_ = AnswerCompression::Begin(&loop_->deflate_streams(), encoding_, &reply.value(), &loop_->engine(), [this] {
@@ -164,16 +161,7 @@ void HttpExchange::Fail(const Status& status, const std::string& request_id) {
 }
 
 void HttpExchange::Report(const Status& status, bool is_our_fault, const std::string& request_id) {
-  RequestEvents& events = loop_->request_events();
-  if (!is_our_fault && !events.wants_refused) return;
-  RequestEvent event;
-  event.kind = RequestEvent::Kind::kFailed;
-  event.method = "POST";
-  event.path = path_;
-  event.request_id = request_id;
-  event.code = status.code();
-  event.message = status.message();
-  events.Add(std::move(event));
+  loop_->request_events().Failed({"POST", path_, request_id}, status, is_our_fault);
 }
 
 void HttpExchange::End() { Finish(std::to_string(status_)); }
@@ -198,17 +186,7 @@ void HttpExchange::Finish(const std::string& status) {
   is_open_ = false;
   body_.Drop();
   charge_ = nullptr;
-  RequestEvents& events = loop_->request_events();
-  if (!events.wants_ended) return;
-  RequestEvent event;
-  event.method = "POST";
-  event.path = path_;
-  event.request_id = request_id_;
-  event.status = status;
-  event.duration_ms = static_cast<double>(MonotonicNs() - started_ns_) / 1e6;
-  event.bytes_in = bytes_in_;
-  event.bytes_out = bytes_out_;
-  events.Add(std::move(event));
+  loop_->request_events().Ended({"POST", path_, request_id_}, {status, started_ns_, bytes_in_, bytes_out_});
 }
 
 }  // namespace penstock::frontend

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <string>
 #include <utility>
 
 namespace penstock::frontend {
@@ -24,10 +23,7 @@ Status HttpRequestBody::Add(memory::Slice piece) {
     used_ = 0;
     listed_ = 0;
   }
-  if (!budget_->Take(piece.size)) {
-    return Status(StatusCode::kInFlightFull, "this front-end thread is taking in its part of --max-receiving-bytes already, " +
-                                                 std::to_string(budget_->limit()) + " bytes; try again later");
-  }
+  if (!budget_->Take(piece.size)) return budget_->Full();
   charged_ += piece.size;
   missing_ -= piece.size;
   if (gathers) {

@@ -4,11 +4,6 @@
 #include <utility>
 
 namespace penstock::frontend {
-namespace {
-
-Status NoMemory() { return Status(StatusCode::kMemory, "the machine has no memory left for this request"); }
-
-}  // namespace
 
 std::shared_ptr<InferCalls> InferCalls::Create(transport::EventLoop* loop, serving::Engine* engine) {
   return std::shared_ptr<InferCalls>(new InferCalls(loop, engine));
@@ -21,7 +16,7 @@ Result<uint64_t> InferCalls::Submit(serving::InferRequest request, int64_t deadl
   try {
     calls_.emplace(token, Call{waiter, {}, {}});
   } catch (const std::bad_alloc&) {
-    return NoMemory();
+    return NoMemoryForRequest();
   }
   // The outcome may come before this returns. It is delivered in a later task of this thread.
   Result<serving::Accepted> accepted = engine_->Submit(std::move(request), token, shared_from_this(), deadline_ns);

@@ -6,6 +6,7 @@
 #include <random>
 #include <utility>
 
+#include "transport/socket_channel.h"
 #include "transport/zlib_library.h"
 
 namespace penstock::frontend {
@@ -102,7 +103,7 @@ void Loop::Add(Protocol protocol, FileDescriptor socket, std::shared_ptr<HandOff
   Connection* connection = nullptr;
   try {
     const ConnectionFactories::Make& make = protocol == Protocol::kHttp ? factories_.http : factories_.grpc;
-    std::unique_ptr<Connection> made = make(this, std::move(socket), std::move(hand_off));
+    std::unique_ptr<Connection> made = make(this, std::make_unique<transport::SocketChannel>(std::move(socket)), std::move(hand_off));
     connection = made.get();
     if (connection != nullptr) connections_.emplace(connection, Held{std::move(made), ended});
   } catch (const std::bad_alloc&) {

@@ -20,6 +20,7 @@
 #include "frontend/infer_calls.h"
 #include "frontend/request_events.h"
 #include "serving/engine.h"
+#include "transport/channel.h"
 #include "transport/connection_source.h"
 #include "transport/event_loop.h"
 #include "transport/file_descriptor.h"
@@ -58,10 +59,11 @@ class Connection : public transport::EventHandler {
   virtual void Destroy() = 0;
 };
 
-// Who makes connections. [loop thread] They watch their socket from the start and never call Loop::Remove from inside; null when the system
+// Who makes connections. [loop thread] They watch their channel from the start and never call Loop::Remove from inside; null when the system
 // refuses to have it watched.
 struct ConnectionFactories {
-  using Make = std::function<std::unique_ptr<Connection>(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off)>;
+  using Make =
+      std::function<std::unique_ptr<Connection>(Loop* loop, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off)>;
   Make http;
   Make grpc;  // may be empty where no gRPC is served
 };
@@ -77,7 +79,11 @@ class ByteBudget {
     return true;
   }
   void GiveBack(uint64_t bytes) { held_ -= bytes; }
-  uint64_t limit() const { return limit_; }
+  // What is said to a body that Take had no room for.
+  Status Full() const {
+    return Status(StatusCode::kInFlightFull, "this front-end thread is taking in its part of --max-receiving-bytes already, " +
+                                                 std::to_string(limit_) + " bytes; try again later");
+  }
 
  private:
   const uint64_t limit_;
@@ -179,7 +185,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
 std::string DateLine(std::time_t seconds);
 
 // frontend/http_connection.cc and frontend/grpc_connection.cc, as ConnectionFactories has them.
-std::unique_ptr<Connection> MakeHttpConnection(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off);
-std::unique_ptr<Connection> MakeGrpcConnection(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off);
+std::unique_ptr<Connection> MakeHttpConnection(Loop* loop, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off);
+std::unique_ptr<Connection> MakeGrpcConnection(Loop* loop, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off);
 
 }  // namespace penstock::frontend

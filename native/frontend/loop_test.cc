@@ -52,12 +52,12 @@ class LoopTest : public ::testing::Test {
 
 TEST_F(LoopTest, ServesConnectionsOnItsThreadAndTellsThePortWhenTheyEnd) {
   std::atomic<int> made{0};
-  Start({[&](Loop* loop, FileDescriptor socket, std::shared_ptr<HandOff> hand_off) {
+  Start({[&](Loop* loop, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off) {
            char name[16] = "";
            pthread_getname_np(pthread_self(), name, sizeof name);
            EXPECT_STREQ(name, "penstock-io-3");
            ++made;
-           return TestConnection::Make(loop, std::move(socket), std::move(hand_off));
+           return TestConnection::Make(loop, std::move(channel), std::move(hand_off));
          },
          nullptr});
   FileDescriptor first = Served("one");
@@ -82,7 +82,7 @@ TEST_F(LoopTest, MakesEachConnectionOfTheProtocolOfItsPort) {
 
 TEST_F(LoopTest, ClosesAndReportsAConnectionThatCannotBeMade) {
   std::atomic<bool> throws{false};
-  Start({[&](Loop*, FileDescriptor, std::shared_ptr<HandOff>) -> std::unique_ptr<Connection> {
+  Start({[&](Loop*, std::unique_ptr<transport::Channel>, std::shared_ptr<HandOff>) -> std::unique_ptr<Connection> {
            if (throws) throw std::bad_alloc();
            return nullptr;
          },
@@ -171,7 +171,7 @@ TEST_F(LoopTest, ClosesWhatATakerGetsThatOutlivesIt) {
 // Calls the engine, and never answers.
 class CallingConnection : public TestConnection, public InferWaiter {
  public:
-  CallingConnection(Loop* loop, FileDescriptor socket) : TestConnection(loop, std::move(socket)) {
+  CallingConnection(Loop* loop, std::unique_ptr<transport::Channel> channel) : TestConnection(loop, std::move(channel)) {
     EXPECT_TRUE(loop->calls().Submit(serving::EchoRequest(), 0, this).ok());
   }
   void OnOutcome(uint64_t, InferOutcome) override { ADD_FAILURE() << "told after its end"; }
@@ -179,8 +179,8 @@ class CallingConnection : public TestConnection, public InferWaiter {
 
 TEST_F(LoopTest, CancelsCallsThatNobodyWaitsForWhenItIsDestroyed) {
   engine_.session->ShutGate();
-  Start({[](Loop* loop, FileDescriptor socket, std::shared_ptr<HandOff>) {
-           return std::make_unique<CallingConnection>(loop, std::move(socket));
+  Start({[](Loop* loop, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff>) {
+           return std::make_unique<CallingConnection>(loop, std::move(channel));
          },
          nullptr});
   const FileDescriptor client = Connect();
@@ -197,7 +197,7 @@ TEST(DateLine, IsThatOfNode) {
 
 TEST_F(LoopTest, KnowsTheTime) {
   std::promise<std::string> line;
-  Start({[&](Loop* loop, FileDescriptor, std::shared_ptr<HandOff>) -> std::unique_ptr<Connection> {
+  Start({[&](Loop* loop, std::unique_ptr<transport::Channel>, std::shared_ptr<HandOff>) -> std::unique_ptr<Connection> {
            EXPECT_EQ(&loop->date_line(), &loop->date_line());
            line.set_value(loop->date_line());
            return nullptr;

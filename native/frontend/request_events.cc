@@ -5,23 +5,50 @@
 #include <string_view>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace penstock::frontend {
 namespace {
 
-void Cut(std::string* text) {
+std::string Cut(std::string_view text) {
   constexpr std::string_view kMark = "...";
-  if (text->size() <= RequestEvents::kMostTextBytes) return;
+  if (text.size() <= RequestEvents::kMostTextBytes) return std::string(text);
   size_t end = RequestEvents::kMostTextBytes - kMark.size();
   // Not within a character of UTF-8, whose later bytes are 10xxxxxx.
-  while (end > 0 && (static_cast<unsigned char>((*text)[end]) & 0xC0) == 0x80) --end;
-  // A new text: one that only gets shorter keeps its memory.
-  *text = text->substr(0, end).append(kMark);
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)).append(kMark);
+}
+
+RequestEvent Named(RequestEvent::Kind kind, const RequestEvents::Name& name) {
+  RequestEvent event;
+  event.kind = kind;
+  event.method = Cut(name.method);
+  event.path = Cut(name.path);
+  event.request_id = Cut(name.request_id);
+  return event;
 }
 
 }  // namespace
 
+void RequestEvents::Ended(const Name& name, const End& end) {
+  if (!wants_ended) return;
+  RequestEvent event = Named(RequestEvent::Kind::kEnded, name);
+  event.status = end.status;
+  event.duration_ms = static_cast<double>(MonotonicNs() - end.started_ns) / 1e6;
+  event.bytes_in = end.bytes_in;
+  event.bytes_out = end.bytes_out;
+  Add(std::move(event));
+}
+
+void RequestEvents::Failed(const Name& name, const Status& status, bool is_our_fault) {
+  if (!is_our_fault && !wants_refused) return;
+  RequestEvent event = Named(RequestEvent::Kind::kFailed, name);
+  event.code = status.code();
+  event.message = Cut(status.message());
+  Add(std::move(event));
+}
+
 void RequestEvents::Add(RequestEvent event) {
-  for (std::string* text : {&event.method, &event.path, &event.request_id, &event.message}) Cut(text);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (waiting_.size() >= kMostWaiting) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,16 +44,32 @@ class RequestEvents {
   RequestEvents(bool wants_ended, bool wants_refused, std::function<void()> wake)
       : wants_ended(wants_ended), wants_refused(wants_refused), wake_(std::move(wake)) {}
 
-  // Whether it is worth to make one: read these first.
   const bool wants_ended;
   const bool wants_refused;
 
-  void Add(RequestEvent event);
+  // Which request a line is about.
+  struct Name {
+    std::string_view method;
+    std::string_view path;
+    std::string_view request_id;  // empty = none
+  };
+  struct End {
+    std::string_view status;
+    int64_t started_ns;  // monotonic
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+  };
+  // Nothing where the log does not want it.
+  void Ended(const Name& name, const End& end);
+  void Failed(const Name& name, const Status& status, bool is_our_fault);
+
   // The oldest, `most` of them at most. `lost`: since the last call.
   std::vector<RequestEvent> Take(uint64_t* lost, size_t most = kMostWaiting);
   bool HasWaiting() const;
 
  private:
+  void Add(RequestEvent event);
+
   const std::function<void()> wake_;
   mutable std::mutex mutex_;  // guards all below
   std::deque<RequestEvent> waiting_;

@@ -8,17 +8,13 @@
 namespace penstock::frontend {
 namespace {
 
-RequestEvent Ended(std::string path) {
-  RequestEvent event;
-  event.path = std::move(path);
-  return event;
-}
+void AddEnded(const std::string& path, RequestEvents* events) { events->Ended({"POST", path, ""}, {"200", 0, 0, 0}); }
 
 TEST(RequestEvents, WakesOnceForAllThatWaitAndAgainAfterTheyAreTaken) {
   int woken = 0;
   RequestEvents events(true, false, [&] { ++woken; });
-  events.Add(Ended("/a"));
-  events.Add(Ended("/b"));
+  AddEnded("/a", &events);
+  AddEnded("/b", &events);
   EXPECT_EQ(woken, 1);
   uint64_t lost = 7;
   const std::vector<RequestEvent> taken = events.Take(&lost);
@@ -27,17 +23,17 @@ TEST(RequestEvents, WakesOnceForAllThatWaitAndAgainAfterTheyAreTaken) {
   EXPECT_EQ(taken[1].path, "/b");
   EXPECT_EQ(lost, 0u);
   EXPECT_TRUE(events.Take(&lost).empty());
-  events.Add(Ended("/c"));
+  AddEnded("/c", &events);
   EXPECT_EQ(woken, 2);
 }
 
 TEST(RequestEvents, CountsAndLosesWhatDoesNotFit) {
   RequestEvents events(true, false, [] {});
-  for (size_t i = 0; i < RequestEvents::kMostWaiting + 3; ++i) events.Add(Ended("/a"));
+  for (size_t i = 0; i < RequestEvents::kMostWaiting + 3; ++i) AddEnded("/a", &events);
   uint64_t lost = 0;
   EXPECT_EQ(events.Take(&lost).size(), RequestEvents::kMostWaiting);
   EXPECT_EQ(lost, 3u);
-  events.Add(Ended("/b"));
+  AddEnded("/b", &events);
   EXPECT_EQ(events.Take(&lost).size(), 1u);
   EXPECT_EQ(lost, 0u);
 }
@@ -45,25 +41,35 @@ TEST(RequestEvents, CountsAndLosesWhatDoesNotFit) {
 TEST(RequestEvents, GivesTheOldestFirstAndSaysWhetherMoreWait) {
   int woken = 0;
   RequestEvents events(true, false, [&] { ++woken; });
-  for (const char* path : {"/a", "/b", "/c"}) events.Add(Ended(path));
+  for (const char* path : {"/a", "/b", "/c"}) AddEnded(path, &events);
   uint64_t lost = 0;
   const std::vector<RequestEvent> taken = events.Take(&lost, 2);
   ASSERT_EQ(taken.size(), 2u);
   EXPECT_EQ(taken[1].path, "/b");
   EXPECT_TRUE(events.HasWaiting());
-  events.Add(Ended("/d"));
+  AddEnded("/d", &events);
   EXPECT_EQ(woken, 1);  // "/c" waited
   EXPECT_EQ(events.Take(&lost, 2).size(), 2u);
   EXPECT_FALSE(events.HasWaiting());
 }
 
+TEST(RequestEvents, KeepsNothingThatTheLogDoesNotWant) {
+  RequestEvents events(false, false, [] {});
+  AddEnded("/a", &events);
+  events.Failed({"POST", "/b", ""}, Status(StatusCode::kRequestField, "theirs"), false);
+  EXPECT_FALSE(events.HasWaiting());
+  events.Failed({"POST", "/c", ""}, Status(StatusCode::kInternal, "ours"), true);
+  EXPECT_TRUE(events.HasWaiting());
+}
+
 TEST(RequestEvents, CutsLongTextsBetweenTwoCharacters) {
   RequestEvents events(true, true, [] {});
-  RequestEvent event = Ended("/" + std::string(16'000, 'a'));
-  event.request_id = std::string(RequestEvents::kMostTextBytes, 'b');
+  const std::string path = "/" + std::string(16'000, 'a');
+  const std::string request_id(RequestEvents::kMostTextBytes, 'b');
+  std::string message;
   // Three bytes each, so that the limit falls within one.
-  for (int i = 0; i < 1000; ++i) event.message += "\u20ac";
-  events.Add(std::move(event));
+  for (int i = 0; i < 1000; ++i) message += "\u20ac";
+  events.Failed({"POST", path, request_id}, Status(StatusCode::kInternal, message), true);
   uint64_t lost = 0;
   const std::vector<RequestEvent> taken = events.Take(&lost, 1);
   ASSERT_EQ(taken.size(), 1u);
@@ -81,7 +87,7 @@ TEST(RequestEvents, TakesFromManyThreadsAndLosesNoWakeUp) {
   std::vector<std::thread> threads;
   for (size_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
-      for (size_t k = 0; k < kEach; ++k) events.Add(Ended("/a"));
+      for (size_t k = 0; k < kEach; ++k) AddEnded("/a", &events);
     });
   }
   size_t taken = 0;

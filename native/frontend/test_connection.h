@@ -20,19 +20,19 @@ namespace penstock::frontend {
 // 'G' when it is told to go away, 'D' to drain. A client that sends 'h' is busy until it sends 'e': a busy one ends its drain only then.
 class TestConnection : public Connection {
  public:
-  TestConnection(Loop* loop, transport::FileDescriptor socket) : loop_(loop), socket_(std::move(socket)) {
-    EXPECT_TRUE(loop_->events_loop().Watch(socket_.get(), EPOLLIN, this).ok());
+  TestConnection(Loop* loop, std::unique_ptr<transport::Channel> channel) : loop_(loop), channel_(std::move(channel)) {
+    EXPECT_TRUE(loop_->events_loop().Watch(channel_->fd(), EPOLLIN, this).ok());
   }
 
-  static std::unique_ptr<Connection> Make(Loop* loop, transport::FileDescriptor socket, std::shared_ptr<HandOff>) {
-    return std::make_unique<TestConnection>(loop, std::move(socket));
+  static std::unique_ptr<Connection> Make(Loop* loop, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff>) {
+    return std::make_unique<TestConnection>(loop, std::move(channel));
   }
   static ConnectionFactories Factories() { return {&Make, &Make}; }
 
   void OnReady(uint32_t) override {
-    if (!socket_.ok()) return;
+    if (!channel_->is_open()) return;
     char bytes[256];
-    const ssize_t got = recv(socket_.get(), bytes, sizeof bytes, 0);
+    const ssize_t got = recv(channel_->fd(), bytes, sizeof bytes, 0);
     if (got <= 0) return Destroy();
     for (ssize_t i = 0; i < got; ++i) is_busy_ = bytes[i] == 'h' || (is_busy_ && bytes[i] != 'e');
     Send(bytes, static_cast<size_t>(got));
@@ -45,16 +45,16 @@ class TestConnection : public Connection {
     if (!is_busy_) Destroy();
   }
   void Destroy() override {
-    loop_->events_loop().Forget(socket_.get());
-    socket_.Reset();
+    loop_->events_loop().Forget(channel_->fd());
+    channel_->Close();
     loop_->Remove(this);
   }
 
  private:
-  void Send(const char* bytes, size_t size) { (void)!send(socket_.get(), bytes, size, MSG_NOSIGNAL); }
+  void Send(const char* bytes, size_t size) { (void)!send(channel_->fd(), bytes, size, MSG_NOSIGNAL); }
 
   Loop* const loop_;
-  transport::FileDescriptor socket_;
+  const std::unique_ptr<transport::Channel> channel_;
   bool is_busy_ = false;
   bool drains_ = false;
 };

@@ -19,8 +19,6 @@ void End(Job* job, JobResult result) noexcept {
   job->ended = true;
 }
 
-Status NoMemory() { return Status(StatusCode::kMemory, "the machine has no memory left for this request"); }
-
 // A run that was told to stop, or a GPU that is gone for this process: fewer jobs would not do better.
 bool EndsEveryRun(StatusCode code) {
   return code == StatusCode::kRequestCancelled || code == StatusCode::kGpuFault || code == StatusCode::kGpuLost;
@@ -111,14 +109,14 @@ class BatchRun {
       for (size_t i = 0; i < jobs.size(); ++i) End(jobs[i], JobResult{Status::Ok(), std::move(parts[i])});
       return Status::Ok();
     } catch (const std::bad_alloc&) {
-      return NoMemory();
+      return NoMemoryForRequest();
     }
   }
 
   Status RunSession(const std::vector<session::Tensor>& inputs, const std::vector<size_t>& wanted, Execution* execution,
                     std::vector<session::Tensor>* outputs) const {
     if (heartbeat_ != nullptr) heartbeat_->Begin(execution->input_ready_ns);
-    Status status = NoMemory();
+    Status status = NoMemoryForRequest();
     try {
       status = session_.Run(inputs, wanted, control_, outputs);
     } catch (const std::bad_alloc&) {  // told below like any other failure
@@ -209,7 +207,7 @@ BatchEnd RunBatch(const session::Session& session, session::RunControl& control,
     return BatchRun(session, control, options, counters, heartbeat).RunAll(all.data(), all.data() + all.size());
   } catch (const std::bad_alloc&) {
     for (const std::shared_ptr<Job>& job : jobs) {
-      if (!job->ended) End(job.get(), JobResult{NoMemory(), {}});
+      if (!job->ended) End(job.get(), JobResult{NoMemoryForRequest(), {}});
     }
     return {};
   }

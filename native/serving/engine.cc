@@ -27,7 +27,7 @@ Result<Accepted> Engine::Submit(InferRequest request, uint64_t token, std::share
   try {
     return SubmitChecked(std::move(request), token, std::move(sink), deadline_ns);
   } catch (const std::bad_alloc&) {
-    return Status(StatusCode::kMemory, "the machine has no memory left for this request");
+    return NoMemoryForRequest();
   }
 }
 

@@ -46,8 +46,12 @@ class Engine {
   // [any thread] A job that has ended, or that nobody holds any more, is left alone.
   void Cancel(const std::weak_ptr<pipeline::Job>& job);
 
-  // [any thread] Counts the bytes of an answer until the result is dropped.
+  // [any thread] Counts bytes of an answer until the result is dropped.
   std::shared_ptr<const void> ChargeAnswer(uint64_t bytes) { return admission_.Charge(bytes); }
+
+  // The same of all that one answer holds, and null where that is small: what small ones hold in all is bounded by the number of connections.
+  static constexpr uint64_t kUnchargedBytes = 64 * 1024;
+  std::shared_ptr<const void> ChargeWholeAnswer(uint64_t bytes) { return bytes > kUnchargedBytes ? ChargeAnswer(bytes) : nullptr; }
 
   CatalogCell& catalog() { return catalog_; }
   Reaper& reaper() { return reaper_; }

@@ -5,7 +5,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -59,27 +58,20 @@ Acceptor::Acceptor(ListeningSocket listening, FileDescriptor wake, size_t max_co
 
 uint64_t Acceptor::Attach(std::shared_ptr<ConnectionTaker> taker, uint32_t thread) {
   std::lock_guard<std::mutex> lock(mutex_);
-  takers_.push_back(Taker{next_name_, thread, std::move(taker), 0});
+  const uint64_t name = takers_.Add(std::move(taker), thread);
   Wake();
-  return next_name_++;
+  return name;
 }
 
 void Acceptor::Detach(uint64_t name) {
-  std::shared_ptr<ConnectionTaker> left;  // goes after the lock: what it does then may come back here
+  std::shared_ptr<ConnectionTaker> left;  // goes after the lock
   std::lock_guard<std::mutex> lock(mutex_);
-  const auto taker = Find(name);
-  if (taker == takers_.end()) return;
-  left = std::move(taker->taker);
-  connections_ -= taker->connections;
-  takers_.erase(taker);
+  left = takers_.Remove(name);
 }
 
 void Acceptor::Ended(uint64_t name) {
   std::lock_guard<std::mutex> lock(mutex_);
-  const auto taker = Find(name);
-  if (taker == takers_.end() || taker->connections == 0) return;
-  --taker->connections;
-  --connections_;
+  takers_.Ended(name);
 }
 
 void Acceptor::Close() {
@@ -99,11 +91,9 @@ bool Acceptor::closed() const {
   return closing_;
 }
 
-std::vector<Acceptor::Count> Acceptor::Counts() const {
+std::vector<ConnectionTakers::Count> Acceptor::Counts() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  std::vector<Count> counts;
-  for (const Taker& taker : takers_) counts.push_back(Count{taker.thread, taker.connections});
-  return counts;
+  return takers_.Counts();
 }
 
 void Acceptor::Run() {
@@ -138,28 +128,11 @@ Acceptor::Next Acceptor::AcceptOne() {
   if (takers_.empty()) return Next::kNone;
   FileDescriptor connection(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (connection.ok()) {
-    HandOut(std::move(connection));
+    if (takers_.connections() < max_connections_) takers_.HandOut(std::move(connection));
     return Next::kMore;
   }
   if (errno == EAGAIN || errno == EWOULDBLOCK) return Next::kNone;
   return IsGone(errno) ? Next::kMore : Next::kBackOff;
-}
-
-void Acceptor::HandOut(FileDescriptor connection) {
-  if (connections_ >= max_connections_) return;
-  size_t chosen = turn_ % takers_.size();
-  for (size_t i = 1; i < takers_.size(); ++i) {
-    const size_t next = (turn_ + i) % takers_.size();
-    if (takers_[next].connections < takers_[chosen].connections) chosen = next;
-  }
-  turn_ = chosen + 1;
-  ++takers_[chosen].connections;
-  ++connections_;
-  takers_[chosen].taker->Take(std::move(connection));
-}
-
-std::vector<Acceptor::Taker>::iterator Acceptor::Find(uint64_t name) {
-  return std::find_if(takers_.begin(), takers_.end(), [name](const Taker& taker) { return taker.name == name; });
 }
 
 void Acceptor::Wake() {

@@ -15,6 +15,7 @@
 
 #include "base/status.h"
 #include "transport/connection_source.h"
+#include "transport/connection_takers.h"
 #include "transport/file_descriptor.h"
 #include "transport/listening_socket.h"
 
@@ -29,11 +30,6 @@ struct ListenOptions {
 
 class Acceptor : public ConnectionSource {
  public:
-  struct Count {
-    uint32_t thread;
-    size_t connections;
-  };
-
   // Errors: those of Listen(); kInternal when the system has no thread or descriptor for it.
   static Result<std::shared_ptr<Acceptor>> Open(const ListenOptions& options);
   ~Acceptor() override { Close(); }
@@ -50,22 +46,14 @@ class Acceptor : public ConnectionSource {
   void Close();
   bool closed() const;
   // One for each taker.
-  std::vector<Count> Counts() const;
+  std::vector<ConnectionTakers::Count> Counts() const;
 
  private:
-  struct Taker {
-    uint64_t name;
-    uint32_t thread;
-    std::shared_ptr<ConnectionTaker> taker;
-    size_t connections;
-  };
   enum class Next { kMore, kNone, kBackOff };
 
   Acceptor(ListeningSocket listening, FileDescriptor wake, size_t max_connections);
   void Run();         // the accept thread
   Next AcceptOne();   // [accept thread]
-  void HandOut(FileDescriptor connection);  // [accept thread, under mutex_]
-  std::vector<Taker>::iterator Find(uint64_t name);
   void Wake();  // [under mutex_]
 
   const uint16_t port_;
@@ -77,10 +65,7 @@ class Acceptor : public ConnectionSource {
   FileDescriptor wake_;  // an eventfd; written to under mutex_, none once the thread has been joined
 
   mutable std::mutex mutex_;  // guards all below
-  std::vector<Taker> takers_;
-  size_t connections_ = 0;  // of all takers
-  size_t turn_ = 0;         // where the search for the fewest begins: takers with equal numbers alternate
-  uint64_t next_name_ = 1;
+  ConnectionTakers takers_;
   bool closing_ = false;
 };
 

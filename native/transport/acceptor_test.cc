@@ -33,7 +33,7 @@ std::vector<FileDescriptor> Clients(uint16_t port, size_t count) {
 
 std::vector<size_t> Numbers(const Acceptor& acceptor) {
   std::vector<size_t> numbers;
-  for (const Acceptor::Count& count : acceptor.Counts()) numbers.push_back(count.connections);
+  for (const ConnectionTakers::Count& count : acceptor.Counts()) numbers.push_back(count.connections);
   return numbers;
 }
 

@@ -1,7 +1,4 @@
-// The socket of a client of HTTP/1.1: what comes, what leaves, how long that may take, and the end.
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
+// The channel of a client of HTTP/1.1: what comes, what leaves, how long that may take, and the end.
 #include <algorithm>
 #include <utility>
 
@@ -25,10 +22,18 @@ void HttpConnection::OnReady(uint32_t events) {
   Work();
 }
 
+void HttpConnection::OnTurnEnd() {
+  if (state_ == State::kClosed || !ReadsBuffered()) return;
+  Receive();
+  Work();
+}
+
+bool HttpConnection::ReadsBuffered() const { return !has_client_ended_ && WantsInput() && channel_->has_buffered(); }
+
 // False when the connection is closed.
 bool HttpConnection::Flush() {
   if (!output_.empty()) {
-    if (output_.Flush(socket_.get()) == transport::SocketOutput::Sent::kBroken) {
+    if (channel_->Flush(&output_) == transport::SocketOutput::Sent::kBroken) {
       Close();
       return false;
     }
@@ -54,7 +59,7 @@ void HttpConnection::Settle() {
   }
   if (state_ == State::kLast) EndAfterLast();
   if (state_ != State::kHead || !input_.empty()) return;
-  if (has_client_ended_ || (is_draining_ && has_spoken_ && !HasUnread())) {
+  if (has_client_ended_ || (is_draining_ && has_spoken_ && !channel_->HasUnread())) {
     Close();
   } else if (since_ns_ == 0 && idle_since_ns_ == 0) {
     idle_since_ns_ = now_ns();
@@ -64,7 +69,7 @@ void HttpConnection::Settle() {
 void HttpConnection::Receive() {
   const size_t wanted = state_ == State::kBody ? static_cast<size_t>(std::min<uint64_t>(exchange_.missing(), SIZE_MAX)) : 0;
   memory::Slice bytes;
-  switch (loop_->receive_buffer().Receive(socket_.get(), wanted, &bytes)) {
+  switch (channel_->Receive(&loop_->receive_buffer(), wanted, &bytes)) {
     case transport::ReceiveBuffer::Got::kBytes:
       Received(std::move(bytes));
       return;
@@ -79,7 +84,7 @@ void HttpConnection::Receive() {
     case transport::ReceiveBuffer::Got::kNoMemory:
       if (state_ == State::kBody) {
         const uint64_t missing = exchange_.missing();
-        exchange_.RefuseBody(Status(StatusCode::kMemory, "the machine has no memory left for this request"));
+        exchange_.RefuseBody(NoMemoryForRequest());
         DropBody(missing);
       } else {
         Close();
@@ -126,19 +131,14 @@ void HttpConnection::ReceiveEnd() {
 
 // The last byte has left.
 void HttpConnection::EndAfterLast() {
-  if (has_client_ended_ || (!may_send_more_ && input_.empty() && !HasUnread())) {
+  if (has_client_ended_ || (!may_send_more_ && input_.empty() && !channel_->HasUnread())) {
     Close();
     return;
   }
   input_.TakeAll();
-  shutdown(socket_.get(), SHUT_WR);
+  channel_->EndSending();
   state_ = State::kLinger;
   linger_until_ns_ = now_ns() + kLingerNs;
-}
-
-bool HttpConnection::HasUnread() const {
-  int bytes = 0;
-  return ioctl(socket_.get(), FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 void HttpConnection::Watch() {
@@ -150,9 +150,10 @@ void HttpConnection::Watch() {
       wanted |= EPOLLRDHUP;  // nobody computes for a client that is gone
     }
   }
+  if (ReadsBuffered()) loop_->events_loop().AtTurnEnd(this);
   if (wanted == watched_) return;
   watched_ = wanted;
-  loop_->events_loop().Rewatch(socket_.get(), wanted, this);
+  loop_->events_loop().Rewatch(channel_->fd(), wanted, this);
 }
 
 bool HttpConnection::WantsInput() const {
@@ -239,8 +240,8 @@ void HttpConnection::Close() {
   exchange_.Abort();
   CloseTunnel();
   timer_.Cancel();
-  loop_->events_loop().Forget(socket_.get());
-  socket_.Reset();
+  loop_->events_loop().Forget(channel_->fd());
+  channel_->Close();
   loop_->Remove(this);
 }
 
