@@ -1,11 +1,15 @@
 /** What a reader of a plan must know about how it came about. */
 import { MOST_REPLICAS } from '../../manifests/choices.js';
+import { relativeChange, speedChange } from '../measure/speed-change.js';
 import type { PlanDraft } from './plan-draft.js';
 import type { PlanOptions } from './plan-options.js';
 import type { Plan } from './plan.js';
 import type { Hardware } from './prices.js';
 
 type Fields = Readonly<Record<string, unknown>>;
+/** Beyond it what was measured at one time says little of another. */
+const NOTED_SPEED_CHANGE = 0.15;
+
 type Choices = Pick<PlanOptions, 'prices' | 'pricePerHour' | 'maxReplicas'>;
 
 /** Adds the notes on the machine, the replicas and the prices to the draft. */
@@ -24,6 +28,13 @@ function noteMachine(draft: PlanDraft, { gpu, gpus = 1, cpus }: Hardware, machin
   if (draft.trials.length === 0) return;
   if (draft.lateOnCurve > 0) {
     draft.note(`At ${draft.lateOnCurve} rates of the curve the load generator was late itself: latency there is at most what it shows.`);
+  }
+  const change = speedChange(draft.trials);
+  if (change !== null && relativeChange(change) > NOTED_SPEED_CHANGE) {
+    const times = `${change.fastestMs.toPrecision(3)} ms at one time and ${change.slowestMs.toPrecision(3)} ms at another`;
+    draft.note(
+      `The machine changed its speed while it was measured: a run of ${change.rows} ${change.rows === 1 ? 'row' : 'rows'} took ${times}. Figures may be as far off.`,
+    );
   }
   if (gpu === null) draft.note(`The load generator shared ${cpus} cores with the server: one that has them for itself does more.`);
   if (gpu !== null && gpus > 1)
