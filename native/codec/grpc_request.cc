@@ -94,7 +94,7 @@ Status ReadParameter(ProtobufReader* message, const CodecLimits& limits, size_t*
   return Status::Ok();
 }
 
-Status CheckTensorParameters(const ParameterMap& parameters, std::string_view path) {
+Status CheckTensorParameters(const ParameterMap& parameters, const FieldPath& path) {
   for (const auto& [name, value] : parameters) PENSTOCK_RETURN_IF_ERROR(CheckTensorParameter(name, path));
   return Status::Ok();
 }
@@ -155,14 +155,15 @@ Status ReadInput(const ProtobufReader& input, memory::SliceChain* raw, const Cod
         PENSTOCK_RETURN_IF_ERROR(reader.Skip());
     }
   }
-  PENSTOCK_RETURN_IF_ERROR(CheckName(name, reader.PathOf("name"), limits));
+  const FieldPath path(reader.path());
+  PENSTOCK_RETURN_IF_ERROR(CheckName(name, FieldPath(path, "name"), limits));
   tensor->name = std::string(name);
-  Result<DataType> dtype = ReadDataType(datatype, reader.PathOf("datatype"));
+  Result<DataType> dtype = ReadDataType(datatype, FieldPath(path, "datatype"));
   if (!dtype.ok()) return dtype.status();
   tensor->dtype = dtype.value();
-  Result<uint64_t> elements = CheckShape(tensor->shape, reader.PathOf("shape"), limits);
+  Result<uint64_t> elements = CheckShape(tensor->shape, FieldPath(path, "shape"), limits);
   if (!elements.ok()) return elements.status();
-  PENSTOCK_RETURN_IF_ERROR(CheckTensorParameters(parameters, reader.path()));
+  PENSTOCK_RETURN_IF_ERROR(CheckTensorParameters(parameters, path));
   if (raw == nullptr) return DecodeContents(input, elements.value(), limits, tensor);
   PENSTOCK_RETURN_IF_ERROR(RefuseContents(input));
   tensor->data = std::move(*raw);
@@ -183,9 +184,10 @@ Status ReadOutput(ProtobufReader reader, const CodecLimits& limits, serving::Req
       PENSTOCK_RETURN_IF_ERROR(reader.Skip());
     }
   }
-  PENSTOCK_RETURN_IF_ERROR(CheckName(name, reader.PathOf("name"), limits));
+  const FieldPath path(reader.path());
+  PENSTOCK_RETURN_IF_ERROR(CheckName(name, FieldPath(path, "name"), limits));
   output->name = std::string(name);
-  return CheckTensorParameters(parameters, reader.path());
+  return CheckTensorParameters(parameters, path);
 }
 
 // The outermost message, one level deep; what needs the whole message to be judged is kept as views of it.
@@ -209,7 +211,8 @@ Status Enter(ProtobufReader* reader, std::string_view member, const CodecLimits&
 
 // The next of raw_input_contents: out of the pieces' text, or left out of it already.
 Status ReadRaw(ProtobufReader* reader, const MessagePieces& pieces, std::vector<memory::SliceChain>* raw) {
-  const std::string path = Indexed("raw_input_contents", raw->size());
+  const FieldPath list("raw_input_contents");
+  const FieldPath path(list, raw->size());
   if (raw->size() < pieces.raw.size()) {
     PENSTOCK_RETURN_IF_ERROR(reader->Length(path));
     raw->push_back(pieces.raw[raw->size()]);

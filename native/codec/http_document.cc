@@ -20,8 +20,8 @@ using serving::RequestTensor;
 // The keys met so far in one object, of those that are read.
 class SeenKeys {
  public:
-  Status Add(uint32_t key, const std::string& path) {
-    if ((seen_ & key) != 0) return Status(StatusCode::kRequestField, path + ": appears twice");
+  Status Add(uint32_t key, const FieldPath& path) {
+    if ((seen_ & key) != 0) return Status(StatusCode::kRequestField, path.Text() + ": appears twice");
     seen_ |= key;
     return Status::Ok();
   }
@@ -34,7 +34,7 @@ class SeenKeys {
 enum TopKey : uint32_t { kId = 1, kParameters = 2, kInputs = 4, kOutputs = 8 };
 enum TensorKey : uint32_t { kName = 1, kShape = 2, kDatatype = 4, kData = 8, kTensorParameters = 16 };
 
-Status Missing(const std::string& path, const std::string& expected) {
+Status Missing(const FieldPath& path, const std::string& expected) {
   return FieldError(StatusCode::kRequestField, path, "nothing", expected);
 }
 
@@ -54,32 +54,32 @@ class DocumentReader {
     std::optional<uint64_t> binary_size;
   };
 
-  Status ReadTopMember(const std::string& key, SeenKeys* seen);
+  Status ReadTopMember(std::string_view key, SeenKeys* seen);
   template <typename ReadItem>
-  Status ReadTensors(const char* path, ReadItem read_item);
+  Status ReadTensors(const FieldPath& path, ReadItem read_item);
 
-  Status ReadInput(const std::string& path);
-  Status ReadInputMember(const std::string& key, const std::string& path, InputState* input);
-  Status ReadShape(const std::string& path, InputState* input);
-  Status ReadInputData(const std::string& path, InputState* input);
-  Status ReadTensor(JsonReader* reader, const std::string& path, InputState* input);
-  Status FinishInput(const std::string& path, InputState* input);
+  Status ReadInput(const FieldPath& path);
+  Status ReadInputMember(std::string_view key, const FieldPath& path, InputState* input);
+  Status ReadShape(const FieldPath& path, InputState* input);
+  Status ReadInputData(const FieldPath& path, InputState* input);
+  Status ReadTensor(JsonReader* reader, const FieldPath& path, InputState* input);
+  Status FinishInput(const FieldPath& path, InputState* input);
 
-  Status ReadOutput(const std::string& path);
-  Status ReadOutputForm(const std::string& path, RequestedOutput* output);
+  Status ReadOutput(const FieldPath& path);
+  Status ReadOutputForm(const FieldPath& path, RequestedOutput* output);
 
   // `read_member` gets the name of each member of the parameters object of a tensor; it reads the value or, by `false`, leaves it.
   template <typename ReadMember>
-  Status ReadTensorParameters(const std::string& path, ReadMember read_member);
+  Status ReadTensorParameters(const FieldPath& path, ReadMember read_member);
   Status ReadRequestParameters();
   Status ReadParameterValue(const std::string& name, RequestParameters::Value* value);
 
-  Status BeginObject(const std::string& path);
-  Status ReadText(const std::string& path, std::string* text);
-  Status ReadFlag(StatusCode code, const std::string& path, bool* flag);
+  Status BeginObject(const FieldPath& path);
+  Status ReadText(const FieldPath& path, std::string* text);
+  Status ReadFlag(StatusCode code, const FieldPath& path, bool* flag);
   // A whole number from 0 to the largest of T.
   template <typename T>
-  Status ReadWhole(StatusCode code, const std::string& path, DataType dtype, T* value);
+  Status ReadWhole(StatusCode code, const FieldPath& path, DataType dtype, T* value);
   Status Skip() { return reader_.SkipValue() ? Status::Ok() : reader_.status(); }
 
   JsonReader reader_;
@@ -87,32 +87,36 @@ class DocumentReader {
   HttpDocument document_;
 };
 
-Status DocumentReader::BeginObject(const std::string& path) {
+Status DocumentReader::BeginObject(const FieldPath& path) {
   if (reader_.Peek() != JsonKind::kObject) return WrongValue(reader_, StatusCode::kRequestField, path, "an object");
   return reader_.BeginObject() ? Status::Ok() : reader_.status();
 }
 
-Status DocumentReader::ReadText(const std::string& path, std::string* text) {
+Status DocumentReader::ReadText(const FieldPath& path, std::string* text) {
   if (reader_.Peek() != JsonKind::kString) return WrongValue(reader_, StatusCode::kRequestField, path, "a string");
   return reader_.ReadString(text) ? Status::Ok() : reader_.status();
 }
 
-Status DocumentReader::ReadFlag(StatusCode code, const std::string& path, bool* flag) {
+Status DocumentReader::ReadFlag(StatusCode code, const FieldPath& path, bool* flag) {
   if (reader_.Peek() != JsonKind::kBool) return WrongValue(reader_, code, path, "true or false");
   return reader_.ReadBool(flag) ? Status::Ok() : reader_.status();
 }
 
 template <typename T>
-Status DocumentReader::ReadWhole(StatusCode code, const std::string& path, DataType dtype, T* value) {
+Status DocumentReader::ReadWhole(StatusCode code, const FieldPath& path, DataType dtype, T* value) {
   static_assert(sizeof(T) == 8, "read as a 64-bit type");
-  const std::string expected = "a whole number from 0 to " + std::to_string(std::numeric_limits<T>::max());
-  if (reader_.Peek() != JsonKind::kNumber) return WrongValue(reader_, code, path, expected);
-  const JsonReader bookmark = reader_;
+  const auto wrong = [code, &path](const JsonReader& at) {
+    return WrongValue(at, code, path, "a whole number from 0 to " + std::to_string(std::numeric_limits<T>::max()));
+  };
+  if (reader_.Peek() != JsonKind::kNumber) return wrong(reader_);
+  const char* const start = reader_.cursor();
   std::string_view text;
   const char* why = "";
   if (!reader_.ReadNumber(&text)) return reader_.status();
   const bool whole = ParseNumber(text.data(), text.data() + text.size(), dtype, reinterpret_cast<uint8_t*>(value), &why) != nullptr;
-  return whole && text.front() != '-' ? Status::Ok() : WrongValue(bookmark, code, path, expected);
+  if (whole && text.front() != '-') return Status::Ok();
+  reader_.MoveTo(start);
+  return wrong(reader_);
 }
 
 Result<HttpDocument> DocumentReader::Read() {
@@ -128,7 +132,7 @@ Result<HttpDocument> DocumentReader::Read() {
   return std::move(document_);
 }
 
-Status DocumentReader::ReadTopMember(const std::string& key, SeenKeys* seen) {
+Status DocumentReader::ReadTopMember(std::string_view key, SeenKeys* seen) {
   if (key == "id") {
     PENSTOCK_RETURN_IF_ERROR(seen->Add(kId, key));
     PENSTOCK_RETURN_IF_ERROR(ReadText(key, &document_.request.id));
@@ -140,29 +144,29 @@ Status DocumentReader::ReadTopMember(const std::string& key, SeenKeys* seen) {
   }
   if (key == "inputs") {
     PENSTOCK_RETURN_IF_ERROR(seen->Add(kInputs, key));
-    return ReadTensors("inputs", [this](const std::string& path) { return ReadInput(path); });
+    return ReadTensors("inputs", [this](const FieldPath& path) { return ReadInput(path); });
   }
   if (key == "outputs") {
     PENSTOCK_RETURN_IF_ERROR(seen->Add(kOutputs, key));
-    return ReadTensors("outputs", [this](const std::string& path) { return ReadOutput(path); });
+    return ReadTensors("outputs", [this](const FieldPath& path) { return ReadOutput(path); });
   }
   return Skip();
 }
 
 template <typename ReadItem>
-Status DocumentReader::ReadTensors(const char* path, ReadItem read_item) {
+Status DocumentReader::ReadTensors(const FieldPath& path, ReadItem read_item) {
   if (reader_.Peek() != JsonKind::kArray) return WrongValue(reader_, StatusCode::kRequestField, path, "an array");
   if (!reader_.BeginArray()) return reader_.status();
   size_t count = 0;
   while (reader_.NextElement()) {
-    const std::string item = std::string(path) + "[" + std::to_string(count) + "]";
+    const FieldPath item(path, count);
     PENSTOCK_RETURN_IF_ERROR(CheckTensorCount(++count, path, limits_));
     PENSTOCK_RETURN_IF_ERROR(read_item(item));
   }
   return reader_.status();
 }
 
-Status DocumentReader::ReadInput(const std::string& path) {
+Status DocumentReader::ReadInput(const FieldPath& path) {
   InputState input;
   std::string key;
   PENSTOCK_RETURN_IF_ERROR(BeginObject(path));
@@ -174,8 +178,8 @@ Status DocumentReader::ReadInput(const std::string& path) {
   return Status::Ok();
 }
 
-Status DocumentReader::ReadInputMember(const std::string& key, const std::string& path, InputState* input) {
-  const std::string member = MemberPath(path, key);
+Status DocumentReader::ReadInputMember(std::string_view key, const FieldPath& path, InputState* input) {
+  const FieldPath member(path, key);
   if (key == "name") {
     PENSTOCK_RETURN_IF_ERROR(input->seen.Add(kName, member));
     PENSTOCK_RETURN_IF_ERROR(ReadText(member, &input->tensor.name));
@@ -199,9 +203,9 @@ Status DocumentReader::ReadInputMember(const std::string& key, const std::string
   }
   if (key == "parameters") {
     PENSTOCK_RETURN_IF_ERROR(input->seen.Add(kTensorParameters, member));
-    return ReadTensorParameters(path, [this, input](const std::string& name, const std::string& at) -> Result<bool> {
+    return ReadTensorParameters(path, [this, input](std::string_view name, const FieldPath& at) -> Result<bool> {
       if (name != "binary_data_size") return false;
-      if (input->binary_size) return Status(StatusCode::kRequestField, at + ": appears twice");
+      if (input->binary_size) return Status(StatusCode::kRequestField, at.Text() + ": appears twice");
       PENSTOCK_RETURN_IF_ERROR(ReadWhole(StatusCode::kRequestParameter, at, DataType::kUint64, &input->binary_size.emplace()));
       return true;
     });
@@ -209,7 +213,7 @@ Status DocumentReader::ReadInputMember(const std::string& key, const std::string
   return Skip();
 }
 
-Status DocumentReader::ReadShape(const std::string& path, InputState* input) {
+Status DocumentReader::ReadShape(const FieldPath& path, InputState* input) {
   std::vector<int64_t>& shape = input->tensor.shape;
   if (reader_.Peek() != JsonKind::kArray) {
     return WrongValue(reader_, StatusCode::kRequestField, path, "an array of whole numbers");
@@ -220,7 +224,7 @@ Status DocumentReader::ReadShape(const std::string& path, InputState* input) {
       const std::string limit = std::to_string(limits_.max_dims);
       return FieldError(StatusCode::kTensorShape, path, "more than " + limit + " dims", "at most " + limit);
     }
-    const std::string dim = path + "[" + std::to_string(shape.size()) + "]";
+    const FieldPath dim(path, shape.size());
     PENSTOCK_RETURN_IF_ERROR(ReadWhole(StatusCode::kTensorShape, dim, DataType::kInt64, &shape.emplace_back()));
   }
   if (!reader_.ok()) return reader_.status();
@@ -230,7 +234,7 @@ Status DocumentReader::ReadShape(const std::string& path, InputState* input) {
 }
 
 // Parses the array where it stands when shape and datatype are known by now, as they are in every client's key order; else marks it.
-Status DocumentReader::ReadInputData(const std::string& path, InputState* input) {
+Status DocumentReader::ReadInputData(const FieldPath& path, InputState* input) {
   if (!input->seen.Has(kShape) || !input->seen.Has(kDatatype)) {
     input->data = reader_;
     return Skip();
@@ -238,7 +242,7 @@ Status DocumentReader::ReadInputData(const std::string& path, InputState* input)
   return ReadTensor(&reader_, path, input);
 }
 
-Status DocumentReader::ReadTensor(JsonReader* reader, const std::string& path, InputState* input) {
+Status DocumentReader::ReadTensor(JsonReader* reader, const FieldPath& path, InputState* input) {
   auto data = ReadJsonTensor(reader, input->tensor.dtype, input->elements, path, limits_);
   if (!data.ok()) return data.status();
   input->tensor.data = std::move(data).value();
@@ -246,10 +250,10 @@ Status DocumentReader::ReadTensor(JsonReader* reader, const std::string& path, I
   return Status::Ok();
 }
 
-Status DocumentReader::FinishInput(const std::string& path, InputState* input) {
-  if (!input->seen.Has(kName)) return Missing(path + ".name", "a string");
-  if (!input->seen.Has(kShape)) return Missing(path + ".shape", "an array of whole numbers");
-  if (!input->seen.Has(kDatatype)) return Missing(path + ".datatype", "a string");
+Status DocumentReader::FinishInput(const FieldPath& path, InputState* input) {
+  if (!input->seen.Has(kName)) return Missing(FieldPath(path, "name"), "a string");
+  if (!input->seen.Has(kShape)) return Missing(FieldPath(path, "shape"), "an array of whole numbers");
+  if (!input->seen.Has(kDatatype)) return Missing(FieldPath(path, "datatype"), "a string");
   const bool has_data = input->seen.Has(kData);
   const char* const one = "one of data and parameters.binary_data_size";
   if (has_data && input->binary_size) return FieldError(StatusCode::kRequestField, path, "both", one);
@@ -260,13 +264,13 @@ Status DocumentReader::FinishInput(const std::string& path, InputState* input) {
   return ReadTensor(&*input->data, path, input);
 }
 
-Status DocumentReader::ReadOutput(const std::string& path) {
+Status DocumentReader::ReadOutput(const FieldPath& path) {
   RequestedOutput output;
   SeenKeys seen;
   std::string key;
   PENSTOCK_RETURN_IF_ERROR(BeginObject(path));
   while (reader_.NextMember(&key)) {
-    const std::string member = MemberPath(path, key);
+    const FieldPath member(path, key);
     if (key == "name") {
       PENSTOCK_RETURN_IF_ERROR(seen.Add(kName, member));
       PENSTOCK_RETURN_IF_ERROR(ReadText(member, &output.name));
@@ -279,15 +283,15 @@ Status DocumentReader::ReadOutput(const std::string& path) {
     }
   }
   if (!reader_.ok()) return reader_.status();
-  if (!seen.Has(kName)) return Missing(path + ".name", "a string");
+  if (!seen.Has(kName)) return Missing(FieldPath(path, "name"), "a string");
   document_.request.outputs.push_back(std::move(output));
   return Status::Ok();
 }
 
-Status DocumentReader::ReadOutputForm(const std::string& path, RequestedOutput* output) {
-  return ReadTensorParameters(path, [this, output](const std::string& name, const std::string& at) -> Result<bool> {
+Status DocumentReader::ReadOutputForm(const FieldPath& path, RequestedOutput* output) {
+  return ReadTensorParameters(path, [this, output](std::string_view name, const FieldPath& at) -> Result<bool> {
     if (name != "binary_data") return false;
-    if (output->form != OutputForm::kDefault) return Status(StatusCode::kRequestField, at + ": appears twice");
+    if (output->form != OutputForm::kDefault) return Status(StatusCode::kRequestField, at.Text() + ": appears twice");
     bool binary = false;
     PENSTOCK_RETURN_IF_ERROR(ReadFlag(StatusCode::kRequestParameter, at, &binary));
     output->form = binary ? OutputForm::kBinary : OutputForm::kJson;
@@ -296,15 +300,15 @@ Status DocumentReader::ReadOutputForm(const std::string& path, RequestedOutput* 
 }
 
 template <typename ReadMember>
-Status DocumentReader::ReadTensorParameters(const std::string& path, ReadMember read_member) {
-  const std::string parent = path + ".parameters";
+Status DocumentReader::ReadTensorParameters(const FieldPath& path, ReadMember read_member) {
+  const FieldPath parent(path, "parameters");
   std::string name;
   size_t count = 0;
   PENSTOCK_RETURN_IF_ERROR(BeginObject(parent));
   while (reader_.NextMember(&name)) {
     PENSTOCK_RETURN_IF_ERROR(CheckParameterCount(++count, parent, limits_));
     PENSTOCK_RETURN_IF_ERROR(CheckTensorParameter(name, path));
-    const Result<bool> read = read_member(name, MemberPath(parent, name));
+    const Result<bool> read = read_member(name, FieldPath(parent, name));
     if (!read.ok()) return read.status();
     if (!read.value()) PENSTOCK_RETURN_IF_ERROR(Skip());
   }
@@ -326,8 +330,9 @@ Status DocumentReader::ReadRequestParameters() {
 
 Status DocumentReader::ReadParameterValue(const std::string& name, RequestParameters::Value* value) {
   const JsonReader bookmark = reader_;
+  const FieldPath parameters("parameters");
   const auto wrong = [&](const char* expected) {
-    return WrongValue(bookmark, StatusCode::kRequestParameter, MemberPath("parameters", name), expected);
+    return WrongValue(bookmark, StatusCode::kRequestParameter, FieldPath(parameters, name), expected);
   };
   switch (reader_.Peek()) {
     case JsonKind::kString:

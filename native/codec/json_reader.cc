@@ -97,22 +97,24 @@ bool JsonReader::NextMember(std::string* name) {
   return true;
 }
 
-bool JsonReader::ReadRawString(std::string_view* raw) {
+bool JsonReader::ReadRawString(std::string_view* raw, bool* has_escapes) {
   SkipSpace();
   if (at_ == end_ || *at_ != '"') return Fail(at_, "a string");
   const char* const text = at_ + 1;
   const JsonStringScan scan = ScanJsonString(text, end_);
   if (scan.problem != nullptr) return Fail(scan.stop, scan.problem);
   *raw = std::string_view(text, static_cast<size_t>(scan.stop - text));
+  if (has_escapes != nullptr) *has_escapes = scan.has_escapes;
   at_ = scan.stop + 1;
   return true;
 }
 
 bool JsonReader::ReadString(std::string* value) {
   std::string_view raw;
-  if (!ReadRawString(&raw)) return false;
-  value->resize(raw.size());
-  value->resize(DecodeJsonString(raw, value->data()));
+  bool has_escapes = false;
+  if (!ReadRawString(&raw, &has_escapes)) return false;
+  value->assign(raw);
+  if (has_escapes) value->resize(DecodeJsonString(raw, value->data()));
   return true;
 }
 
@@ -187,7 +189,7 @@ std::string ShortText(std::string_view text) {
   return text.size() > kLongest ? shown + "..." : shown;
 }
 
-Status WrongValue(JsonReader reader, StatusCode code, std::string_view path, std::string_view expected) {
+Status WrongValue(JsonReader reader, StatusCode code, const FieldPath& path, std::string_view expected) {
   const JsonKind kind = reader.Peek();
   JsonReader probe = reader;
   std::string_view text;

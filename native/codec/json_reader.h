@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "codec/field_path.h"
 
 namespace penstock::codec {
 
@@ -37,8 +38,8 @@ class JsonReader {
 
   bool ReadBool(bool* value);
   bool ReadString(std::string* value);
-  // The text between the quotes, still with its escapes but checked; DecodeJsonString decodes it.
-  bool ReadRawString(std::string_view* raw);
+  // The text between the quotes, still with its escapes but checked; DecodeJsonString decodes it. `has_escapes` may be null.
+  bool ReadRawString(std::string_view* raw, bool* has_escapes = nullptr);
   bool ReadNumber(std::string_view* text);
   // Any value, checked. Adds the strings, numbers, booleans and nulls passed to *scalars, and gives the value's text, unless null.
   bool SkipValue(uint64_t* scalars = nullptr, std::string_view* text = nullptr);
@@ -72,6 +73,6 @@ std::string ShortText(std::string_view text);
 
 // "`path`: found <the value that comes next>, expected `expected`". Fails with the reader's own error when what comes next is no value.
 // `reader` is a copy on purpose: nothing moves.
-Status WrongValue(JsonReader reader, StatusCode code, std::string_view path, std::string_view expected);
+Status WrongValue(JsonReader reader, StatusCode code, const FieldPath& path, std::string_view expected);
 
 }  // namespace penstock::codec

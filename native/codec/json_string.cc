@@ -22,6 +22,12 @@ bool EightPlain(const char* text) {
   return ((word | below_space | ZeroByte(word ^ (kOnes * '"')) | ZeroByte(word ^ (kOnes * '\\'))) & kHighBits) == 0;
 }
 
+// The same of one byte.
+bool IsPlain(char c) {
+  const auto byte = static_cast<uint8_t>(c);
+  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+}
+
 const char* SkipPlain(const char* text, const char* end) {
   while (end - text >= 8 && EightPlain(text)) text += 8;
   return text;
@@ -112,6 +118,7 @@ JsonStringScan ScanJsonString(const char* text, const char* end) {
   JsonStringScan scan;
   for (;;) {
     text = SkipPlain(text, end);
+    while (text < end && IsPlain(*text)) ++text;
     scan.stop = text;
     if (text == end) {
       scan.problem = "the closing quote of a string";

@@ -123,25 +123,23 @@ const char* ExpectedElement(DataType dtype) {
   return dtype == DataType::kBool ? "true or false" : "a number";
 }
 
-std::string ElementPath(const std::string& path, uint64_t index) { return path + ".data[" + std::to_string(index) + "]"; }
-
 // The element that comes next is not what `dtype` needs.
-Status ElementError(const JsonReader& reader, DataType dtype, const std::string& path, const char* why) {
+Status ElementError(const JsonReader& reader, DataType dtype, const FieldPath& path, const char* why) {
   JsonReader probe = reader;
   std::string_view text;
   if (probe.Peek() != JsonKind::kNumber || dtype == DataType::kBool || dtype == DataType::kBytes) {
     return WrongValue(reader, StatusCode::kTensorData, path, ExpectedElement(dtype));
   }
   if (!probe.ReadNumber(&text)) return probe.status();
-  const std::string message = path + ": " + ShortText(text) + " " + why + " for ";
+  const std::string message = path.Text() + ": " + ShortText(text) + " " + why + " for ";
   return Status(StatusCode::kTensorData, message + std::string(DataTypeName(dtype)));
 }
 
 // Too few or too many elements. `array` stands before the whole array, which is counted to say how many there are.
-Status CountError(JsonReader array, uint64_t expected, const std::string& path) {
+Status CountError(JsonReader array, uint64_t expected, const FieldPath& path) {
   uint64_t found = 0;
   if (!array.SkipValue(&found)) return array.status();
-  return FieldError(StatusCode::kTensorData, path + ".data", std::to_string(found) + " elements",
+  return FieldError(StatusCode::kTensorData, path, std::to_string(found) + " elements",
                     std::to_string(expected) + ", the product of the shape");
 }
 
@@ -156,7 +154,7 @@ bool ReadBytesElement(JsonReader* reader, Sink* sink) {
   return true;
 }
 
-Status ReadElements(JsonReader* reader, DataType dtype, Sink* sink, const std::string& path) {
+Status ReadElements(JsonReader* reader, DataType dtype, Sink* sink, const FieldPath& path) {
   const JsonReader array = *reader;
   const RunReader read_run = RunReaderOf(dtype);
   int open = 1;
@@ -176,41 +174,42 @@ Status ReadElements(JsonReader* reader, DataType dtype, Sink* sink, const std::s
     if (sink->filled == sink->expected) return CountError(array, sink->expected, path);
     const char* why = "";
     if (dtype == DataType::kBytes) {
-      if (kind != JsonKind::kString) return ElementError(*reader, dtype, ElementPath(path, sink->filled), why);
+      if (kind != JsonKind::kString) return ElementError(*reader, dtype, FieldPath(path, sink->filled), why);
       if (!ReadBytesElement(reader, sink)) return reader->status();
       continue;
     }
     const char* cursor = reader->cursor();
     const char* const stop = read_run(&cursor, reader->end(), sink, &why);
     reader->MoveTo(stop == nullptr ? cursor : stop);
-    if (stop == nullptr) return ElementError(*reader, dtype, ElementPath(path, sink->filled), why);
+    if (stop == nullptr) return ElementError(*reader, dtype, FieldPath(path, sink->filled), why);
   }
   return sink->filled == sink->expected ? Status::Ok() : CountError(array, sink->expected, path);
 }
 
 // Bytes to allocate. `text_bytes` is the array's text, or all that is left of the document where the array's end is not known yet.
-Result<uint64_t> BlockBytes(DataType dtype, uint64_t elements, uint64_t text_bytes, const std::string& path, const CodecLimits& limits) {
+Result<uint64_t> BlockBytes(DataType dtype, uint64_t elements, uint64_t text_bytes, const FieldPath& path, const CodecLimits& limits) {
   if (dtype != DataType::kBytes) return CheckTensorBytes(dtype, elements, path, limits);
   uint64_t bytes = 0;
   if (CheckedMul(elements, kBytesPrefix, &bytes) && CheckedAdd(bytes, text_bytes, &bytes)) return bytes;
-  return Status(StatusCode::kRequestTooLarge, path + ": the size overflows");
+  return Status(StatusCode::kRequestTooLarge, path.Text() + ": the size overflows");
 }
 
 }  // namespace
 
-Result<memory::SliceChain> ReadJsonTensor(JsonReader* reader, DataType dtype, uint64_t elements, const std::string& path,
+Result<memory::SliceChain> ReadJsonTensor(JsonReader* reader, DataType dtype, uint64_t elements, const FieldPath& path,
                                           const CodecLimits& limits) {
-  if (reader->Peek() != JsonKind::kArray) return WrongValue(*reader, StatusCode::kRequestField, path + ".data", "an array");
+  const FieldPath data(path, "data");
+  if (reader->Peek() != JsonKind::kArray) return WrongValue(*reader, StatusCode::kRequestField, data, "an array");
   const JsonReader array = *reader;
   std::string_view text(reader->cursor(), static_cast<size_t>(reader->end() - reader->cursor()));
   if (dtype == DataType::kBytes) {
     // Strings say nothing of their length until they are read, so the array's end is looked up first.
     JsonReader ahead = *reader;
     if (!ahead.SkipValue(nullptr, &text)) return ahead.status();
-    if (text.size() > UINT32_MAX) return Status(StatusCode::kRequestTooLarge, path + ".data: the strings pass 4294967295 bytes");
+    if (text.size() > UINT32_MAX) return Status(StatusCode::kRequestTooLarge, data.Text() + ": the strings pass 4294967295 bytes");
   }
   // Every element takes a byte, and a comma or the closing bracket: a short text that promises many elements gets no memory.
-  if (elements > text.size() / 2) return CountError(array, elements, path);
+  if (elements > text.size() / 2) return CountError(array, elements, data);
   const Result<uint64_t> bytes = BlockBytes(dtype, elements, text.size(), path, limits);
   if (!bytes.ok()) return bytes.status();
   auto block = memory::BlockPool::Process().Allocate(bytes.value());
@@ -218,7 +217,7 @@ Result<memory::SliceChain> ReadJsonTensor(JsonReader* reader, DataType dtype, ui
 
   uint8_t* const start = block.value()->data();
   Sink sink{start, 0, elements};
-  PENSTOCK_RETURN_IF_ERROR(ReadElements(reader, dtype, &sink, path));
+  PENSTOCK_RETURN_IF_ERROR(ReadElements(reader, dtype, &sink, data));
   const auto size = static_cast<size_t>(sink.out - start);
   if (size > limits.max_tensor_bytes) {
     return FieldError(StatusCode::kRequestTooLarge, path, std::to_string(size) + " bytes",

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "base/data_type.h"
 #include "base/status.h"
+#include "codec/field_path.h"
 #include "codec/json_reader.h"
 #include "codec/limits.h"
 #include "memory/slice.h"
@@ -16,7 +16,7 @@ namespace penstock::codec {
 // ("inputs[0]"). The result owns its memory; nothing is allocated before `elements` has been held against the limits and against what
 // the text could contain. Errors: kRequestJson, kRequestDepth, kRequestField (not an array), kTensorData (element or count),
 // kRequestTooLarge, kMemory.
-Result<memory::SliceChain> ReadJsonTensor(JsonReader* reader, DataType dtype, uint64_t elements, const std::string& path,
+Result<memory::SliceChain> ReadJsonTensor(JsonReader* reader, DataType dtype, uint64_t elements, const FieldPath& path,
                                           const CodecLimits& limits);
 
 }  // namespace penstock::codec

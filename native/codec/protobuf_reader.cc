@@ -45,8 +45,8 @@ ProtobufReader::ProtobufReader(std::string_view message, const char* origin, con
       path_(std::move(path)),
       depth_left_(depth_left) {}
 
-std::string ProtobufReader::PathOf(std::string_view member) const {
-  return path_.empty() ? std::string(member) : path_ + '.' + std::string(member);
+std::string ProtobufReader::PathOf(const FieldPath& member) const {
+  return path_.empty() ? member.Text() : path_ + '.' + member.Text();
 }
 
 // In the outermost message as its client sent it. A gap lies before the byte it names, so that the end of a text is the end of the message.
@@ -63,7 +63,7 @@ size_t ProtobufReader::Offset(const uint8_t* at) const {
 
 std::string ProtobufReader::Position(const uint8_t* at) const { return " at byte " + std::to_string(Offset(at)); }
 
-Status ProtobufReader::VarintError(std::string_view path, const uint8_t* cursor, const uint8_t* end) const {
+Status ProtobufReader::VarintError(const FieldPath& path, const uint8_t* cursor, const uint8_t* end) const {
   const bool cut = end - cursor < 10 && (cursor == end || end[-1] >= 0x80);
   return FieldError(StatusCode::kRequestProtobuf, path,
                     cut ? "a varint cut off" + Position(end) : "a varint longer than 10 bytes or over 64 bits" + Position(cursor),
@@ -73,10 +73,10 @@ Status ProtobufReader::VarintError(std::string_view path, const uint8_t* cursor,
 Status ProtobufReader::Next() {
   const uint8_t* const start = cursor_;
   const auto refuse = [&](const std::string& found) {
-    return FieldError(StatusCode::kRequestProtobuf, path_.empty() ? "message" : path_, found + Position(start), "the tag of a field");
+    return FieldError(StatusCode::kRequestProtobuf, path_.empty() ? std::string("message") : path_, found + Position(start), "the tag of a field");
   };
   uint64_t tag = 0;
-  if (!TakeVarint(&cursor_, end_, &tag)) return VarintError(path_.empty() ? "message" : path_, cursor_, end_);
+  if (!TakeVarint(&cursor_, end_, &tag)) return VarintError(path_.empty() ? std::string("message") : path_, cursor_, end_);
   const uint64_t number = tag >> 3;
   if (number == 0 || number > kMaxFieldNumber) return refuse("field number " + std::to_string(number));
   number_ = static_cast<uint32_t>(number);
@@ -92,12 +92,12 @@ Status ProtobufReader::Next() {
   }
 }
 
-Status ProtobufReader::Expect(std::string_view member, WireType expected) const {
+Status ProtobufReader::Expect(const FieldPath& member, WireType expected) const {
   if (type_ == expected) return Status::Ok();
   return FieldError(StatusCode::kRequestProtobuf, PathOf(member), WireTypeName(type_) + Position(cursor_), WireTypeName(expected));
 }
 
-Status ProtobufReader::Take(std::string_view member, size_t bytes, std::string_view* taken) {
+Status ProtobufReader::Take(const FieldPath& member, size_t bytes, std::string_view* taken) {
   if (bytes > static_cast<size_t>(end_ - cursor_)) {
     const size_t left = Offset(end_) - Offset(cursor_);
     return FieldError(StatusCode::kRequestProtobuf, PathOf(member), std::to_string(left) + " bytes left" + Position(cursor_),
@@ -108,19 +108,19 @@ Status ProtobufReader::Take(std::string_view member, size_t bytes, std::string_v
   return Status::Ok();
 }
 
-Status ProtobufReader::TakeDelimited(std::string_view member, std::string_view* taken) {
+Status ProtobufReader::TakeDelimited(const FieldPath& member, std::string_view* taken) {
   uint64_t length = 0;
   if (!TakeVarint(&cursor_, end_, &length)) return VarintError(PathOf(member), cursor_, end_);
   return Take(member, length, taken);
 }
 
-Status ProtobufReader::Varint(std::string_view member, uint64_t* value) {
+Status ProtobufReader::Varint(const FieldPath& member, uint64_t* value) {
   PENSTOCK_RETURN_IF_ERROR(Expect(member, WireType::kVarint));
   if (!TakeVarint(&cursor_, end_, value)) return VarintError(PathOf(member), cursor_, end_);
   return Status::Ok();
 }
 
-Status ProtobufReader::Double(std::string_view member, double* value) {
+Status ProtobufReader::Double(const FieldPath& member, double* value) {
   PENSTOCK_RETURN_IF_ERROR(Expect(member, WireType::kFixed64));
   std::string_view bytes;
   PENSTOCK_RETURN_IF_ERROR(Take(member, sizeof(*value), &bytes));
@@ -128,19 +128,19 @@ Status ProtobufReader::Double(std::string_view member, double* value) {
   return Status::Ok();
 }
 
-Status ProtobufReader::Bytes(std::string_view member, std::string_view* value) {
+Status ProtobufReader::Bytes(const FieldPath& member, std::string_view* value) {
   PENSTOCK_RETURN_IF_ERROR(Expect(member, WireType::kLengthDelimited));
   return TakeDelimited(member, value);
 }
 
-Status ProtobufReader::Text(std::string_view member, std::string_view* value) {
+Status ProtobufReader::Text(const FieldPath& member, std::string_view* value) {
   PENSTOCK_RETURN_IF_ERROR(Bytes(member, value));
   const size_t valid = Utf8ValidPrefix(*value);
   if (valid == value->size()) return Status::Ok();
   return FieldError(StatusCode::kRequestProtobuf, PathOf(member), Quote(*value) + Position(AsBytes(value->data()) + valid), "UTF-8 text");
 }
 
-Result<ProtobufReader> ProtobufReader::Message(std::string_view member, std::string path) {
+Result<ProtobufReader> ProtobufReader::Message(const FieldPath& member, std::string path) {
   std::string_view bytes;
   PENSTOCK_RETURN_IF_ERROR(Bytes(member, &bytes));
   if (depth_left_ <= 1) {
@@ -149,7 +149,7 @@ Result<ProtobufReader> ProtobufReader::Message(std::string_view member, std::str
   return ProtobufReader(bytes, reinterpret_cast<const char*>(origin_), gaps_, std::move(path), depth_left_ - 1);
 }
 
-Status ProtobufReader::Elements(std::string_view member, WireType element, std::string_view* bytes) {
+Status ProtobufReader::Elements(const FieldPath& member, WireType element, std::string_view* bytes) {
   const size_t width = element == WireType::kFixed64 ? 8 : element == WireType::kFixed32 ? 4 : 1;
   if (type_ != WireType::kLengthDelimited) {
     PENSTOCK_RETURN_IF_ERROR(Expect(member, element));
@@ -167,7 +167,7 @@ Status ProtobufReader::Elements(std::string_view member, WireType element, std::
                     "a multiple of " + std::to_string(width));
 }
 
-Status ProtobufReader::Length(std::string_view member) {
+Status ProtobufReader::Length(const FieldPath& member) {
   PENSTOCK_RETURN_IF_ERROR(Expect(member, WireType::kLengthDelimited));
   uint64_t length = 0;
   if (!TakeVarint(&cursor_, end_, &length)) return VarintError(PathOf(member), cursor_, end_);

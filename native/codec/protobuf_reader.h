@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "codec/field_path.h"
 
 namespace penstock::codec {
 
@@ -53,35 +54,35 @@ class ProtobufReader {
   // "inputs[0]"; empty for the outermost message.
   const std::string& path() const { return path_; }
   // Path of a field of this message.
-  std::string PathOf(std::string_view member) const;
+  std::string PathOf(const FieldPath& member) const;
 
   // Reads the next field's tag; then exactly one of the calls below takes its value. Errors of all of them: kRequestProtobuf.
   Status Next();
   uint32_t number() const { return number_; }
 
-  Status Varint(std::string_view member, uint64_t* value);
-  Status Double(std::string_view member, double* value);
-  Status Bytes(std::string_view member, std::string_view* value);
-  Status Text(std::string_view member, std::string_view* value);
+  Status Varint(const FieldPath& member, uint64_t* value);
+  Status Double(const FieldPath& member, double* value);
+  Status Bytes(const FieldPath& member, std::string_view* value);
+  Status Text(const FieldPath& member, std::string_view* value);
   // Enters an embedded message; `path` is what its errors start with. Also kRequestDepth.
-  Result<ProtobufReader> Message(std::string_view member, std::string path);
+  Result<ProtobufReader> Message(const FieldPath& member, std::string path);
   // One value, or a packed run of values, of a repeated scalar field of wire type `element`: the bytes of the elements, one after another.
   // Runs of fixed-size elements hold whole ones; varints are not looked at yet.
-  Status Elements(std::string_view member, WireType element, std::string_view* bytes);
+  Status Elements(const FieldPath& member, WireType element, std::string_view* bytes);
   // Of a length-delimited value whose bytes are all left out: nothing more is to be taken.
-  Status Length(std::string_view member);
+  Status Length(const FieldPath& member);
   // A field nobody knows.
   Status Skip();
 
   // Why TakeVarint said no at `cursor`, with `end` the end of what it was given.
-  Status VarintError(std::string_view path, const uint8_t* cursor, const uint8_t* end) const;
+  Status VarintError(const FieldPath& path, const uint8_t* cursor, const uint8_t* end) const;
 
  private:
   ProtobufReader(std::string_view message, const char* origin, const std::vector<Gap>* gaps, std::string path, int depth_left);
 
-  Status Expect(std::string_view member, WireType expected) const;
-  Status Take(std::string_view member, size_t bytes, std::string_view* taken);
-  Status TakeDelimited(std::string_view member, std::string_view* taken);
+  Status Expect(const FieldPath& member, WireType expected) const;
+  Status Take(const FieldPath& member, size_t bytes, std::string_view* taken);
+  Status TakeDelimited(const FieldPath& member, std::string_view* taken);
   size_t Offset(const uint8_t* at) const;
   std::string Position(const uint8_t* at) const;
 

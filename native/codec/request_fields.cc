@@ -82,6 +82,7 @@ std::optional<std::string_view> FindRepeated(std::vector<std::string_view> names
 
 template <typename Tensors>
 Status CheckUniqueTensors(const Tensors& tensors, std::string_view path) {
+  if (tensors.size() < 2) return Status::Ok();
   std::vector<std::string_view> names;
   names.reserve(tensors.size());
   for (const auto& tensor : tensors) names.push_back(tensor.name);
@@ -121,13 +122,13 @@ std::string MemberPath(std::string_view parent, std::string_view name) {
   return path.append(name);
 }
 
-Status FieldError(StatusCode code, std::string_view path, std::string_view found, std::string_view expected) {
-  std::string message(path);
+Status FieldError(StatusCode code, const FieldPath& path, std::string_view found, std::string_view expected) {
+  std::string message = path.Text();
   message.append(": found ").append(found).append(", expected ").append(expected);
   return Status(code, std::move(message));
 }
 
-Status CheckName(std::string_view name, std::string_view path, const CodecLimits& limits) {
+Status CheckName(std::string_view name, const FieldPath& path, const CodecLimits& limits) {
   if (!name.empty() && name.size() <= limits.max_name_bytes) return Status::Ok();
   return FieldError(StatusCode::kRequestField, path, Quote(name) + " (" + std::to_string(name.size()) + " bytes)",
                     "1 to " + std::to_string(limits.max_name_bytes) + " bytes");
@@ -139,51 +140,52 @@ Status CheckId(std::string_view id, const CodecLimits& limits) {
                     "at most " + std::to_string(limits.max_name_bytes));
 }
 
-Status CheckTensorCount(size_t count, std::string_view path, const CodecLimits& limits) {
+Status CheckTensorCount(size_t count, const FieldPath& path, const CodecLimits& limits) {
   if (count <= limits.max_tensors) return Status::Ok();
   return FieldError(StatusCode::kRequestField, path, "more than " + std::to_string(limits.max_tensors) + " tensors",
                     "at most " + std::to_string(limits.max_tensors));
 }
 
-Status CheckParameterCount(size_t count, std::string_view path, const CodecLimits& limits) {
+Status CheckParameterCount(size_t count, const FieldPath& path, const CodecLimits& limits) {
   if (count <= limits.max_parameters) return Status::Ok();
   const std::string limit = std::to_string(limits.max_parameters);
   return FieldError(StatusCode::kRequestParameter, path, "more than " + limit + " parameters", "at most " + limit);
 }
 
-Result<DataType> ReadDataType(std::string_view name, std::string_view path) {
+Result<DataType> ReadDataType(std::string_view name, const FieldPath& path) {
   const DataType dtype = DataTypeFromName(name);
   if (dtype != DataType::kInvalid) return dtype;
   return FieldError(StatusCode::kTensorDtype, path, Quote(name),
                     "BOOL, UINT8, UINT16, UINT32, UINT64, INT8, INT16, INT32, INT64, FP16, BF16, FP32, FP64 or BYTES");
 }
 
-Result<uint64_t> CheckShape(const std::vector<int64_t>& shape, std::string_view path, const CodecLimits& limits) {
+Result<uint64_t> CheckShape(const std::vector<int64_t>& shape, const FieldPath& path, const CodecLimits& limits) {
   if (shape.size() > limits.max_dims) {
     return FieldError(StatusCode::kTensorShape, path, std::to_string(shape.size()) + " dims", "at most " + std::to_string(limits.max_dims));
   }
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] >= 0) continue;
-    return FieldError(StatusCode::kTensorShape, std::string(path) + "[" + std::to_string(i) + "]", std::to_string(shape[i]),
+    return FieldError(StatusCode::kTensorShape, FieldPath(path, i), std::to_string(shape[i]),
                       "a whole number from 0 to 9223372036854775807");
   }
   uint64_t elements = 0;
   if (ElementCount(shape, &elements)) return elements;
-  return Status(StatusCode::kTensorShape, std::string(path) + ": the product of the dims passes 9223372036854775807");
+  return Status(StatusCode::kTensorShape, path.Text() + ": the product of the dims passes 9223372036854775807");
 }
 
-Result<uint64_t> CheckTensorBytes(DataType dtype, uint64_t elements, std::string_view path, const CodecLimits& limits) {
+Result<uint64_t> CheckTensorBytes(DataType dtype, uint64_t elements, const FieldPath& path, const CodecLimits& limits) {
   uint64_t bytes = 0;
   if (CheckedMul(elements, DataTypeSize(dtype), &bytes) && bytes <= limits.max_tensor_bytes) return bytes;
   return FieldError(StatusCode::kRequestTooLarge, path, std::to_string(elements) + " elements of " + std::string(DataTypeName(dtype)),
                     "at most " + std::to_string(limits.max_tensor_bytes) + " bytes");
 }
 
-Status CheckTensorParameter(std::string_view name, std::string_view path) {
+Status CheckTensorParameter(std::string_view name, const FieldPath& path) {
   const bool shared_memory = name == "shared_memory_region" || name == "shared_memory_offset" || name == "shared_memory_byte_size";
   if (!shared_memory && name != "classification") return Status::Ok();
   const char* const feature = shared_memory ? ": shared memory" : ": classification";
-  return Status(StatusCode::kNotSupported, MemberPath(std::string(path) + ".parameters", name) + feature + " is not supported yet");
+  const FieldPath parameters(path, "parameters");
+  return Status(StatusCode::kNotSupported, FieldPath(parameters, name).Text() + feature + " is not supported yet");
 }
 
 Status CheckUniqueNames(const serving::InferRequest& request) {

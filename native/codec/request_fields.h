@@ -10,6 +10,7 @@
 
 #include "base/data_type.h"
 #include "base/status.h"
+#include "codec/field_path.h"
 #include "codec/limits.h"
 #include "serving/infer_request.h"
 
@@ -22,33 +23,33 @@ std::string Quote(std::string_view text);
 std::string MemberPath(std::string_view parent, std::string_view name);
 
 // "`path`: found `found`, expected `expected`".
-Status FieldError(StatusCode code, std::string_view path, std::string_view found, std::string_view expected);
+Status FieldError(StatusCode code, const FieldPath& path, std::string_view found, std::string_view expected);
 
 // A tensor's name: 1 to max_name_bytes bytes. kRequestField.
-Status CheckName(std::string_view name, std::string_view path, const CodecLimits& limits);
+Status CheckName(std::string_view name, const FieldPath& path, const CodecLimits& limits);
 
 // A request's id: at most max_name_bytes bytes. kRequestField.
 Status CheckId(std::string_view id, const CodecLimits& limits);
 
 // How many inputs or outputs a request may name. kRequestField.
-Status CheckTensorCount(size_t count, std::string_view path, const CodecLimits& limits);
+Status CheckTensorCount(size_t count, const FieldPath& path, const CodecLimits& limits);
 
 // How many members one parameters object may have. kRequestParameter.
-Status CheckParameterCount(size_t count, std::string_view path, const CodecLimits& limits);
+Status CheckParameterCount(size_t count, const FieldPath& path, const CodecLimits& limits);
 
 // kTensorDtype for a name that is not one of the protocol's.
-Result<DataType> ReadDataType(std::string_view name, std::string_view path);
+Result<DataType> ReadDataType(std::string_view name, const FieldPath& path);
 
 // Rank at most max_dims, no negative dim, product of dims without overflow; `path` is the shape's ("inputs[0].shape"). Returns the element
 // count. kTensorShape.
-Result<uint64_t> CheckShape(const std::vector<int64_t>& shape, std::string_view path, const CodecLimits& limits);
+Result<uint64_t> CheckShape(const std::vector<int64_t>& shape, const FieldPath& path, const CodecLimits& limits);
 
 // Bytes of `elements` elements of a fixed-size dtype, at most max_tensor_bytes. `path` is the tensor's. kRequestTooLarge.
-Result<uint64_t> CheckTensorBytes(DataType dtype, uint64_t elements, std::string_view path, const CodecLimits& limits);
+Result<uint64_t> CheckTensorBytes(DataType dtype, uint64_t elements, const FieldPath& path, const CodecLimits& limits);
 
 // Parameters of one input or output, by name: kNotSupported for shared memory and classification, OK for everything else.
 // `path` is the tensor's ("outputs[0]").
-Status CheckTensorParameter(std::string_view name, std::string_view path);
+Status CheckTensorParameter(std::string_view name, const FieldPath& path);
 
 // Inputs, and outputs, must have names that differ. kTensorName.
 Status CheckUniqueNames(const serving::InferRequest& request);

@@ -35,6 +35,15 @@ TEST(RequestFields, WritesPathsOfOddNamesInQuotes) {
   EXPECT_EQ(MemberPath("", "id"), "id");
 }
 
+TEST(RequestFields, WritesWhereAFieldStands) {
+  const FieldPath inputs("inputs");
+  const FieldPath input(inputs, 3);
+  const FieldPath parameters(input, "parameters");
+  EXPECT_EQ(FieldPath(parameters, "top_k").Text(), "inputs[3].parameters.top_k");
+  EXPECT_EQ(FieldPath(parameters, "a b").Text(), "inputs[3].parameters[\"a b\"]");
+  EXPECT_EQ(inputs.Text(), "inputs");
+}
+
 TEST(RequestFields, TakesReservedParametersOutOfTheCustomOnes) {
   serving::InferRequest request;
   RequestParameters parameters(&request, kLimits);
