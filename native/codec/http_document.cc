@@ -72,7 +72,7 @@ class DocumentReader {
   template <typename ReadMember>
   Status ReadTensorParameters(const FieldPath& path, ReadMember read_member);
   Status ReadRequestParameters();
-  Status ReadParameterValue(const std::string& name, RequestParameters::Value* value);
+  Status ReadParameterValue(std::string_view name, RequestParameters::Value* value);
 
   Status BeginObject(const FieldPath& path);
   Status ReadText(const FieldPath& path, std::string* text);
@@ -121,9 +121,10 @@ Status DocumentReader::ReadWhole(StatusCode code, const FieldPath& path, DataTyp
 
 Result<HttpDocument> DocumentReader::Read() {
   SeenKeys seen;
-  std::string key;
+  std::string_view key;
+  std::string decoded;
   PENSTOCK_RETURN_IF_ERROR(BeginObject("the request"));
-  while (reader_.NextMember(&key)) PENSTOCK_RETURN_IF_ERROR(ReadTopMember(key, &seen));
+  while (reader_.NextMember(&key, &decoded)) PENSTOCK_RETURN_IF_ERROR(ReadTopMember(key, &seen));
   if (!reader_.ok() || !reader_.ReadEnd()) return reader_.status();
   if (document_.request.inputs.empty()) {
     return FieldError(StatusCode::kRequestField, "inputs", seen.Has(kInputs) ? "an empty array" : "nothing", "an array of inputs");
@@ -168,9 +169,10 @@ Status DocumentReader::ReadTensors(const FieldPath& path, ReadItem read_item) {
 
 Status DocumentReader::ReadInput(const FieldPath& path) {
   InputState input;
-  std::string key;
+  std::string_view key;
+  std::string decoded;
   PENSTOCK_RETURN_IF_ERROR(BeginObject(path));
-  while (reader_.NextMember(&key)) PENSTOCK_RETURN_IF_ERROR(ReadInputMember(key, path, &input));
+  while (reader_.NextMember(&key, &decoded)) PENSTOCK_RETURN_IF_ERROR(ReadInputMember(key, path, &input));
   if (!reader_.ok()) return reader_.status();
   PENSTOCK_RETURN_IF_ERROR(FinishInput(path, &input));
   document_.binary_sizes.push_back(input.binary_size);
@@ -267,9 +269,10 @@ Status DocumentReader::FinishInput(const FieldPath& path, InputState* input) {
 Status DocumentReader::ReadOutput(const FieldPath& path) {
   RequestedOutput output;
   SeenKeys seen;
-  std::string key;
+  std::string_view key;
+  std::string decoded;
   PENSTOCK_RETURN_IF_ERROR(BeginObject(path));
-  while (reader_.NextMember(&key)) {
+  while (reader_.NextMember(&key, &decoded)) {
     const FieldPath member(path, key);
     if (key == "name") {
       PENSTOCK_RETURN_IF_ERROR(seen.Add(kName, member));
@@ -302,10 +305,11 @@ Status DocumentReader::ReadOutputForm(const FieldPath& path, RequestedOutput* ou
 template <typename ReadMember>
 Status DocumentReader::ReadTensorParameters(const FieldPath& path, ReadMember read_member) {
   const FieldPath parent(path, "parameters");
-  std::string name;
+  std::string_view name;
+  std::string decoded;
   size_t count = 0;
   PENSTOCK_RETURN_IF_ERROR(BeginObject(parent));
-  while (reader_.NextMember(&name)) {
+  while (reader_.NextMember(&name, &decoded)) {
     PENSTOCK_RETURN_IF_ERROR(CheckParameterCount(++count, parent, limits_));
     PENSTOCK_RETURN_IF_ERROR(CheckTensorParameter(name, path));
     const Result<bool> read = read_member(name, FieldPath(parent, name));
@@ -317,18 +321,19 @@ Status DocumentReader::ReadTensorParameters(const FieldPath& path, ReadMember re
 
 Status DocumentReader::ReadRequestParameters() {
   RequestParameters parameters(&document_.request, limits_);
-  std::string name;
+  std::string_view name;
+  std::string decoded;
   PENSTOCK_RETURN_IF_ERROR(BeginObject("parameters"));
-  while (reader_.NextMember(&name)) {
+  while (reader_.NextMember(&name, &decoded)) {
     RequestParameters::Value value;
     PENSTOCK_RETURN_IF_ERROR(ReadParameterValue(name, &value));
-    PENSTOCK_RETURN_IF_ERROR(parameters.Add(std::move(name), std::move(value)));
+    PENSTOCK_RETURN_IF_ERROR(parameters.Add(std::string(name), std::move(value)));
   }
   if (!reader_.ok()) return reader_.status();
   return parameters.Finish();
 }
 
-Status DocumentReader::ReadParameterValue(const std::string& name, RequestParameters::Value* value) {
+Status DocumentReader::ReadParameterValue(std::string_view name, RequestParameters::Value* value) {
   const JsonReader bookmark = reader_;
   const FieldPath parameters("parameters");
   const auto wrong = [&](const char* expected) {

@@ -86,11 +86,25 @@ bool JsonReader::BeginObject() { return Open('{', "an object"); }
 bool JsonReader::BeginArray() { return Open('[', "an array"); }
 bool JsonReader::NextElement() { return Next(']', "',' or ']'"); }
 
-bool JsonReader::NextMember(std::string* name) {
+bool JsonReader::NextMember() {
+  std::string_view raw;
+  return ReadName(&raw, nullptr);
+}
+
+bool JsonReader::NextMember(std::string_view* name, std::string* decoded) {
+  bool has_escapes = false;
+  if (!ReadName(name, &has_escapes)) return false;
+  if (has_escapes) {
+    decoded->resize(name->size());
+    *name = std::string_view(decoded->data(), DecodeJsonString(*name, decoded->data()));
+  }
+  return true;
+}
+
+bool JsonReader::ReadName(std::string_view* raw, bool* has_escapes) {
   if (!Next('}', "',' or '}'")) return false;
   if (at_ == end_ || *at_ != '"') return Fail(at_, "a name in quotes");
-  std::string_view raw;
-  if (!(name != nullptr ? ReadString(name) : ReadRawString(&raw))) return false;
+  if (!ReadRawString(raw, has_escapes)) return false;
   SkipSpace();
   if (at_ == end_ || *at_ != ':') return Fail(at_, "':'");
   ++at_;
@@ -169,7 +183,7 @@ bool JsonReader::SkipValue(uint64_t* scalars, std::string_view* text) {
       if (!SkipScalar()) return false;
       if (scalars != nullptr) ++*scalars;
     }
-    while (!open.empty() && !(open.back() == '[' ? NextElement() : NextMember(nullptr))) {
+    while (!open.empty() && !(open.back() == '[' ? NextElement() : NextMember())) {
       if (!ok()) return false;
       open.pop_back();
     }

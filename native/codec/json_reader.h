@@ -30,8 +30,10 @@ class JsonReader {
   JsonKind Peek();
 
   bool BeginObject();
-  // Moves to the next member's value; its name, decoded, goes to *name unless null. False at the end of the object, which it then leaves.
-  bool NextMember(std::string* name);
+  // Moves to the next member's value. False at the end of the object, which it then leaves.
+  bool NextMember();
+  // The same; its name, decoded, is of the text or, where that has escapes, of *decoded.
+  bool NextMember(std::string_view* name, std::string* decoded);
   bool BeginArray();
   // Moves to the next element. False at the end of the array, which it then leaves.
   bool NextElement();
@@ -54,6 +56,7 @@ class JsonReader {
  private:
   bool Open(char bracket, const char* what);
   bool Next(char close, const char* expected);
+  bool ReadName(std::string_view* raw, bool* has_escapes);
   bool SkipScalar();
   bool ReadWord(std::string_view word);
   void SkipSpace();
