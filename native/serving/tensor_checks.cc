@@ -18,23 +18,30 @@ struct BatchSeen {
   const std::string* input = nullptr;
 };
 
+// Where an input stands in the request, for messages.
+struct InputPath {
+  bool is_raw = false;
+  size_t index = 0;
+  std::string Text() const { return is_raw ? std::string("body") : "inputs[" + std::to_string(index) + "]"; }
+};
+
 const ApiTensor* FindTensor(const std::vector<ApiTensor>& tensors, const std::string& name) {
   const auto found = std::find_if(tensors.begin(), tensors.end(), [&name](const ApiTensor& tensor) { return tensor.name == name; });
   return found == tensors.end() ? nullptr : &*found;
 }
 
-Status CheckShape(const ApiTensor& expected, const std::vector<int64_t>& shape, const std::string& path) {
+Status CheckShape(const ApiTensor& expected, const std::vector<int64_t>& shape, const InputPath& path) {
   bool fits = shape.size() == expected.dims.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] >= 0 && (expected.dims[i] == -1 || shape[i] == expected.dims[i]);
   if (fits) return Status::Ok();
-  return Status(StatusCode::kTensorShape, path + ".shape: found " + ShapeText(shape) + ", expected " + ShapeText(expected.dims) +
+  return Status(StatusCode::kTensorShape, path.Text() + ".shape: found " + ShapeText(shape) + ", expected " + ShapeText(expected.dims) +
                                               " for input " + Quoted(expected.name));
 }
 
-Status CheckBatch(int64_t max_batch_size, const RequestTensor& tensor, const std::string& path, BatchSeen* seen) {
+Status CheckBatch(int64_t max_batch_size, const RequestTensor& tensor, const InputPath& path, BatchSeen* seen) {
   const int64_t rows = tensor.shape.front();
   const auto refuse = [&](StatusCode code, const std::string& expected) {
-    return Status(code, path + ".shape[0]: found batch size " + std::to_string(rows) + ", " + expected);
+    return Status(code, path.Text() + ".shape[0]: found batch size " + std::to_string(rows) + ", " + expected);
   };
   if (rows < 1) return refuse(StatusCode::kTensorShape, "batch size must be at least 1");
   if (rows > max_batch_size) return refuse(StatusCode::kTensorBatch, "expected at most " + std::to_string(max_batch_size));
@@ -45,21 +52,21 @@ Status CheckBatch(int64_t max_batch_size, const RequestTensor& tensor, const std
   return Status::Ok();
 }
 
-Status CheckData(const RequestTensor& tensor, const std::string& path) {
+Status CheckData(const RequestTensor& tensor, const InputPath& path) {
   uint64_t elements = 0;
   if (!ElementCount(tensor.shape, &elements)) {
-    return Status(StatusCode::kTensorShape, path + ".shape: found " + ShapeText(tensor.shape) + ", whose element count overflows");
+    return Status(StatusCode::kTensorShape, path.Text() + ".shape: found " + ShapeText(tensor.shape) + ", whose element count overflows");
   }
   if (tensor.dtype == DataType::kBytes) {
-    return tensor.data_is_checked ? Status::Ok() : CheckBytesFraming(tensor.data, elements, path);
+    return tensor.data_is_checked ? Status::Ok() : CheckBytesFraming(tensor.data, elements, path.Text());
   }
   uint64_t bytes = 0;
   if (!CheckedMul(elements, DataTypeSize(tensor.dtype), &bytes) || tensor.data.size() != bytes) {
-    return Status(StatusCode::kTensorSize, path + ": found " + std::to_string(tensor.data.size()) + " bytes, expected " +
+    return Status(StatusCode::kTensorSize, path.Text() + ": found " + std::to_string(tensor.data.size()) + " bytes, expected " +
                                                std::to_string(bytes) + " for shape " + ShapeText(tensor.shape) + " " +
                                                std::string(DataTypeName(tensor.dtype)));
   }
-  if (tensor.dtype == DataType::kBool && !tensor.data_is_checked) return CheckBools(tensor.data, path);
+  if (tensor.dtype == DataType::kBool && !tensor.data_is_checked) return CheckBools(tensor.data, path.Text());
   return Status::Ok();
 }
 
@@ -80,22 +87,22 @@ Status PlaceInputs(const ModelVersion& version, InferRequest* request, pipeline:
   job->inputs.resize(version.job_inputs());
   for (size_t i = 0; i < request->inputs.size(); ++i) {
     RequestTensor& tensor = request->inputs[i];
-    const std::string path = request->is_raw ? std::string("body") : "inputs[" + std::to_string(i) + "]";
+    const InputPath path{request->is_raw, i};
     const ApiTensor* expected = FindTensor(spec.inputs, tensor.name);
     if (expected == nullptr) {
-      return Status(StatusCode::kTensorName, path + ".name: found " + Quoted(tensor.name) + ", expected one of " + NameList(spec.inputs));
+      return Status(StatusCode::kTensorName, path.Text() + ".name: found " + Quoted(tensor.name) + ", expected one of " + NameList(spec.inputs));
     }
     const size_t position = static_cast<size_t>(expected - spec.inputs.data());
-    if (given[position]) return Status(StatusCode::kTensorName, path + ".name: found " + Quoted(tensor.name) + " again, expected it once");
+    if (given[position]) return Status(StatusCode::kTensorName, path.Text() + ".name: found " + Quoted(tensor.name) + " again, expected it once");
     given[position] = true;
     if (tensor.dtype != expected->dtype) {
-      return Status(StatusCode::kTensorDtype, path + ".datatype: found " + std::string(DataTypeName(tensor.dtype)) + ", expected " +
+      return Status(StatusCode::kTensorDtype, path.Text() + ".datatype: found " + std::string(DataTypeName(tensor.dtype)) + ", expected " +
                                                   std::string(DataTypeName(expected->dtype)) + " for input " + Quoted(expected->name));
     }
     PENSTOCK_RETURN_IF_ERROR(CheckShape(*expected, tensor.shape, path));
     if (spec.max_batch_size > 0) PENSTOCK_RETURN_IF_ERROR(CheckBatch(spec.max_batch_size, tensor, path, &batch));
     PENSTOCK_RETURN_IF_ERROR(CheckData(tensor, path));
-    if (!AddMemory(tensor, &job->bytes)) return Status(StatusCode::kTensorSize, path + ": the sizes of the inputs overflow");
+    if (!AddMemory(tensor, &job->bytes)) return Status(StatusCode::kTensorSize, path.Text() + ": the sizes of the inputs overflow");
     // Data that the codec made was decoded, which is no copy.
     if (request->was_joined && !tensor.data_is_checked) job->bytes_copied_before += tensor.data.size();
     job->inputs[version.session_input(position)] =
