@@ -19,6 +19,9 @@ namespace {
 using serving::OutputForm;
 using serving::ReplyOutput;
 
+// Of a document whose outputs are binary: one allocation where there are few of them.
+constexpr size_t kUsualBytes = 256;
+
 Status NotJson(const ReplyOutput& output, const std::string& what, uint64_t element) {
   return Status(StatusCode::kTensorNotJson, "output " + Quote(output.name) + " holds " + what + " at element " + std::to_string(element) +
                                                 ", which JSON cannot carry: ask for it as binary");
@@ -29,7 +32,7 @@ Status Inconsistent(const ReplyOutput& output) {
   return Status(StatusCode::kInternal, "output " + Quote(output.name) + " has bytes that do not fit its shape");
 }
 
-Status AppendName(const char* key, const std::string& text, std::string* json) {
+Status AppendName(std::string_view key, const std::string& text, std::string* json) {
   *json += key;
   if (AppendJsonString(text, json)) return Status::Ok();
   return Status(StatusCode::kTensorNotJson, "the name " + Quote(text) + " is not UTF-8, so JSON cannot carry it");
@@ -98,7 +101,7 @@ void AppendShape(const std::vector<int64_t>& dims, std::string* json) {
   *json += ",\"shape\":[";
   for (size_t i = 0; i < dims.size(); ++i) {
     if (i > 0) *json += ',';
-    *json += std::to_string(dims[i]);
+    AppendInteger(dims[i], json);
   }
   *json += "],";
 }
@@ -109,7 +112,9 @@ Status AppendOutput(const ReplyOutput& output, const session::Tensor& tensor, Ht
   json.append(",\"datatype\":\"").append(DataTypeName(output.dtype)).append("\"");
   AppendShape(tensor.dims, &json);
   if (output.form == OutputForm::kBinary) {
-    json.append("\"parameters\":{\"binary_data_size\":").append(std::to_string(tensor.bytes.size)).append("}");
+    json += "\"parameters\":{\"binary_data_size\":";
+    AppendInteger(static_cast<int64_t>(tensor.bytes.size), &json);
+    json += '}';
     if (tensor.bytes.size > 0) reply->tails.push_back(tensor.bytes);
   } else {
     PENSTOCK_RETURN_IF_ERROR(AppendData(output, tensor, &json));
@@ -125,6 +130,7 @@ Result<HttpReply> Encode(const serving::ReplyPlan& plan, const pipeline::Outcome
   }
   HttpReply reply;
   std::string& json = reply.json;
+  json.reserve(kUsualBytes);
   json = "{";
   if (!plan.id.empty()) {
     PENSTOCK_RETURN_IF_ERROR(AppendName("\"id\":", plan.id, &json));

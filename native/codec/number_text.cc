@@ -149,6 +149,8 @@ const char* ParseNumber(const char* text, const char* end, DataType dtype, uint8
   }
 }
 
+void AppendInteger(int64_t value, std::string* out) { AppendValue(value, out); }
+
 bool AppendNumber(const uint8_t* element, DataType dtype, std::string* out) {
   switch (dtype) {
     case DataType::kUint8:

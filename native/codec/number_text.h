@@ -19,6 +19,9 @@ const char* ParseNumber(const char* text, const char* end, DataType dtype, uint8
 // Appends the shortest text that reads back as the same value. False for NaN and infinity (nothing is appended).
 bool AppendNumber(const uint8_t* element, DataType dtype, std::string* out);
 
+// Appends it in decimal.
+void AppendInteger(int64_t value, std::string* out);
+
 float HalfToFloat(uint16_t bits);
 float BrainToFloat(uint16_t bits);
 uint16_t DoubleToHalf(double value);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "codec/number_text.h"
 #include "codec/utf8.h"
 
 namespace penstock::frontend {
@@ -30,6 +31,9 @@ std::string_view ReasonOf(int status) {
   }
 }
 
+// Of an answer, with room for the small document that SocketOutput joins to it.
+constexpr size_t kUsualBytes = 512;
+
 void AppendStatus(int status, std::string* out) {
   *out += "HTTP/1.1 ";
   *out += std::to_string(status);
@@ -48,23 +52,32 @@ void AppendField(std::string_view name, std::string_view value, std::string* out
 // What node:http adds to the fields that it is given, and the empty line. `is_close_said`: `Connection: close` is among those already.
 void AppendEnd(const AnswerStyle& style, bool is_close_said, std::string* out) {
   *out += *style.date_line;
-  if (!is_close_said) AppendField("Connection", style.closes ? "close" : "keep-alive", out);
-  if (!is_close_said && !style.closes && style.keep_alive_timeout_ns > 0) {
-    *out += "Keep-Alive: timeout=";
-    *out += std::to_string(style.keep_alive_timeout_ns / kNsPerSecond);
+  if (is_close_said) {
     *out += "\r\n";
+  } else if (style.closes) {
+    *out += "Connection: close\r\n\r\n";
+  } else if (style.keep_alive_timeout_ns <= 0) {
+    *out += "Connection: keep-alive\r\n\r\n";
+  } else {
+    *out += "Connection: keep-alive\r\nKeep-Alive: timeout=";
+    codec::AppendInteger(style.keep_alive_timeout_ns / kNsPerSecond, out);
+    *out += "\r\n\r\n";
   }
-  *out += "\r\n";
 }
 
 // `json_bytes`: -1 where all of the body is the document.
 std::string InferHead(int64_t json_bytes, uint64_t body_bytes, AnswerEncoding encoding, const AnswerStyle& style) {
   std::string head;
-  head.reserve(256);
-  AppendStatus(200, &head);
-  AppendField("Content-Type", json_bytes >= 0 ? "application/octet-stream" : "application/json", &head);
-  if (json_bytes >= 0) AppendField("Inference-Header-Content-Length", std::to_string(json_bytes), &head);
-  AppendField("Content-Length", std::to_string(body_bytes), &head);
+  head.reserve(kUsualBytes);
+  if (json_bytes >= 0) {
+    head += "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nInference-Header-Content-Length: ";
+    codec::AppendInteger(json_bytes, &head);
+    head += "\r\nContent-Length: ";
+  } else {
+    head += "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ";
+  }
+  codec::AppendInteger(static_cast<int64_t>(body_bytes), &head);
+  head += "\r\n";
   if (encoding != AnswerEncoding::kIdentity) AppendField("Content-Encoding", NameOf(encoding), &head);
   if (style.is_going) AppendField("Connection", "close", &head);
   AppendEnd(style, style.is_going, &head);
@@ -125,7 +138,7 @@ uint64_t WriteErrorAnswer(const ErrorReply& reply, int64_t retry_after_s, const 
   const std::string retry_after = retry_after_s > 0 ? "Retry-After: " + std::to_string(retry_after_s) + "\r\n" : "";
   const bool says_close = style.is_going || style.is_body_pending;
   std::string answer;
-  answer.reserve(256 + body.size());
+  answer.reserve(kUsualBytes + body.size());
   AppendStatus(reply.http_status, &answer);
   if (style.is_body_pending) answer += retry_after;
   AppendField("Content-Type", "application/json", &answer);
