@@ -16,6 +16,9 @@ namespace {
 constexpr uint64_t kMaxMessageBytes = INT32_MAX;
 constexpr uint8_t kRawOutputTag = (6 << 3) | 2;  // raw_output_contents, length-delimited
 constexpr size_t kMaxVarint = 10;
+// Of the head of a reply, and of what it says of one output: one allocation each where names are short.
+constexpr size_t kUsualHeadBytes = 256;
+constexpr size_t kUsualOutputBytes = 64;
 
 size_t VarintSize(uint64_t value) {
   size_t size = 1;
@@ -48,6 +51,7 @@ std::string OutputTensor(std::string_view name, const session::Tensor& tensor) {
   std::string shape;
   for (const int64_t dim : tensor.dims) AppendVarint(&shape, static_cast<uint64_t>(dim));
   std::string message;
+  message.reserve(kUsualOutputBytes);
   AppendText(&message, 1, name);
   AppendText(&message, 2, DataTypeName(tensor.dtype));
   AppendText(&message, 3, shape);
@@ -64,6 +68,7 @@ Result<ModelInferReply> ModelInferReply::Make(const serving::ReplyPlan& plan, co
   try {
     ModelInferReply reply;
     reply.outcome_ = &outcome;
+    reply.head_.reserve(kUsualHeadBytes);
     AppendText(&reply.head_, 1, plan.model_name);
     AppendText(&reply.head_, 2, plan.model_version);
     AppendText(&reply.head_, 3, plan.id);
@@ -100,8 +105,11 @@ void ModelInferReply::WriteTo(uint8_t* destination) const {
 Result<memory::SliceChain> ModelInferReply::Slices() const {
   try {
     // Head, tags and lengths as one text: slices of it and the outputs take turns.
-    std::string text = head_;
+    std::string text;
+    text.reserve(head_.size() + outcome_->outputs.size() * (1 + kMaxVarint));  // cannot overflow: more than that is in memory
+    text = head_;
     std::vector<size_t> ends;
+    ends.reserve(outcome_->outputs.size());
     for (const session::Tensor& output : outcome_->outputs) {
       text.push_back(static_cast<char>(kRawOutputTag));
       AppendVarint(&text, output.bytes.size);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <new>
 #include <string>
@@ -117,6 +118,7 @@ Status ReadDims(ProtobufReader* input, const CodecLimits& limits, std::vector<in
   PENSTOCK_RETURN_IF_ERROR(input->Elements("shape", WireType::kVarint, &bytes));
   const auto* cursor = reinterpret_cast<const uint8_t*>(bytes.data());
   const uint8_t* const end = cursor + bytes.size();
+  shape->reserve(std::min(shape->size() + bytes.size(), limits.max_dims));  // a dim takes a byte at least
   while (cursor < end) {
     uint64_t dim = 0;
     if (!TakeVarint(&cursor, end, &dim)) return input->VarintError(input->PathOf("shape"), cursor, end);

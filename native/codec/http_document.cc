@@ -31,6 +31,8 @@ class SeenKeys {
   uint32_t seen_ = 0;
 };
 
+constexpr size_t kUsualDims = 4;
+
 enum TopKey : uint32_t { kId = 1, kParameters = 2, kInputs = 4, kOutputs = 8 };
 enum TensorKey : uint32_t { kName = 1, kShape = 2, kDatatype = 4, kData = 8, kTensorParameters = 16 };
 
@@ -221,6 +223,7 @@ Status DocumentReader::ReadShape(const FieldPath& path, InputState* input) {
     return WrongValue(reader_, StatusCode::kRequestField, path, "an array of whole numbers");
   }
   if (!reader_.BeginArray()) return reader_.status();
+  shape.reserve(kUsualDims);
   while (reader_.NextElement()) {
     if (shape.size() == limits_.max_dims) {
       const std::string limit = std::to_string(limits_.max_dims);
