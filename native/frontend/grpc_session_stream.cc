@@ -106,16 +106,17 @@ void GrpcSessionStream::SendBody(size_t bytes, transport::SocketOutput* output) 
   waiting_bytes_ -= bytes;
   session_->waiting_bytes_ -= bytes;
   sent_bytes_ += bytes;
+  auto first = body_.begin();
   while (bytes > 0) {
-    memory::Slice& first = body_.front();
-    const size_t part = std::min(bytes, first.size - first_sent_);
-    output->Append(first.Sub(first_sent_, part));
+    const size_t part = std::min(bytes, first->size - first_sent_);
+    output->Append(first->Sub(first_sent_, part));
     first_sent_ += part;
     bytes -= part;
-    if (first_sent_ < first.size) continue;
-    body_.pop_front();
+    if (first_sent_ < first->size) continue;
+    ++first;
     first_sent_ = 0;
   }
+  body_.erase(body_.begin(), first);
 }
 
 }  // namespace penstock::frontend

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -53,7 +52,7 @@ class GrpcSessionStream : public GrpcAnswer {
 
   GrpcSession* const session_;
   const int32_t id_;
-  std::deque<memory::Slice> body_;
+  std::vector<memory::Slice> body_;  // few: what has been sent goes with each frame
   size_t first_sent_ = 0;      // of the first slice
   size_t waiting_bytes_ = 0;   // of body_
   size_t sent_bytes_ = 0;      // since TakeSentBytes
