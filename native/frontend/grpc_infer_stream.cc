@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -122,12 +123,7 @@ Status GrpcInferStream::Reply(const InferOutcome& outcome) {
   charge_ = loop_.engine().ChargeWholeAnswer(bytes);
   is_answered_ = true;
   AwaitTaking();
-  answer_->SendHead({{":status", "200"},
-                     {"content-type", "application/grpc+proto"},
-                     {"grpc-accept-encoding", "identity,deflate,gzip"},
-                     {"grpc-encoding", "identity"},
-                     Date()},
-                    false);
+  answer_->SendHead(AnswerHead(), false);
   answer_->SendData(Prefix(static_cast<uint32_t>(bytes)));
   for (const memory::Slice& slice : slices.value().slices()) answer_->SendData(slice);
   answer_->SendTrailers({{"grpc-status", "0"}, {"grpc-message", "OK"}});
@@ -206,9 +202,25 @@ void GrpcInferStream::LogFailed(const Status& status, const ErrorReply& reply) {
   loop_.request_events().Failed({"GRPC", kModelInferPath, request_id_}, status, reply.is_our_fault);
 }
 
-HeaderField GrpcInferStream::Date() const {
-  const std::string& line = loop_.date_line();  // "Date: ...\r\n"
-  return {"date", line.substr(6, line.size() - 8)};
+std::string_view GrpcInferStream::DateText() const {
+  const std::string_view line = loop_.date_line();  // "Date: ...\r\n"
+  return line.substr(6, line.size() - 8);
+}
+
+HeaderField GrpcInferStream::Date() const { return {"date", std::string(DateText())}; }
+
+const std::vector<HeaderField>& GrpcInferStream::AnswerHead() const {
+  std::vector<HeaderField>& head = shared_->answer_head;
+  if (head.empty()) {
+    head = {{":status", "200"},
+            {"content-type", "application/grpc+proto"},
+            {"grpc-accept-encoding", "identity,deflate,gzip"},
+            {"grpc-encoding", "identity"},
+            Date()};
+  } else if (head.back().value != DateText()) {
+    head.back() = Date();
+  }
+  return head;
 }
 
 std::unique_ptr<GrpcStream> MakeGrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, int64_t timeout_ns) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "frontend/error_reply.h"
 #include "frontend/grpc_message_reader.h"
@@ -41,7 +43,9 @@ class GrpcInferStream : public GrpcStream, private InferWaiter {
   void SendStatus(int grpc_status, const std::string& message, double retry_delay_ms = 0);
   void LogEnded(const char* status, uint64_t bytes_out);
   void LogFailed(const Status& status, const ErrorReply& reply);
+  std::string_view DateText() const;
   HeaderField Date() const;
+  const std::vector<HeaderField>& AnswerHead() const;
 
   const std::shared_ptr<GrpcShared> shared_;
   Loop& loop_;

@@ -46,6 +46,7 @@ struct GrpcShared {
   Loop* loop = nullptr;
   size_t in_engine = 0;        // calls that the engine works on, those of streams that are gone included
   uint64_t awaited_bytes = 0;  // of messages that have begun to come, what is still to come
+  std::vector<HeaderField> answer_head;  // of every message that is answered with one; the date comes last, and changes once a second
 };
 
 // frontend/grpc_infer_stream.cc: a plain ModelInfer. `timeout_ns`: since now; 0 = none. `shared` outlives every call of the engine.
