@@ -3,8 +3,8 @@
 //
 // Usage: front_end_alone RUN_US READY_FILE
 //
-// Serves "mlp_tiny", whose answers are zeros, on one loop. A run keeps its lane busy for RUN_US microseconds. Writes its ports to READY_FILE
-// as JSON once it serves, and ends by SIGTERM.
+// Serves "mlp_tiny", whose answers are zeros, on one loop. A run keeps its lane busy for RUN_US microseconds. Writes its ports as JSON to
+// READY_FILE once it serves, and ends by SIGTERM.
 #include <signal.h>
 
 #include <cstdio>

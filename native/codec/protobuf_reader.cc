@@ -73,7 +73,8 @@ Status ProtobufReader::VarintError(const FieldPath& path, const uint8_t* cursor,
 Status ProtobufReader::Next() {
   const uint8_t* const start = cursor_;
   const auto refuse = [&](const std::string& found) {
-    return FieldError(StatusCode::kRequestProtobuf, path_.empty() ? std::string("message") : path_, found + Position(start), "the tag of a field");
+    return FieldError(StatusCode::kRequestProtobuf, path_.empty() ? std::string("message") : path_, found + Position(start),
+                      "the tag of a field");
   };
   uint64_t tag = 0;
   if (!TakeVarint(&cursor_, end_, &tag)) return VarintError(path_.empty() ? std::string("message") : path_, cursor_, end_);

@@ -90,10 +90,13 @@ Status PlaceInputs(const ModelVersion& version, InferRequest* request, pipeline:
     const InputPath path{request->is_raw, i};
     const ApiTensor* expected = FindTensor(spec.inputs, tensor.name);
     if (expected == nullptr) {
-      return Status(StatusCode::kTensorName, path.Text() + ".name: found " + Quoted(tensor.name) + ", expected one of " + NameList(spec.inputs));
+      return Status(StatusCode::kTensorName,
+                    path.Text() + ".name: found " + Quoted(tensor.name) + ", expected one of " + NameList(spec.inputs));
     }
     const size_t position = static_cast<size_t>(expected - spec.inputs.data());
-    if (given[position]) return Status(StatusCode::kTensorName, path.Text() + ".name: found " + Quoted(tensor.name) + " again, expected it once");
+    if (given[position]) {
+      return Status(StatusCode::kTensorName, path.Text() + ".name: found " + Quoted(tensor.name) + " again, expected it once");
+    }
     given[position] = true;
     if (tensor.dtype != expected->dtype) {
       return Status(StatusCode::kTensorDtype, path.Text() + ".datatype: found " + std::string(DataTypeName(tensor.dtype)) + ", expected " +
