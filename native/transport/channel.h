@@ -21,8 +21,8 @@ class Channel {
 
   int fd() const { return socket_.get(); }  // to be watched; -1 once closed
   bool is_open() const { return socket_.ok(); }
-  // Nothing is said to the client.
-  void Close() { socket_.Reset(); }
+  // Only TLS says it to the client, and only where all has left that it was given.
+  virtual void Close() { socket_.Reset(); }
 
   // As ReceiveBuffer::Receive.
   virtual ReceiveBuffer::Got Receive(ReceiveBuffer* buffer, size_t wanted, memory::Slice* slice) = 0;

@@ -13,26 +13,41 @@ namespace {
 // A shared block with less room than this is left to those who hold slices of it.
 constexpr size_t kLeastRoomBytes = 4096;
 
-// Bytes that can be received now; 0 also when there are none to come, or when the socket has failed.
+class SocketSource : public ReceiveSource {
+ public:
+  explicit SocketSource(int fd) : fd_(fd) {}
+  size_t WaitingBytes() const override { return transport::WaitingBytes(fd_); }
+  ReceiveBuffer::Got ReceiveInto(uint8_t* data, size_t size, size_t* got) override {
+    ssize_t received = 0;
+    do {
+      received = recv(fd_, data, size, MSG_DONTWAIT);
+    } while (received < 0 && errno == EINTR);
+    if (received < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? ReceiveBuffer::Got::kNothing : ReceiveBuffer::Got::kBroken;
+    *got = static_cast<size_t>(received);
+    return received == 0 ? ReceiveBuffer::Got::kEnd : ReceiveBuffer::Got::kBytes;
+  }
+
+ private:
+  const int fd_;
+};
+
+}  // namespace
+
 size_t WaitingBytes(int fd) {
   int waiting = 0;
   return ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0 ? static_cast<size_t>(waiting) : 0;
 }
 
-ssize_t ReceiveInto(int fd, uint8_t* data, size_t size) {
-  for (;;) {
-    const ssize_t got = recv(fd, data, size, MSG_DONTWAIT);
-    if (got >= 0 || errno != EINTR) return got;
-  }
+ReceiveBuffer::Got ReceiveBuffer::Receive(int fd, size_t wanted, memory::Slice* slice) {
+  SocketSource source(fd);
+  return Receive(&source, wanted, slice);
 }
 
-}  // namespace
-
-ReceiveBuffer::Got ReceiveBuffer::Receive(int fd, size_t wanted, memory::Slice* slice) {
+ReceiveBuffer::Got ReceiveBuffer::Receive(ReceiveSource* source, size_t wanted, memory::Slice* slice) {
   std::shared_ptr<memory::Block> own;
   if (wanted > kBlockBytes) {
     // A block exactly as large as what is there: its memory counts as long as one byte of it is held. What is small shares a block.
-    const size_t waiting = std::min({WaitingBytes(fd), wanted, kLargeBlockBytes});
+    const size_t waiting = std::min({source->WaitingBytes(), wanted, kLargeBlockBytes});
     if (waiting >= kSmallBytes) {
       auto allocated = memory::BlockPool::Process().Allocate(waiting);
       if (!allocated.ok()) return Got::kNoMemory;
@@ -42,10 +57,9 @@ ReceiveBuffer::Got ReceiveBuffer::Receive(int fd, size_t wanted, memory::Slice* 
   if (own == nullptr && !MakeRoom(kLeastRoomBytes)) return Got::kNoMemory;
   const std::shared_ptr<memory::Block>& block = own != nullptr ? own : block_;
   const size_t offset = own != nullptr ? 0 : used_;
-  const ssize_t got = ReceiveInto(fd, block->data() + offset, block->size() - offset);
-  if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Got::kNothing : Got::kBroken;
-  if (got == 0) return Got::kEnd;
-  const auto size = static_cast<size_t>(got);
+  size_t size = 0;
+  const Got got = source->ReceiveInto(block->data() + offset, block->size() - offset, &size);
+  if (got != Got::kBytes) return got;
   *slice = memory::Slice{block->data() + offset, size, block->kind(), block};
   if (own == nullptr) used_ += size;
   return Got::kBytes;

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "memory/block.h"
 #include "memory/slice.h"
 
 namespace penstock::transport {
+
+class ReceiveSource;
 
 // One for each loop, for all of its connections: an idle one holds no memory. Not thread-safe; slices may be dropped by any thread.
 class ReceiveBuffer {
@@ -25,6 +28,7 @@ class ReceiveBuffer {
   // Receives what is there, in one call. `wanted`: how much of a body is known to come; 0 = not known. Never more than that is received
   // when it is beyond kBlockBytes. `slice` is set with kBytes.
   Got Receive(int fd, size_t wanted, memory::Slice* slice);
+  Got Receive(ReceiveSource* source, size_t wanted, memory::Slice* slice);
 
  private:
   bool MakeRoom(size_t bytes);
@@ -32,5 +36,18 @@ class ReceiveBuffer {
   std::shared_ptr<memory::Block> block_;
   size_t used_ = 0;
 };
+
+// Where bytes come from.
+class ReceiveSource {
+ public:
+  virtual ~ReceiveSource() = default;
+  // How many can be received now, about; 0 also when there are none to come.
+  virtual size_t WaitingBytes() const = 0;
+  // `size` at most. `got` is set with kBytes, and is not 0; never kNoMemory.
+  virtual ReceiveBuffer::Got ReceiveInto(uint8_t* data, size_t size, size_t* got) = 0;
+};
+
+// Of a socket: 0 also when it has failed.
+size_t WaitingBytes(int fd);
 
 }  // namespace penstock::transport

@@ -1,6 +1,5 @@
 #include "transport/socket_channel.h"
 
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace penstock::transport {
@@ -9,10 +8,7 @@ ReceiveBuffer::Got SocketChannel::Receive(ReceiveBuffer* buffer, size_t wanted, 
   return buffer->Receive(fd(), wanted, slice);
 }
 
-bool SocketChannel::HasUnread() const {
-  int bytes = 0;
-  return ioctl(fd(), FIONREAD, &bytes) == 0 && bytes > 0;
-}
+bool SocketChannel::HasUnread() const { return WaitingBytes(fd()) > 0; }
 
 SocketOutput::Sent SocketChannel::Flush(SocketOutput* output) { return output->Flush(fd()); }
 

@@ -67,6 +67,25 @@ SocketOutput::Sent SocketOutput::Flush(int fd, size_t most_bytes) {
   return Sent::kAll;
 }
 
+SocketOutput::Bytes SocketOutput::Peek(size_t skipped, size_t most, uint8_t* scratch) const {
+  size_t at = first_sent_ + skipped;
+  size_t joined = 0;
+  for (const Piece& piece : pieces_) {
+    if (at >= piece.size()) {
+      at -= piece.size();
+      continue;
+    }
+    const auto* bytes = reinterpret_cast<const uint8_t*>(piece.data()) + at;
+    const size_t size = std::min(piece.size() - at, most - joined);
+    if (joined == 0 && (size == most || &piece == &pieces_.back())) return {bytes, size};
+    std::copy_n(bytes, size, scratch + joined);
+    joined += size;
+    at = 0;
+    if (joined == most) break;
+  }
+  return {scratch, joined};
+}
+
 void SocketOutput::Drop(size_t bytes) {
   bytes_ -= bytes;
   sent_bytes_ += bytes;

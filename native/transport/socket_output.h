@@ -30,6 +30,17 @@ class SocketOutput {
   // Sends as much as the kernel takes, but no more than `most_bytes`, many slices a call. Never raises SIGPIPE.
   Sent Flush(int fd, size_t most_bytes = kMostFlushedBytes);
 
+  // Who sends otherwise looks at what waits, and drops what the kernel has of it.
+  struct Bytes {
+    const uint8_t* data = nullptr;
+    size_t size = 0;
+  };
+  // Those behind the first `skipped`, `most` at most, in one piece: where they lie if they do, joined in `scratch` otherwise, which has room
+  // for `most`. They hold until the next change.
+  Bytes Peek(size_t skipped, size_t most, uint8_t* scratch) const;
+  // Of the front; no more than there are.
+  void Drop(size_t bytes);
+
  private:
   struct Piece {
     std::string text;     // when there is no slice
@@ -37,7 +48,6 @@ class SocketOutput {
     const char* data() const;
     size_t size() const;
   };
-  void Drop(size_t bytes);
 
   std::deque<Piece> pieces_;
   size_t first_sent_ = 0;  // of the first piece
