@@ -27,6 +27,10 @@ Result<std::unique_ptr<FrontEnd>> FrontEnd::Start(const FrontEndOptions& options
 
 FrontEnd::~FrontEnd() { Destroy(); }
 
+void FrontEnd::SetTls(const TlsContexts& contexts) {
+  for (const std::shared_ptr<Loop>& loop : loops_) loop->SetTls(contexts);
+}
+
 void FrontEnd::Serve(Protocol protocol, std::shared_ptr<transport::ConnectionSource> port, std::shared_ptr<HandOff> hand_off) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (is_destroyed_) return;

@@ -14,6 +14,7 @@
 #include "frontend/hand_off.h"
 #include "frontend/loop.h"
 #include "frontend/request_events.h"
+#include "frontend/tls_contexts.h"
 #include "serving/engine.h"
 #include "transport/connection_source.h"
 
@@ -27,6 +28,9 @@ class FrontEnd {
                                                  const ConnectionFactories& factories, std::shared_ptr<RequestEvents> events);
   // Destroys.
   ~FrontEnd();
+
+  // [any thread] For the connections that come from now on, those of Serve included when it comes before; may be called again.
+  void SetTls(const TlsContexts& contexts);
 
   // [one thread] Takes the connections of a port from now on; its counts name each loop by its number.
   void Serve(Protocol protocol, std::shared_ptr<transport::ConnectionSource> port, std::shared_ptr<HandOff> hand_off);

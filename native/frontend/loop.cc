@@ -6,7 +6,9 @@
 #include <random>
 #include <utility>
 
+#include "frontend/tls_handshake.h"
 #include "transport/socket_channel.h"
+#include "transport/tls_channel.h"
 #include "transport/zlib_library.h"
 
 namespace penstock::frontend {
@@ -99,23 +101,64 @@ bool Loop::Post(std::function<void()> task) {
   return true;
 }
 
+void Loop::SetTls(TlsContexts contexts) {
+  Post([this, contexts] { tls_ = contexts; });
+}
+
 void Loop::Add(Protocol protocol, FileDescriptor socket, std::shared_ptr<HandOff> hand_off, std::function<void()> ended) {
+  Connection* connection = Hold([&] { return MakeFirst(protocol, std::move(socket), std::move(hand_off)); }, ended);
+  if (connection != nullptr) Welcome(connection);
+}
+
+Connection* Loop::Hold(const std::function<std::unique_ptr<Connection>()>& make, const std::function<void()>& ended) {
   Connection* connection = nullptr;
   try {
-    const ConnectionFactories::Make& make = protocol == Protocol::kHttp ? factories_.http : factories_.grpc;
-    std::unique_ptr<Connection> made = make(this, std::make_unique<transport::SocketChannel>(std::move(socket)), std::move(hand_off));
+    std::unique_ptr<Connection> made = make();
     connection = made.get();
     if (connection != nullptr) connections_.emplace(connection, Held{std::move(made), ended});
   } catch (const std::bad_alloc&) {
     connection = nullptr;
   }
-  if (connection == nullptr) {
-    ended();
-  } else if (is_draining_) {
+  if (connection == nullptr) ended();
+  return connection;
+}
+
+std::unique_ptr<Connection> Loop::MakeFirst(Protocol protocol, FileDescriptor socket, std::shared_ptr<HandOff> hand_off) {
+  const std::shared_ptr<const transport::TlsContext>& tls = protocol == Protocol::kHttp ? tls_.http : tls_.grpc;
+  if (tls == nullptr) return Make(protocol, std::make_unique<transport::SocketChannel>(std::move(socket)), std::move(hand_off));
+  std::unique_ptr<transport::TlsChannel> channel = transport::TlsChannel::Make(std::move(socket), tls);
+  if (channel == nullptr) return nullptr;
+  auto handshake = std::make_unique<TlsHandshake>(this, protocol, std::move(channel), std::move(hand_off));
+  if (!handshake->Begin()) return nullptr;
+  return handshake;
+}
+
+std::unique_ptr<Connection> Loop::Make(Protocol protocol, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off) {
+  const ConnectionFactories::Make& make = protocol == Protocol::kHttp ? factories_.http : factories_.grpc;
+  return make(this, std::move(channel), std::move(hand_off));
+}
+
+void Loop::Welcome(Connection* connection) {
+  if (is_draining_) {
     connection->Drain();
   } else if (is_going_) {
     connection->GoAway();
   }
+}
+
+void Loop::Replace(Connection* connection, Protocol protocol, std::unique_ptr<transport::Channel> channel,
+                   std::shared_ptr<HandOff> hand_off) {
+  const auto found = connections_.find(connection);
+  if (found == connections_.end()) return;
+  Held held = std::move(found->second);
+  connections_.erase(found);
+  events_loop_->Retire(std::move(held.connection));
+  const transport::Channel* const passed = channel.get();
+  Connection* next = Hold([&] { return Make(protocol, std::move(channel), std::move(hand_off)); }, held.ended);
+  if (next == nullptr) return TellDrained();
+  // No event tells of what has left the kernel with the bytes of its predecessor.
+  if (passed->has_buffered()) next->OnReady(EPOLLIN);
+  if (connections_.count(next) != 0) Welcome(next);
 }
 
 void Loop::Remove(Connection* connection) {

@@ -19,6 +19,7 @@
 #include "frontend/hand_off.h"
 #include "frontend/infer_calls.h"
 #include "frontend/request_events.h"
+#include "frontend/tls_contexts.h"
 #include "serving/engine.h"
 #include "transport/channel.h"
 #include "transport/connection_source.h"
@@ -104,6 +105,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   // could not be made; those that come after Destroy are closed and nobody is told.
   std::shared_ptr<transport::ConnectionTaker> TakerFor(Protocol protocol, std::shared_ptr<HandOff> hand_off, std::function<void()> ended);
 
+  // [any thread] For the connections that come from now on; those that are there stay as they are.
+  void SetTls(TlsContexts contexts);
+
   // All of the following: [any thread but its own]. May be repeated.
 
   // Later connections are told at once, too.
@@ -118,6 +122,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
   // By a connection that has closed its socket; it is destroyed at the end of the turn.
   void Remove(Connection* connection);
+  // By a connection that has forgotten its socket: what is made of `channel` takes its place, and gets what has been received already.
+  void Replace(Connection* connection, Protocol protocol, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off);
 
   transport::EventLoop& events_loop() { return *events_loop_; }
   transport::ReceiveBuffer& receive_buffer() { return receive_buffer_; }
@@ -148,6 +154,13 @@ class Loop : public std::enable_shared_from_this<Loop> {
   // [any thread] False, and it never runs, when the loop is destroyed.
   bool Post(std::function<void()> task);
   void Add(Protocol protocol, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off, std::function<void()> ended);
+  // Null when it could not be made, which `ended` has been told.
+  Connection* Hold(const std::function<std::unique_ptr<Connection>()>& make, const std::function<void()>& ended);
+  // Null when the system refuses it; may throw std::bad_alloc.
+  std::unique_ptr<Connection> MakeFirst(Protocol protocol, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off);
+  std::unique_ptr<Connection> Make(Protocol protocol, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off);
+  // Tells it what others have been told before.
+  void Welcome(Connection* connection);
   void BeginDrain(std::function<void()> on_drained);
   void TellDrained();
   // Calls it for each, of which some remove themselves.
@@ -167,6 +180,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   ByteBudget budget_;
   DeflateStreams deflate_streams_;
   Random random_;
+  TlsContexts tls_;
   bool is_going_ = false;
   bool is_draining_ = false;
   std::vector<std::function<void()>> on_drained_;

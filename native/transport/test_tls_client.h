@@ -73,6 +73,22 @@ class TlsTestClient {
   bool Shake() {
     return Until([this] { return tls_.SSL_do_handshake(ssl_); });
   }
+  // The request goes with the last words of the handshake, in one packet.
+  bool ShakeAndSend(const std::string& text) {
+    behind_ = text;
+    return Shake();
+  }
+  // PEM.
+  std::string ServerCertificate() const {
+    x509_st* certificate = tls_.SSL_get1_peer_certificate(ssl_);
+    bio_st* text = tls_.BIO_new(tls_.BIO_s_mem());
+    char bytes[4096];
+    EXPECT_EQ(tls_.PEM_write_bio_X509(text, certificate), 1);
+    const int size = tls_.BIO_read(text, bytes, sizeof bytes);
+    tls_.BIO_free(text);
+    tls_.X509_free(certificate);
+    return std::string(bytes, static_cast<size_t>(std::max(size, 0)));
+  }
   std::string Protocol() const {
     const unsigned char* protocol = nullptr;
     unsigned int bytes = 0;
@@ -100,6 +116,17 @@ class TlsTestClient {
       text += next;
     }
     return text;
+  }
+  // What has come already; false when nothing more will.
+  bool ReadSome(std::string* text) {
+    char bytes[16384];
+    ssize_t got = 0;
+    while ((got = recv(fd(), bytes, sizeof bytes, MSG_DONTWAIT)) > 0) tls_.BIO_write(in_, bytes, static_cast<int>(got));
+    const bool is_over = got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+    size_t read = 0;
+    tls_.ERR_clear_error();
+    while (tls_.SSL_read_ex(ssl_, bytes, sizeof bytes, &read) == 1) text->append(bytes, read);
+    return tls_.SSL_get_error(ssl_, 0) == kTlsErrorWantRead && !is_over;
   }
   // Says that nothing more comes; the connection stays.
   bool EndSending() {
@@ -137,7 +164,9 @@ class TlsTestClient {
       const int result = step();
       const int error = result == 1 ? 0 : tls_.SSL_get_error(ssl_, result);
       const char* reason = tls_.ERR_reason_error_string(tls_.ERR_peek_last_error());
-      if (!SendRaw(TakeOut()) && result != 1) return false;
+      std::string said = TakeOut();
+      if (result == 1 && !behind_.empty()) said += Encrypted(std::exchange(behind_, ""));
+      if (!SendRaw(said) && result != 1) return false;
       if (result == 1) return true;
       has_ended_ = error == kTlsErrorZeroReturn && !has_socket_ended_;
       if (error != kTlsErrorWantRead || has_socket_ended_) {
@@ -180,6 +209,7 @@ class TlsTestClient {
   ssl_st* ssl_ = nullptr;
   bio_st* in_ = nullptr;
   bio_st* out_ = nullptr;
+  std::string behind_;  // to be sent with what ends the handshake
   std::string error_;
   bool has_ended_ = false;
   bool has_socket_ended_ = false;

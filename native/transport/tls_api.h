@@ -64,7 +64,7 @@ constexpr int TlsErrorReason(unsigned long error) { return static_cast<int>(erro
 // Name, result, parameters. Results of int are 1 = done, unless said otherwise. `ERR_` is about this thread's last failures.
 //
 // The half of a client is among them, which as in nghttp2_api.h the clients of the tests take: TLS_client_method, SSL_set_connect_state,
-// SSL_set_alpn_protos, SSL_get0_alpn_selected, SSL_key_update and the BIOs of memory.
+// SSL_set_alpn_protos, SSL_get0_alpn_selected, SSL_get1_peer_certificate, PEM_write_bio_X509, SSL_key_update, the BIOs of memory.
 #define PENSTOCK_TLS_FUNCTIONS(X)                                                                                                      \
   X(OPENSSL_init_ssl, int, (uint64_t options, const ossl_init_settings_st*))                                                           \
   X(OPENSSL_version_major, unsigned int, ())                                                                                           \
@@ -91,6 +91,7 @@ constexpr int TlsErrorReason(unsigned long error) { return static_cast<int>(erro
   X(BIO_set_flags, void, (bio_st*, int))                                                                                               \
   X(BIO_clear_flags, void, (bio_st*, int))                                                                                             \
   X(PEM_read_bio_X509, x509_st*, (bio_st*, x509_st**, TlsPassword, void* user_data))                                                   \
+  X(PEM_write_bio_X509, int, (bio_st*, const x509_st*))                                                                                \
   X(PEM_read_bio_PrivateKey, evp_pkey_st*, (bio_st*, evp_pkey_st**, TlsPassword, void* user_data))                                     \
   X(X509_free, void, (x509_st*))                                                                                                       \
   X(X509_check_private_key, int, (const x509_st*, const evp_pkey_st*))                                                                 \
@@ -126,6 +127,8 @@ constexpr int TlsErrorReason(unsigned long error) { return static_cast<int>(erro
   X(SSL_write_ex, int, (ssl_st*, const void* bytes, size_t size, size_t* written))                                                     \
   X(SSL_pending, int, (const ssl_st*))                                                                                                 \
   X(SSL_has_pending, int, (const ssl_st*))                                                                                             \
+  /* A reference of the caller's own. */                                                                                               \
+  X(SSL_get1_peer_certificate, x509_st*, (const ssl_st*))                                                                              \
   X(SSL_key_update, int, (ssl_st*, int type))                                                                                          \
   X(SSL_shutdown, int, (ssl_st*))
 
