@@ -51,6 +51,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("takeConnections", Napi::Function::New<ConnectionsHandle::Take>(env));
   exports.Set("connectionCounts", Napi::Function::New<ConnectionCounts>(env));
   exports.Set("findNghttp2", Napi::Function::New<FindNghttp2>(env));
+  exports.Set("findTls", Napi::Function::New<FindTls>(env));
   exports.Set("startFrontEnd", Napi::Function::New<FrontEndHandle::Start>(env));
   exports.Set("simulate", Napi::Function::New<Simulate>(env));
   return exports;

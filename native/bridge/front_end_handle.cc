@@ -7,7 +7,9 @@
 #include "bridge/environment.h"
 #include "bridge/js_values.h"
 #include "bridge/process_state.h"
+#include "frontend/tls_contexts.h"
 #include "transport/nghttp2_library.h"
+#include "transport/tls_library.h"
 
 namespace penstock::bridge {
 namespace {
@@ -29,6 +31,20 @@ frontend::FrontEndOptions ReadOptions(ObjectReader* reader) {
   return options;
 }
 
+Result<frontend::TlsContexts> ReadTls(ObjectReader reader) {
+  const transport::TlsMaterial material{reader.Text("cert"), reader.Text("key"), reader.Text("clientCa")};
+  PENSTOCK_RETURN_IF_ERROR(reader.status());
+  return frontend::MakeTlsContexts(material);
+}
+
+Napi::Value FailureOf(Napi::Env env, const Status& status) {
+  if (status.ok()) return env.Null();
+  Napi::Array failure = Napi::Array::New(env, 2);
+  failure.Set(0u, Napi::Number::New(env, static_cast<int32_t>(status.code())));
+  failure.Set(1u, status.message());
+  return failure;
+}
+
 // By the name that front-end threads ask for; those that are open for the native front end.
 std::map<std::string, OpenPort> NativePorts() {
   std::map<std::string, OpenPort> ports;
@@ -43,7 +59,8 @@ std::map<std::string, OpenPort> NativePorts() {
 Napi::Function FrontEndHandle::Define(Napi::Env env) {
   return DefineClass(env, "NativeFrontEnd",
                      {InstanceMethod<&FrontEndHandle::GoAway>("goAway"), InstanceMethod<&FrontEndHandle::Drain>("drain"),
-                      InstanceMethod<&FrontEndHandle::NextEvents>("nextEvents"), InstanceMethod<&FrontEndHandle::Destroy>("destroy")});
+                      InstanceMethod<&FrontEndHandle::NextEvents>("nextEvents"), InstanceMethod<&FrontEndHandle::SetTls>("setTls"),
+                      InstanceMethod<&FrontEndHandle::Destroy>("destroy")});
 }
 
 Napi::Value FrontEndHandle::Start(const Napi::CallbackInfo& info) {
@@ -52,9 +69,16 @@ Napi::Value FrontEndHandle::Start(const Napi::CallbackInfo& info) {
   frontend::FrontEndOptions options = ReadOptions(&reader);
   const bool logs_requests = reader.Flag("logsRequests");
   const bool logs_refusals = reader.Flag("logsRefusals");
+  const Napi::Value material = reader.Raw("tls");
   Status status = reader.status();
   if (status.ok() && !info[1].IsFunction()) status = Status(StatusCode::kInternal, "startFrontEnd.onDrained: expected a function");
   if (status.ok() && !info[2].IsFunction()) status = Status(StatusCode::kInternal, "startFrontEnd.onEvents: expected a function");
+  frontend::TlsContexts tls;
+  if (status.ok() && !material.IsUndefined()) {
+    Result<frontend::TlsContexts> read = ReadTls(ObjectReader(material, "startFrontEnd.tls"));
+    status = read.status();
+    if (read.ok()) tls = std::move(read).value();
+  }
   ProcessState& process = ProcessState::Get();
   if (status.ok() && process.engine() == nullptr) status = Status(StatusCode::kInternal, "the engine of this process has not been started");
   if (!status.ok()) {
@@ -79,6 +103,7 @@ Napi::Value FrontEndHandle::Start(const Napi::CallbackInfo& info) {
     ThrowStatus(env, started.status());
     return env.Undefined();
   }
+  started.value()->SetTls(tls);
   for (const auto& [name, port] : ports) {
     started.value()->Serve(name == "grpc" ? frontend::Protocol::kGrpc : frontend::Protocol::kHttp, port.acceptor, port.hand_off);
   }
@@ -123,6 +148,12 @@ void FrontEndHandle::NextEvents(const Napi::CallbackInfo&) {
   if (front_end_ != nullptr) reports_->Next();
 }
 
+void FrontEndHandle::SetTls(const Napi::CallbackInfo& info) {
+  const Result<frontend::TlsContexts> contexts = ReadTls(ObjectReader(info[0], "setTls"));
+  if (!contexts.ok()) return ThrowStatus(info.Env(), contexts.status());
+  if (front_end_ != nullptr) front_end_->SetTls(contexts.value());
+}
+
 void FrontEndHandle::Destroy(const Napi::CallbackInfo& info) {
   if (!EndLoops()) return;
   // Those of the requests that this has cut off, too.
@@ -130,14 +161,8 @@ void FrontEndHandle::Destroy(const Napi::CallbackInfo& info) {
   reports_->Close();
 }
 
-Napi::Value FindNghttp2(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  const Result<const transport::Nghttp2*> found = transport::FindNghttp2();
-  if (found.ok()) return env.Null();
-  Napi::Array failure = Napi::Array::New(env, 2);
-  failure.Set(0u, Napi::Number::New(env, static_cast<int32_t>(found.status().code())));
-  failure.Set(1u, found.status().message());
-  return failure;
-}
+Napi::Value FindNghttp2(const Napi::CallbackInfo& info) { return FailureOf(info.Env(), transport::FindNghttp2().status()); }
+
+Napi::Value FindTls(const Napi::CallbackInfo& info) { return FailureOf(info.Env(), transport::FindTls().status()); }
 
 }  // namespace penstock::bridge

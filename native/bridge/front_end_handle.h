@@ -24,6 +24,7 @@ class FrontEndHandle : public Napi::ObjectWrap<FrontEndHandle> {
   void GoAway(const Napi::CallbackInfo& info);
   void Drain(const Napi::CallbackInfo& info);
   void NextEvents(const Napi::CallbackInfo& info);
+  void SetTls(const Napi::CallbackInfo& info);
   void Destroy(const Napi::CallbackInfo& info);
   // Ends the loops; whoever calls closes the reports. False when they have ended before.
   bool EndLoops();
@@ -37,5 +38,7 @@ class FrontEndHandle : public Napi::ObjectWrap<FrontEndHandle> {
 
 // Null, or why there is no nghttp2 in this process.
 Napi::Value FindNghttp2(const Napi::CallbackInfo& info);
+// The same of OpenSSL.
+Napi::Value FindTls(const Napi::CallbackInfo& info);
 
 }  // namespace penstock::bridge

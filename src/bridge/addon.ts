@@ -290,6 +290,15 @@ export interface NativeErrorReply {
   readonly isOurFault: boolean;
 }
 
+/** PEM texts of the TLS that both serving ports end. */
+export interface TlsMaterial {
+  /** The certificate and what leads from it to its authority. */
+  readonly cert: string;
+  readonly key: string;
+  /** Whose certificates clients must show; empty = they need none. */
+  readonly clientCa: string;
+}
+
 export interface NativeFrontEndOptions {
   /** Threads that serve connections. */
   readonly loops: number;
@@ -307,6 +316,8 @@ export interface NativeFrontEndOptions {
   readonly logsRequests: boolean;
   /** Report failures that are the client's, too. */
   readonly logsRefusals: boolean;
+  /** Without it connections are plain. */
+  readonly tls?: TlsMaterial;
 }
 
 interface NativeRequestFacts {
@@ -343,6 +354,8 @@ export interface NativeFrontEnd {
   drain(): void;
   /** [sync] Asks for more events: after a call of `onEvents` there is no other until then, and what comes waits. In a later turn. */
   nextEvents(): void;
+  /** [sync] For connections that come from now on; only where the options had one. Throws ERR_CONFIG_OPTION that says which text is wrong. */
+  setTls(material: TlsMaterial): void;
   /** [blocks] for a turn of its loops. Closes every connection, hands out the events that wait; no callback after this. May be repeated. */
   destroy(): void;
 }
@@ -421,9 +434,12 @@ export interface NativeAddon {
   connectionCounts(): readonly NativeConnectionCount[];
   /** [sync] null, or why this process has no nghttp2: without it gRPC cannot be served natively. Looked for once. */
   findNghttp2(): NativeFailure | null;
+  /** [sync] null, or why this process has no OpenSSL: without it TLS cannot be ended natively. Looked for once. */
+  findTls(): NativeFailure | null;
   /**
    * [sync] Starts the loops and serves the ports that are open for it. `onEvents` gets the oldest events, 256 at most, and how many were
-   * lost since the last call because too many waited. Throws ERR_NOT_SUPPORTED when gRPC is among the ports and there is no nghttp2.
+   * lost since the last call because too many waited. Throws ERR_NOT_SUPPORTED when gRPC is among the ports and there is no nghttp2, or
+   * TLS is wanted and there is no OpenSSL, and ERR_CONFIG_OPTION as setTls does.
    */
   startFrontEnd(
     options: NativeFrontEndOptions,

@@ -7,7 +7,15 @@ export function nativeGrpcFault(): string | undefined {
   return callNative(() => addon.findNghttp2())?.[1];
 }
 
-/** Serves the ports that were opened for it from now on. Throws ERR_NOT_SUPPORTED where `nativeGrpcFault` has something to say. */
+/** Why TLS cannot be ended natively by this process; undefined = it can. */
+export function nativeTlsFault(): string | undefined {
+  return callNative(() => addon.findTls())?.[1];
+}
+
+/**
+ * Serves the ports that were opened for it from now on. Throws ERR_NOT_SUPPORTED where `nativeGrpcFault` or `nativeTlsFault` has something
+ * to say, and ERR_CONFIG_OPTION that says which text of TLS is wrong.
+ */
 export function startFrontEnd(
   options: NativeFrontEndOptions,
   onDrained: () => void,
@@ -16,4 +24,4 @@ export function startFrontEnd(
   return callNative(() => addon.startFrontEnd(options, onDrained, onEvents));
 }
 
-export type { NativeFrontEnd, NativeFrontEndOptions, NativeRequestEvent } from './addon.js';
+export type { NativeFrontEnd, NativeFrontEndOptions, NativeRequestEvent, TlsMaterial } from './addon.js';

@@ -28,7 +28,7 @@ const start: typeof startFrontEnd = (_, onDrained, onEvents) => {
   drained = onDrained;
   report = (events, lost = 0) => onEvents(events, lost);
   const tell = (what: string) => (): void => void told.push(what);
-  return { goAway: tell('goAway'), drain: tell('drain'), nextEvents: tell('nextEvents'), destroy: tell('destroy') };
+  return { goAway: tell('goAway'), drain: tell('drain'), nextEvents: tell('nextEvents'), setTls: () => {}, destroy: tell('destroy') };
 };
 
 function startLoops(access = true): void {
