@@ -142,5 +142,30 @@ TEST(SocketOutputTest, SaysWhenTheOtherSideIsGoneWithoutASignal) {
   EXPECT_EQ(output.Flush(ours.get()), SocketOutput::Sent::kBroken);
 }
 
+TEST(SocketOutput, ShowsWhatWaitsInOnePieceAndDropsWhatWasSentOtherwise) {
+  SocketOutput output;
+  const std::string large(5000, 'a');
+  output.Append(large);
+  output.Append(std::string(5000, 'b'));
+  uint8_t scratch[8000];
+  const auto text = [](const SocketOutput::Bytes& bytes) { return std::string(reinterpret_cast<const char*>(bytes.data), bytes.size); };
+  const SocketOutput::Bytes first = output.Peek(0, 5000, scratch);
+  EXPECT_TRUE(text(first) == large);
+  EXPECT_NE(first.data, scratch);
+  const SocketOutput::Bytes joined = output.Peek(4998, 4, scratch);
+  EXPECT_EQ(text(joined), "aabb");
+  EXPECT_EQ(joined.data, scratch);
+  EXPECT_NE(output.Peek(9000, 8000, scratch).data, scratch);
+  EXPECT_EQ(text(output.Peek(9000, 8000, scratch)), std::string(1000, 'b'));
+  EXPECT_EQ(output.Peek(10'000, 10, scratch).size, 0u);
+  output.Drop(4999);
+  EXPECT_EQ(output.bytes(), 5001u);
+  EXPECT_EQ(output.sent_bytes(), 4999u);
+  EXPECT_EQ(text(output.Peek(0, 3, scratch)), "abb");
+  output.Drop(5001);
+  EXPECT_TRUE(output.empty());
+  EXPECT_EQ(output.Peek(0, 10, scratch).size, 0u);
+}
+
 }  // namespace
 }  // namespace penstock::transport
