@@ -35,8 +35,8 @@ class SocketOutput {
     const uint8_t* data = nullptr;
     size_t size = 0;
   };
-  // Those behind the first `skipped`, `most` at most, in one piece: where they lie if they do, joined in `scratch` otherwise, which has room
-  // for `most`. They hold until the next change.
+  // Those behind the first `skipped`, `most` at most, in one piece: where they lie if they do, joined in `scratch` otherwise, which has
+  // room for `most`. They hold until the next change.
   Bytes Peek(size_t skipped, size_t most, uint8_t* scratch) const;
   // Of the front; no more than there are.
   void Drop(size_t bytes);

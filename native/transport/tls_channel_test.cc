@@ -313,7 +313,8 @@ TEST_F(TlsChannelTest, LetsClientsInThatItsAuthorityHasSigned) {
     Shake();
     EXPECT_EQ(client_->Read(1), "");
     EXPECT_EQ(shake_, TlsChannel::Handshake::kFailed);
-    EXPECT_NE(client_->error().find(version == 0x0304 ? "certificate required" : "handshake failure"), std::string::npos) << client_->error();
+    const char* reason = version == 0x0304 ? "certificate required" : "handshake failure";
+    EXPECT_NE(client_->error().find(reason), std::string::npos) << client_->error();
 
     Connect({"", kStrangerCertificate, kStrangerKey, version}, ServerMaterial(kCaCertificate));
     Shake();

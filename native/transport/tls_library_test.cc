@@ -69,7 +69,9 @@ TEST(TlsLibrary, NamesThePackageWhenThereIsNone) {
 }
 
 TEST(TlsLibrary, NamesWhatALibraryLacks) {
-  const auto missing = [](const TlsLookup& lookup) { return BindTls({None(), [&](bool, std::string*) { return lookup; }}).status().message(); };
+  const auto missing = [](const TlsLookup& lookup) {
+    return BindTls({None(), [&](bool, std::string*) { return lookup; }}).status().message();
+  };
   EXPECT_NE(missing(Made(1 << 20, "SSL_write_ex")).find("this one has no SSL_write_ex"), std::string::npos);
   EXPECT_NE(missing(Made(1 << 20, "", One)).find("this one has no interface of OpenSSL 3"), std::string::npos);
 }

@@ -13,8 +13,8 @@ namespace penstock::transport {
 // Not thread-safe. The BIO that is made of it must not be used after it.
 class TlsSocket {
  public:
-  // What OpenSSL has to say for itself (tickets, alerts, updates of keys) may wait up to here; a client that makes it say more without taking
-  // it loses its connection.
+  // What OpenSSL has to say for itself (tickets, alerts, updates of keys) may wait up to here; a client that makes it say more without
+  // taking it loses its connection.
   static constexpr size_t kMostOwnBytes = 64 * 1024;
 
   // `fd` is non-blocking, and of the caller.
