@@ -99,6 +99,7 @@ bool HttpConnection::ReadHead() {
   if (const std::optional<InferPath> path = FindInferPath(head_, loop_->options().max_request_bytes, loop_->compresses())) {
     head_bytes_ = input_.TakeHead(head_);
     exchange_.Open(head_, *path);
+    chunks_ = transport::Http1ChunkReader();
     if (head_.expects_continue) output_.Append(std::string("HTTP/1.1 100 Continue\r\n\r\n"));
     state_ = State::kBody;
   } else if (IsPassable(head_)) {
@@ -111,21 +112,13 @@ bool HttpConnection::ReadHead() {
 }
 
 bool HttpConnection::TakeBody() {
-  if (exchange_.missing() == 0) {
-    head_bytes_ = memory::Slice();
-    state_ = State::kRunning;
-    if (!exchange_.Submit()) {
-      Answered();
-    } else if (has_client_ended_) {
-      Close();
-    }
-    return true;
-  }
+  if (!head_.is_chunked && exchange_.missing() == 0) return SubmitBody();
   if (input_.empty()) {
     // JavaScript knows what to say to half a request.
     if (has_client_ended_) GoTunnel();
     return has_client_ended_;
   }
+  if (head_.is_chunked) return TakeChunks();
   const uint64_t missing = exchange_.missing();
   memory::Slice piece = input_.Take(static_cast<size_t>(std::min<uint64_t>(missing, SIZE_MAX)));
   const size_t size = piece.size;
@@ -133,15 +126,56 @@ bool HttpConnection::TakeBody() {
   return true;
 }
 
-// The answer stands in the output already; `left` of the body has not been seen.
+bool HttpConnection::TakeChunks() {
+  using Read = transport::Http1ChunkReader::Read;
+  size_t size = 0;
+  const Read read = chunks_.Next(input_.Front(), &size);
+  memory::Slice piece;
+  if (size > 0) piece = input_.Take(size);
+  switch (read) {
+    case Read::kLines:
+      return true;
+    case Read::kData:
+      if (exchange_.Take(std::move(piece)) == HttpExchange::Took::kRefused) DropBody(0);
+      return true;
+    case Read::kEnd:
+      return SubmitBody();
+    case Read::kRefused:
+      break;
+  }
+  // JavaScript knows what is wrong with it, or that nothing is.
+  GoTunnel();
+  return true;
+}
+
+bool HttpConnection::SubmitBody() {
+  head_bytes_ = memory::Slice();
+  state_ = State::kRunning;
+  if (!exchange_.Submit()) {
+    Answered();
+  } else if (has_client_ended_) {
+    Close();
+  }
+  return true;
+}
+
+// The answer stands in the output already; `left` of the body has not been seen, if its length is known.
 void HttpConnection::DropBody(uint64_t left) {
   is_answer_owed_ = true;
   may_send_more_ = true;
   head_bytes_ = memory::Slice();
   state_ = State::kDropping;
   linger_until_ns_ = now_ns() + kLingerNs;
-  dropping_left_ = left;
-  for (const memory::Slice& piece : input_.TakeAll()) dropping_left_ -= std::min<uint64_t>(dropping_left_, piece.size);
+  dropping_left_ = head_.is_chunked ? 1 : left;
+  for (const memory::Slice& piece : input_.TakeAll()) DropPiece(piece);
+}
+
+void HttpConnection::DropPiece(const memory::Slice& bytes) {
+  if (!head_.is_chunked) {
+    dropping_left_ -= std::min<uint64_t>(dropping_left_, bytes.size);
+  } else if (chunks_.Skip({reinterpret_cast<const char*>(bytes.data), bytes.size})) {
+    dropping_left_ = 0;
+  }
 }
 
 void HttpConnection::Answered() {

@@ -14,6 +14,7 @@
 #include "memory/slice.h"
 #include "transport/channel.h"
 #include "transport/event_loop.h"
+#include "transport/http1_chunk_reader.h"
 #include "transport/http1_head.h"
 #include "transport/socket_output.h"
 
@@ -46,7 +47,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   void OnAnswer(memory::Slice bytes) override;
   void OnAnswerEnd() override;
   void OnTunnelEnd() override;
-  void OnTunnelDrained() override { Work(); }
+  void OnTunnelDrained() override;
 
  private:
   enum class State : uint8_t {
@@ -69,13 +70,18 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   bool TakeHead();
   bool ReadHead();
   bool TakeBody();
+  bool TakeChunks();
+  bool SubmitBody();
   void Receive();
   void Received(memory::Slice bytes);
   void ReceiveEnd();
   void Answered();
   void DropBody(uint64_t left);
+  void DropPiece(const memory::Slice& bytes);
   void Pass();
   void GoTunnel();
+  void SendHalfRequest();
+  void SendChunksSoFar();
   bool OpenTunnel();
   void AnswerUnavailable(const Status& status);
   void CloseTunnel();
@@ -102,6 +108,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
 
   transport::Http1RequestHead head_;  // without its fields once it has been read; empty where it is not whole
   memory::Slice head_bytes_;         // of the request that is coming in or with JavaScript
+  transport::Http1ChunkReader chunks_;  // of a body that comes in them
   bool is_answer_owed_ = false;      // an answer of `exchange_` stands in `output_` and has not left
   bool tunnel_was_used_ = false;     // before the request that it has now
   bool has_answer_begun_ = false;    // of that request
@@ -110,7 +117,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   bool has_client_ended_ = false;
   bool is_draining_ = false;
   bool may_send_more_ = false;       // the client, although it has its last answer
-  uint64_t dropping_left_ = 0;
+  uint64_t dropping_left_ = 0;       // of chunks, 1 until their end
 
   // Moments; 0 where they are not.
   int64_t since_ns_ = 0;         // the first byte of the request, or the connection's begin

@@ -67,7 +67,9 @@ void HttpConnection::Settle() {
 }
 
 void HttpConnection::Receive() {
-  const size_t wanted = state_ == State::kBody ? static_cast<size_t>(std::min<uint64_t>(exchange_.missing(), SIZE_MAX)) : 0;
+  uint64_t missing = 0;
+  if (state_ == State::kBody) missing = head_.is_chunked ? chunks_.data_left() : exchange_.missing();
+  const auto wanted = static_cast<size_t>(std::min<uint64_t>(missing, SIZE_MAX));
   memory::Slice bytes;
   switch (channel_->Receive(&loop_->receive_buffer(), wanted, &bytes)) {
     case transport::ReceiveBuffer::Got::kBytes:
@@ -83,7 +85,6 @@ void HttpConnection::Receive() {
       return;
     case transport::ReceiveBuffer::Got::kNoMemory:
       if (state_ == State::kBody) {
-        const uint64_t missing = exchange_.missing();
         exchange_.RefuseBody(NoMemoryForRequest());
         DropBody(missing);
       } else {
@@ -99,7 +100,7 @@ void HttpConnection::Received(memory::Slice bytes) {
     case State::kLinger:
       return;
     case State::kDropping:
-      dropping_left_ -= std::min<uint64_t>(dropping_left_, bytes.size);
+      DropPiece(bytes);
       return;
     case State::kTunnel:
       tunnel_->Send(std::move(bytes));

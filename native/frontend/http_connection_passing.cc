@@ -1,4 +1,6 @@
 // What a client of HTTP/1.1 asks of JavaScript: one request at a time, or all that it sends.
+#include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,19 +12,24 @@
 namespace penstock::frontend {
 namespace {
 
+memory::Slice SliceOf(std::string text) {
+  const auto owned = std::make_shared<const std::string>(std::move(text));
+  return memory::Slice{reinterpret_cast<const uint8_t*>(owned->data()), owned->size(), memory::MemoryKind::kPageable, owned};
+}
+
 // A head that has one `Expect: 100-continue`, without it: the client has been told to go on already.
 memory::Slice WithoutExpectation(const memory::Slice& bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data), bytes.size);
   transport::Http1RequestHead head;
   transport::ParseHttp1Request(text, &head);
-  auto rest = std::make_shared<std::string>(text);
+  std::string rest(text);
   for (const transport::Http1Field& field : head.fields) {
     if (!transport::EqualsIgnoringCase(field.name, "expect")) continue;
     const auto begin = static_cast<size_t>(field.name.data() - text.data());
-    rest->erase(begin, text.find("\r\n", begin) + 2 - begin);
+    rest.erase(begin, text.find("\r\n", begin) + 2 - begin);
     break;
   }
-  return memory::Slice{reinterpret_cast<const uint8_t*>(rest->data()), rest->size(), memory::MemoryKind::kPageable, rest};
+  return SliceOf(std::move(rest));
 }
 
 }  // namespace
@@ -41,15 +48,35 @@ void HttpConnection::GoTunnel() {
   CloseTunnel();
   if (!OpenTunnel()) return;
   state_ = State::kTunnel;
-  if (exchange_.is_open()) {
-    // Half a request whose client has ended. What is said to it depends on its head and on the end. Its body is not needed, may be large,
-    // and would count for nobody from here on.
-    exchange_.GiveUp();
-    tunnel_->Send(head_.expects_continue ? WithoutExpectation(head_bytes_) : head_bytes_);
-    head_bytes_ = memory::Slice();
-  }
+  if (exchange_.is_open()) SendHalfRequest();
   for (memory::Slice& piece : input_.TakeAll()) tunnel_->Send(std::move(piece));
   if (has_client_ended_) tunnel_->EndSending();
+}
+
+// What has been taken of a request that comes in.
+void HttpConnection::SendHalfRequest() {
+  tunnel_->Send(head_.expects_continue ? WithoutExpectation(head_bytes_) : head_bytes_);
+  head_bytes_ = memory::Slice();
+  if (head_.is_chunked) {
+    SendChunksSoFar();
+  } else {
+    // Its client has ended. What is said to it depends on its head and on the end. Its body is not needed, may be large, and would count
+    // for nobody from here on.
+    exchange_.GiveUp();
+  }
+}
+
+// As one chunk: what comes next may be wrong, or be what only JavaScript knows.
+void HttpConnection::SendChunksSoFar() {
+  const memory::SliceChain body = exchange_.HandOver();
+  if (!body.empty()) {
+    char size[24];
+    std::snprintf(size, sizeof size, "%zx\r\n", body.size());
+    tunnel_->Send(SliceOf(size));
+    for (const memory::Slice& piece : body.slices()) tunnel_->Send(piece);
+  }
+  if (!chunks_.lines().empty()) tunnel_->Send(SliceOf(chunks_.lines()));
+  if (!tunnel_->is_full()) exchange_.GiveUp();
 }
 
 // False, and the answer stands in the output, when there is nobody to take it.
@@ -110,8 +137,14 @@ void HttpConnection::OnAnswerEnd() {
   Work();
 }
 
+void HttpConnection::OnTunnelDrained() {
+  exchange_.GiveUp();  // if it has handed a body over: what is left of it counts no more than what comes behind it
+  Work();
+}
+
 void HttpConnection::OnTunnelEnd() {
   CloseTunnel();
+  exchange_.GiveUp();
   if (state_ == State::kPassing && tunnel_was_used_ && !has_answer_begun_) {
     // JavaScript ended it for being idle when the request was on its way. GET and HEAD may be sent again (RFC 9110, section 9.2.2).
     Pass();

@@ -33,7 +33,11 @@ void HttpExchange::Open(const transport::Http1RequestHead& head, const InferPath
   bytes_in_ = 0;
   bytes_out_ = 0;
   request_id_.clear();
-  body_.Open(head.content_length, &loop_->budget());
+  if (head.is_chunked) {
+    body_.OpenChunked(loop_->options().max_request_bytes, &loop_->budget());
+  } else {
+    body_.Open(head.content_length, &loop_->budget());
+  }
 }
 
 HttpExchange::Took HttpExchange::Take(memory::Slice piece) {
@@ -179,6 +183,11 @@ void HttpExchange::Abort() {
 void HttpExchange::GiveUp() {
   is_open_ = false;
   body_.Drop();
+}
+
+memory::SliceChain HttpExchange::HandOver() {
+  is_open_ = false;
+  return body_.Take();
 }
 
 void HttpExchange::Finish(const std::string& status) {

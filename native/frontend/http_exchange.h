@@ -37,10 +37,11 @@ class HttpExchange : public InferWaiter {
 
   void Open(const transport::Http1RequestHead& head, const InferPath& path);
   bool is_open() const { return is_open_; }
+  // Of a body of known length.
   uint64_t missing() const { return body_.missing(); }
 
-  // At most `missing` bytes. kRefused: the answer stands in the output, the connection ends with it, and the rest of the body is for
-  // nobody.
+  // At most `missing` bytes, or the next of a chunk: whoever reads the chunks knows when they are whole. kRefused: the answer stands in the
+  // output, the connection ends with it, and the rest of the body is for nobody.
   Took Take(memory::Slice piece);
   // A body that cannot be taken in. As kRefused of Take.
   void RefuseBody(const Status& status);
@@ -56,6 +57,8 @@ class HttpExchange : public InferWaiter {
   void Abort();
   // Its request goes another way, as if it had never been opened; what has come of its body is dropped.
   void GiveUp();
+  // The same, with what has come of the body: it counts in the loop's budget until GiveUp.
+  memory::SliceChain HandOver();
 
   void OnOutcome(uint64_t token, InferOutcome outcome) override;
 

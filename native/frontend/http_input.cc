@@ -53,6 +53,8 @@ transport::Http1Parsed HttpInput::ReadJoinedHead(transport::Http1RequestHead* he
 
 memory::Slice HttpInput::TakeHead(const transport::Http1RequestHead& head) { return Take(head.bytes); }
 
+std::string_view HttpInput::Front() const { return TextOf(pieces_.front()); }
+
 memory::Slice HttpInput::Take(size_t most) {
   memory::Slice taken = pieces_.front().Sub(0, std::min(most, pieces_.front().size));
   Drop(taken.size);

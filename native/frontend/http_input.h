@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "memory/block.h"
@@ -25,7 +26,9 @@ class HttpInput {
   // After kWhole: the bytes of the head, which the views of it need.
   memory::Slice TakeHead(const transport::Http1RequestHead& head);
 
-  // The next bytes that lie together, at most so many; not empty.
+  // The next bytes that lie together; not empty.
+  std::string_view Front() const;
+  // Of them, at most so many; not empty.
   memory::Slice Take(size_t most);
   std::vector<memory::Slice> TakeAll();
 

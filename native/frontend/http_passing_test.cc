@@ -187,7 +187,7 @@ TEST_F(HttpPassingTest, PassesEverythingOnForGoodAfterWhatItDoesNotUnderstand) {
                                   "GET / HTTP/1.0\r\n\r\n",
                                   "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
                                   "DELETE /v2 HTTP/1.1\r\nHost: a\r\n\r\n",
-                                  "POST /v2/models/echo/infer HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                                  "POST /v2/models/echo/infer HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
                                   "GET /v2 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
                                   "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n"};
   for (const std::string& request : requests) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
 namespace penstock::frontend {
@@ -10,6 +11,14 @@ void HttpRequestBody::Open(uint64_t bytes, ByteBudget* budget) {
   Drop();
   budget_ = budget;
   missing_ = bytes;
+  is_chunked_ = false;
+}
+
+void HttpRequestBody::OpenChunked(uint64_t most_bytes, ByteBudget* budget) {
+  Open(UINT64_MAX, budget);
+  is_chunked_ = true;
+  most_bytes_ = most_bytes;
+  pieces_ = 0;
 }
 
 Status HttpRequestBody::Add(memory::Slice piece) {
@@ -26,12 +35,23 @@ Status HttpRequestBody::Add(memory::Slice piece) {
   if (!budget_->Take(piece.size)) return budget_->Full();
   charged_ += piece.size;
   missing_ -= piece.size;
+  ++pieces_;
   if (gathers) {
     std::memcpy(block_->data() + used_, piece.data, piece.size);
     used_ += piece.size;
   } else {
     ListBlock();
     chain_.Append(std::move(piece));
+  }
+  return is_chunked_ ? CheckChunks() : Status::Ok();
+}
+
+Status HttpRequestBody::CheckChunks() const {
+  if (most_bytes_ > 0 && charged_ > most_bytes_) {
+    return Status(StatusCode::kRequestTooLarge, "the body is larger than the limit of " + std::to_string(most_bytes_) + " bytes");
+  }
+  if (pieces_ > kMostPieces) {
+    return Status(StatusCode::kRequestTooLarge, "the body comes in more than " + std::to_string(kMostPieces) + " chunks");
   }
   return Status::Ok();
 }

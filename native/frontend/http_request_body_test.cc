@@ -108,5 +108,29 @@ TEST(HttpRequestBody, CountsAgainstTheBudgetUntilItIsDropped) {
   EXPECT_EQ(taken.size(), 60u);
 }
 
+TEST(HttpRequestBody, OfChunksIsBoundedInBytes) {
+  ByteBudget budget(1000);
+  HttpRequestBody body;
+  body.OpenChunked(10, &budget);
+  ASSERT_TRUE(body.Add(OwnedSlice("12345")).ok());
+  ASSERT_TRUE(body.Add(OwnedSlice("67890")).ok());
+  const Status beyond = body.Add(OwnedSlice("1"));
+  EXPECT_EQ(beyond.code(), StatusCode::kRequestTooLarge);
+  EXPECT_EQ(beyond.message(), "the body is larger than the limit of 10 bytes");
+  body.Drop();
+  EXPECT_TRUE(budget.Take(1000));
+}
+
+TEST(HttpRequestBody, OfChunksIsBoundedInTheirNumberAndHoldsLittleMoreThanTheirBytes) {
+  ByteBudget budget(0);
+  HttpRequestBody body;
+  body.OpenChunked(0, &budget);
+  const Slice received = OwnedSlice("x");
+  const uint64_t before = memory::BlockPool::Process().live_bytes();
+  for (uint32_t i = 0; i < HttpRequestBody::kMostPieces; ++i) ASSERT_TRUE(body.Add(received).ok()) << i;
+  EXPECT_LT(memory::BlockPool::Process().live_bytes() - before, 4u * HttpRequestBody::kMostPieces);
+  EXPECT_EQ(body.Add(received).message(), "the body comes in more than 65536 chunks");
+}
+
 }  // namespace
 }  // namespace penstock::frontend

@@ -70,7 +70,7 @@ bool ReadField(const transport::Http1Field& field, std::string_view* json_bytes,
 }  // namespace
 
 std::optional<InferPath> FindInferPath(const transport::Http1RequestHead& head, uint64_t max_request_bytes, bool compresses) {
-  if (head.method != "POST" || head.is_http10 || head.is_chunked || !head.is_plain) return std::nullopt;
+  if (head.method != "POST" || head.is_http10 || !head.is_plain) return std::nullopt;
   if (max_request_bytes > 0 && head.content_length > max_request_bytes) return std::nullopt;
   InferPath found;
   if (!ReadPath(head.target, &found)) return std::nullopt;

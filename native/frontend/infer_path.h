@@ -19,7 +19,7 @@ struct InferPath {
 };
 
 // None for whatever is not certain to be one: other routes and verbs, names with a percent sign, a header that JavaScript would refuse, a
-// body that is compressed or larger than `max_request_bytes` (0 = unbounded), HTTP/1.0, and, where it cannot be done (`compresses`), an
+// body that is compressed or said to be larger than `max_request_bytes` (0 = unbounded), HTTP/1.0, and, where it cannot be done (`compresses`), an
 // answer that the client wants compressed.
 std::optional<InferPath> FindInferPath(const transport::Http1RequestHead& head, uint64_t max_request_bytes, bool compresses);
 

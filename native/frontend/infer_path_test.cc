@@ -104,8 +104,12 @@ TEST(InferPath, BoundsTheBody) {
   EXPECT_TRUE(FindInferPath(Head("POST /v2/models/m/infer HTTP/1.1", "Content-Length: 9007199254740991\r\n"), 0, true).has_value());
 }
 
-TEST(InferPath, LeavesBodiesInChunksAndConnectionsOfOtherKindsToJavaScript) {
-  EXPECT_FALSE(OfFields("Transfer-Encoding: chunked\r\n").has_value());
+TEST(InferPath, TakesBodiesInChunksAndLeavesThoseWithATrailerThatIsAnnounced) {
+  EXPECT_TRUE(OfFields("Transfer-Encoding: chunked\r\n").has_value());
+  EXPECT_FALSE(OfFields("Transfer-Encoding: chunked\r\nTrailer: A\r\n").has_value());
+}
+
+TEST(InferPath, LeavesConnectionsOfOtherKindsToJavaScript) {
   EXPECT_FALSE(OfFields("Upgrade: h2c\r\n").has_value());
   EXPECT_FALSE(OfFields("Expect: something\r\n").has_value());
   EXPECT_TRUE(OfFields("Expect: 100-continue\r\n").has_value());

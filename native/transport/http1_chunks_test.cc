@@ -54,7 +54,7 @@ TEST(Http1Chunks, TakeTheLargestSizeForWhatItIs) {
 TEST(Http1Chunks, AreRefusedInEveryOtherForm) {
   const std::string bodies[] = {
       "\r\n",         "g\r\n",        "-1\r\n",       " 5\r\nhello\r\n", "5 \r\nhello\r\n",       "0x5\r\nhello\r\n",
-      "5;a=b\r\n",    "5\nhello\r\n", "5\rhello\r\n", "5\r\nhello\n",    "5\r\nhello0\r\n\r\n",   "5\r\nhello\rX",
+      "5;\r\nhello",  "5\nhello\r\n", "5\rhello\r\n", "5\r\nhello\n",    "5\r\nhello0\r\n\r\n",   "5\r\nhello\rX",
       "0\r\n x: y",   "0\r\n: y\r\n", "0\r\nx y: z",  "0\r\nx\r\n",      "0\r\nx: \x01\r\n",      "0\r\nx: y\n",
       "0\r\nx: y\rX", "0\r\n\n",      "0\r\n\rX",     "0\n\r\n",         "00000000000000001\r\n", "5\r\nhello\r\n\r\n",
   };
@@ -65,6 +65,28 @@ TEST(Http1Chunks, AreRefusedInEveryOtherForm) {
       EXPECT_LT(taken, body.size()) << body;
     }
   }
+}
+
+TEST(Http1Chunks, MayHaveExtensionsOfPlainTokens) {
+  const std::string body = "5;a=b\r\nhello\r\n5;a;b=c;d\r\nworld\r\n0;e\r\n\r\n";
+  for (const size_t step : {size_t{1}, size_t{7}, body.size()}) {
+    size_t taken = 0;
+    EXPECT_EQ(Scan(body, step, &taken), State::kEnd) << step;
+    EXPECT_EQ(taken, body.size());
+  }
+  size_t taken = 0;
+  for (const std::string line : {"5;;a\r\n", "5;a=\r\n", "5;a=b=c\r\n", "5;a=\"b\"\r\n", "5; a\r\n", "5;a\n", ";a\r\n"}) {
+    EXPECT_EQ(Scan(line, 1, &taken), State::kRefused) << line;
+  }
+}
+
+TEST(Http1Chunks, HaveExtensionsOfBoundedLengthForEachOfThem) {
+  const std::string most(Http1ChunkScanner::kMaxExtensionBytes - 2, 'a');
+  size_t taken = 0;
+  const std::string line = "1;" + most + "\r\nx\r\n";
+  EXPECT_EQ(Scan(line + line + line + "0\r\n\r\n", 1000, &taken), State::kEnd);
+  EXPECT_EQ(Scan("1;" + most + "a\r\nx\r\n", 1000, &taken), State::kMore);
+  EXPECT_EQ(Scan("1;" + most + "aa\r\nx\r\n", 1000, &taken), State::kRefused);
 }
 
 TEST(Http1Chunks, HaveTrailersOfBoundedLength) {

@@ -61,16 +61,28 @@ struct Http1ResponseHead {
 };
 Http1Parsed ParseHttp1Response(std::string_view bytes, Http1ResponseHead* head);
 
-// Follows a chunked body to its end, trailers included, without changing it. Strict as above; chunk extensions are refused.
+// Follows a chunked body to its end, trailers included, without changing it. Strict as above; of chunk extensions it knows those of plain
+// tokens, `;name` and `;name=value`.
 class Http1ChunkScanner {
  public:
+  // Of the extensions of one chunk. node:http takes more.
+  static constexpr size_t kMaxExtensionBytes = 1024;
+
   enum class State { kMore, kEnd, kRefused };
   // Takes bytes up to the end of the body; `taken` says how many. Trailers may have kMaxHttp1HeadBytes in all.
   State Scan(std::string_view bytes, size_t* taken);
+  // The same, but no further than where data begins or ends: what it takes is data, or there is none in it.
+  State ScanRun(std::string_view bytes, size_t* taken);
+  // What comes next is data, and of this chunk so much; 0 where something else comes.
+  uint64_t data_left() const { return where_ == Where::kData ? left_ : 0; }
 
  private:
   enum class Where : uint8_t {
     kSize,
+    kExtensionBegin,
+    kExtensionName,
+    kExtensionValueBegin,
+    kExtensionValue,
     kSizeLf,
     kData,
     kDataCr,
@@ -84,10 +96,15 @@ class Http1ChunkScanner {
     kRefused
   };
   Where Next(char c);
+  Where NextOfSize(char c);
+  Where NextOfExtension(char c);
+  Where NextOfTrailer(char c);
+  State StateNow() const;
 
   Where where_ = Where::kSize;
   uint64_t left_ = 0;  // of the chunk
   uint8_t size_digits_ = 0;
+  size_t extension_bytes_ = 0;
   size_t trailer_bytes_ = 0;
 };
 
