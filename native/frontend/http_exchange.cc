@@ -27,6 +27,7 @@ void HttpExchange::Open(const transport::Http1RequestHead& head, const InferPath
   model_ = path.model;
   version_ = path.version;
   json_bytes_ = path.json_bytes;
+  body_encoding_ = path.body_encoding;
   encoding_ = path.encoding;
   started_ns_ = loop_->request_events().wants_ended ? MonotonicNs() : 0;
   status_ = 0;
@@ -48,7 +49,7 @@ HttpExchange::Took HttpExchange::Take(memory::Slice piece) {
 }
 
 void HttpExchange::RefuseBody(const Status& status) {
-  body_.Drop();
+  DropBody();
   Fail(status, "");
 }
 
@@ -56,28 +57,72 @@ bool HttpExchange::Submit() {
   is_arriving_ = false;
   memory::SliceChain bytes = body_.Take();
   bytes_in_ = bytes.size();
+  if (body_encoding_ == AnswerEncoding::kIdentity) return SubmitBody(std::move(bytes));
+  decompression_ = std::make_unique<RequestDecompression>(loop_, body_encoding_, loop_->options().max_request_bytes, bytes, [this] {
+    if (!Decompress()) client_->OnAnswered();
+  });
+  return Decompress();
+}
+
+bool HttpExchange::Decompress() {
+  const RequestDecompression::Ran ran = decompression_->Run();
+  if (ran == RequestDecompression::Ran::kMore) {
+    loop_->events_loop().AtTurnEnd(decompression_.get());
+    return true;
+  }
+  if (ran == RequestDecompression::Ran::kWhole) return SubmitBody(decompression_->TakeBody());
+  const Status fault = DecompressionFault(ran);
+  DropBody();
+  Fail(fault, "");
+  return false;
+}
+
+Status HttpExchange::DecompressionFault(RequestDecompression::Ran ran) const {
+  switch (ran) {
+    case RequestDecompression::Ran::kTooLarge:
+      return Status(StatusCode::kRequestTooLarge, "the decompressed body is larger than the limit of " +
+                                                      std::to_string(loop_->options().max_request_bytes) + " bytes");
+    case RequestDecompression::Ran::kNoBudget:
+      return loop_->budget().Full();
+    case RequestDecompression::Ran::kNoMemory:
+      return NoMemoryForRequest();
+    default:
+      return Status(StatusCode::kRequestCompressed,
+                    "the body is not valid " + std::string(NameOf(body_encoding_)) + " data: " + decompression_->fault());
+  }
+}
+
+bool HttpExchange::SubmitBody(memory::SliceChain bytes) {
   // Before the body is decoded: nobody parses 64 MiB for a model that is not there.
   Status status = loop_->engine().CheckServed(model_, version_);
   std::string request_id;
-  if (status.ok()) {
-    Result<serving::InferRequest> request = codec::DecodeHttpInfer(bytes, json_bytes_, loop_->limits());
-    bytes = memory::SliceChain();  // the request holds what it needs
-    if (request.ok()) {
-      request.value().protocol = pipeline::Protocol::kHttp;
-      request.value().model_name = model_;
-      request.value().model_version = version_;
-      request_id = request.value().id;
-      Result<uint64_t> token = loop_->calls().Submit(std::move(request).value(), 0, this);
-      if (token.ok()) token_ = token.value();
-      status = token.status();
-    } else {
-      status = request.status();
-    }
-  }
-  body_.Drop();
+  if (status.ok()) status = Decode(std::move(bytes), &request_id);
+  DropBody();
   if (status.ok()) return true;
   Fail(status, request_id);
   return false;
+}
+
+Status HttpExchange::Decode(memory::SliceChain bytes, std::string* request_id) {
+  Result<serving::InferRequest> request = codec::DecodeHttpInfer(bytes, json_bytes_, loop_->limits());
+  PENSTOCK_RETURN_IF_ERROR(request.status());
+  bytes = memory::SliceChain();  // the request holds what it needs
+  request.value().protocol = pipeline::Protocol::kHttp;
+  request.value().model_name = model_;
+  request.value().model_version = version_;
+  *request_id = request.value().id;
+  Result<uint64_t> token = loop_->calls().Submit(std::move(request).value(), 0, this);
+  PENSTOCK_RETURN_IF_ERROR(token.status());
+  token_ = token.value();
+  return Status::Ok();
+}
+
+// Of the request; what its call needs of it, the call has.
+void HttpExchange::DropBody() {
+  body_.Drop();
+  if (decompression_ == nullptr) return;
+  decompression_->Close();
+  loop_->events_loop().Retire(std::move(decompression_));
 }
 
 void HttpExchange::OnOutcome(uint64_t, InferOutcome outcome) {
@@ -193,7 +238,7 @@ memory::SliceChain HttpExchange::HandOver() {
 void HttpExchange::Finish(const std::string& status) {
   if (!is_open_) return;
   is_open_ = false;
-  body_.Drop();
+  DropBody();
   charge_ = nullptr;
   loop_->request_events().Ended({"POST", path_, request_id_}, {status, started_ns_, bytes_in_, bytes_out_});
 }

@@ -13,6 +13,7 @@
 #include "frontend/infer_calls.h"
 #include "frontend/infer_path.h"
 #include "frontend/loop.h"
+#include "frontend/request_decompression.h"
 #include "memory/slice.h"
 #include "transport/http1_head.h"
 #include "transport/socket_output.h"
@@ -63,6 +64,13 @@ class HttpExchange : public InferWaiter {
   void OnOutcome(uint64_t token, InferOutcome outcome) override;
 
  private:
+  // As Submit, of what has been compressed and the next piece of it.
+  bool Decompress();
+  Status DecompressionFault(RequestDecompression::Ran ran) const;
+  // As Submit, of the body as it is meant.
+  bool SubmitBody(memory::SliceChain bytes);
+  Status Decode(memory::SliceChain bytes, std::string* request_id);
+  void DropBody();
   AnswerStyle Style() const;
   // False when the answer will stand in the output later: OnAnswered says when.
   bool Answer(InferOutcome outcome);
@@ -84,6 +92,8 @@ class HttpExchange : public InferWaiter {
   std::string version_;
   int64_t json_bytes_ = -1;
   HttpRequestBody body_;
+  AnswerEncoding body_encoding_ = AnswerEncoding::kIdentity;
+  std::unique_ptr<RequestDecompression> decompression_;  // while it goes on
   bool is_arriving_ = false;
   uint64_t token_ = 0;  // of the call, while it runs; 0 = none
   memory::Owner charge_;

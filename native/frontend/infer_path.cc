@@ -47,6 +47,25 @@ bool ReadJsonBytes(std::string_view text, int64_t* bytes) {
   return true;
 }
 
+// At most one of gzip and deflate, as parseBodyEncoding of src/frontend/http/infer-headers.ts has it. False for anything else.
+bool ReadBodyEncoding(std::string_view codings, AnswerEncoding* encoding) {
+  for (;;) {
+    const size_t comma = codings.find(',');
+    std::string_view coding = codings.substr(0, comma);
+    while (!coding.empty() && (coding.front() == ' ' || coding.front() == '\t')) coding.remove_prefix(1);
+    while (!coding.empty() && (coding.back() == ' ' || coding.back() == '\t')) coding.remove_suffix(1);
+    if (!coding.empty() && !transport::EqualsIgnoringCase(coding, NameOf(AnswerEncoding::kIdentity))) {
+      if (*encoding != AnswerEncoding::kIdentity) return false;
+      for (const AnswerEncoding known : {AnswerEncoding::kGzip, AnswerEncoding::kDeflate}) {
+        if (transport::EqualsIgnoringCase(coding, NameOf(known))) *encoding = known;
+      }
+      if (*encoding == AnswerEncoding::kIdentity) return false;
+    }
+    if (comma == std::string_view::npos) return true;
+    codings.remove_prefix(comma + 1);
+  }
+}
+
 // False: the field asks for what is not done here.
 bool ReadField(const transport::Http1Field& field, std::string_view* json_bytes, EncodingChoice* choice, InferPath* found) {
   using transport::EqualsIgnoringCase;
@@ -58,7 +77,7 @@ bool ReadField(const transport::Http1Field& field, std::string_view* json_bytes,
       *json_bytes = field.value;
       return ReadJsonBytes(field.value, &found->json_bytes);
     case 16:
-      return !EqualsIgnoringCase(field.name, "content-encoding") || EqualsIgnoringCase(field.value, "identity");
+      return !EqualsIgnoringCase(field.name, "content-encoding") || ReadBodyEncoding(field.value, &found->body_encoding);
     case 15:
       if (EqualsIgnoringCase(field.name, "accept-encoding")) choice->Add(field.value);
       return true;
@@ -80,7 +99,8 @@ std::optional<InferPath> FindInferPath(const transport::Http1RequestHead& head, 
     if (!ReadField(field, &json_bytes, &choice, &found)) return std::nullopt;
   }
   found.encoding = choice.best();
-  if (found.encoding != AnswerEncoding::kIdentity && !compresses) return std::nullopt;
+  const bool needs_zlib = found.encoding != AnswerEncoding::kIdentity || found.body_encoding != AnswerEncoding::kIdentity;
+  if (needs_zlib && !compresses) return std::nullopt;
   return found;
 }
 

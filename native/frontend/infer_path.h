@@ -15,12 +15,13 @@ struct InferPath {
   std::string_view model;
   std::string_view version;  // empty = the default
   int64_t json_bytes = -1;   // Inference-Header-Content-Length; -1 = absent
+  AnswerEncoding body_encoding = AnswerEncoding::kIdentity;
   AnswerEncoding encoding = AnswerEncoding::kIdentity;  // of the answer
 };
 
 // None for whatever is not certain to be one: other routes and verbs, names with a percent sign, a header that JavaScript would refuse, a
-// body that is compressed or said to be larger than `max_request_bytes` (0 = unbounded), HTTP/1.0, and, where it cannot be done (`compresses`), an
-// answer that the client wants compressed.
+// body that is said to be larger than `max_request_bytes` (0 = unbounded), HTTP/1.0, and, where it cannot be done (`compresses`), a body
+// that is compressed and an answer that the client wants compressed.
 std::optional<InferPath> FindInferPath(const transport::Http1RequestHead& head, uint64_t max_request_bytes, bool compresses);
 
 }  // namespace penstock::frontend

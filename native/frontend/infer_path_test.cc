@@ -131,11 +131,22 @@ TEST(InferPath, ReadsTheLengthOfTheJsonPart) {
   EXPECT_FALSE(OfFields(name + "12\r\n" + name + "012\r\n").has_value());
 }
 
-TEST(InferPath, LeavesCompressedBodiesToJavaScript) {
-  EXPECT_TRUE(OfFields("Content-Encoding: Identity\r\n").has_value());
-  for (const char* const value : {"gzip", "deflate", "br", "", "identity, gzip", "identity, identity"}) {
+TEST(InferPath, KnowsInWhatTheBodyIsCompressed) {
+  const auto of = [](const std::string& value) { return OfFields("Content-Encoding: " + value + "\r\n")->body_encoding; };
+  EXPECT_EQ(OfFields("")->body_encoding, AnswerEncoding::kIdentity);
+  for (const char* const value : {"Identity", "", ",", "identity, identity"}) EXPECT_EQ(of(value), AnswerEncoding::kIdentity) << value;
+  for (const char* const value : {"gzip", "GZip", "identity, gzip", "gzip,", " ,\tgzip ,identity"}) {
+    EXPECT_EQ(of(value), AnswerEncoding::kGzip) << value;
+  }
+  EXPECT_EQ(of("deflate"), AnswerEncoding::kDeflate);
+  EXPECT_EQ(OfFields("Content-Encoding: identity\r\nContent-Encoding: deflate\r\n")->body_encoding, AnswerEncoding::kDeflate);
+}
+
+TEST(InferPath, LeavesOtherEncodingsOfBodiesToJavaScript) {
+  for (const char* const value : {"br", "x-gzip", "gzip, gzip", "gzip, deflate", "gzip;q=1", "gzip deflate"}) {
     EXPECT_FALSE(OfFields("Content-Encoding: " + std::string(value) + "\r\n").has_value()) << value;
   }
+  EXPECT_FALSE(OfFields("Content-Encoding: gzip\r\nContent-Encoding: deflate\r\n").has_value());
 }
 
 TEST(InferPath, SaysHowTheAnswerIsCompressed) {
@@ -154,6 +165,8 @@ TEST(InferPath, LeavesAnswersToJavaScriptThatCannotBeCompressed) {
   EXPECT_FALSE(without("br, deflate;q=0.5"));
   EXPECT_TRUE(without("identity"));
   EXPECT_TRUE(without("br, gzip;q=0"));
+  EXPECT_TRUE(without("\r\nContent-Encoding: identity"));
+  EXPECT_FALSE(without("\r\nContent-Encoding: gzip"));
 }
 
 }  // namespace

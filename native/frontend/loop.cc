@@ -56,6 +56,7 @@ Loop::Loop(const FrontEndOptions& options, serving::Engine* engine, const codec:
       http2_(http2),
       budget_(options.max_receiving_bytes),
       deflate_streams_(transport::FindZlib()),
+      inflate_streams_(transport::FindZlib()),
       random_(std::random_device{}()) {}
 
 Loop::~Loop() { Destroy(); }

@@ -18,6 +18,7 @@
 #include "frontend/deflate_streams.h"
 #include "frontend/hand_off.h"
 #include "frontend/infer_calls.h"
+#include "frontend/inflate_streams.h"
 #include "frontend/request_events.h"
 #include "frontend/tls_contexts.h"
 #include "serving/engine.h"
@@ -132,6 +133,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   // Whether there is a zlib; the streams are those of it.
   bool compresses() const { return deflate_streams_.zlib() != nullptr; }
   DeflateStreams& deflate_streams() { return deflate_streams_; }
+  InflateStreams& inflate_streams() { return inflate_streams_; }
   Random& random() { return random_; }
   RequestEvents& request_events() { return *request_events_; }
   serving::Engine& engine() { return *engine_; }
@@ -179,6 +181,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   transport::ReceiveBuffer receive_buffer_;
   ByteBudget budget_;
   DeflateStreams deflate_streams_;
+  InflateStreams inflate_streams_;
   Random random_;
   TlsContexts tls_;
   bool is_going_ = false;

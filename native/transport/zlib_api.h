@@ -29,6 +29,9 @@ constexpr int kZlibNoFlush = 0;
 constexpr int kZlibFinish = 4;
 constexpr int kZlibOk = 0;
 constexpr int kZlibStreamEnd = 1;
+constexpr int kZlibNeedDict = 2;
+constexpr int kZlibMemError = -4;
+constexpr int kZlibBufError = -5;        // nothing could be done; not an error of the stream
 constexpr int kZlibBestSpeed = 1;        // level
 constexpr int kZlibDeflated = 8;         // method
 constexpr int kZlibDefaultStrategy = 0;
@@ -43,7 +46,11 @@ constexpr int kZlibMemLevel = 8;         // the default
     (ZlibStream*, int level, int method, int window_bits, int mem_level, int strategy, const char* version, int stream_bytes))      \
   X(deflate, int, (ZlibStream*, int flush))                                                                                         \
   X(deflateReset, int, (ZlibStream*))                                                                                               \
-  X(deflateEnd, int, (ZlibStream*))
+  X(deflateEnd, int, (ZlibStream*))                                                                                                 \
+  X(inflateInit2_, int, (ZlibStream*, int window_bits, const char* version, int stream_bytes))                                      \
+  X(inflate, int, (ZlibStream*, int flush))                                                                                         \
+  X(inflateReset, int, (ZlibStream*))                                                                                               \
+  X(inflateEnd, int, (ZlibStream*))
 
 // One pointer for each function.
 struct Zlib {

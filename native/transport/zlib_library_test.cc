@@ -47,7 +47,7 @@ TEST(ZlibLibrary, IsMissingWhereThereIsNoneOrAnotherOne) {
   EXPECT_FALSE(BindZlib({Made(1 << 20, VersionTwo), [] { return Made(1 << 21); }}).has_value());
 }
 
-TEST(ZlibLibrary, CompressesWithThatOfThisMachine) {
+TEST(ZlibLibrary, CompressesAndDecompressesWithThatOfThisMachine) {
   const Zlib* zlib = FindZlib();
   ASSERT_NE(zlib, nullptr);
   EXPECT_EQ(zlib, FindZlib());
@@ -66,7 +66,19 @@ TEST(ZlibLibrary, CompressesWithThatOfThisMachine) {
   EXPECT_LT(stream.total_out, 200u);
   EXPECT_EQ(out[0], 0x1f);  // RFC 1952, section 2.3.1
   EXPECT_EQ(out[1], 0x8b);
+  const auto compressed = static_cast<unsigned>(stream.total_out);
   EXPECT_EQ(zlib->deflateEnd(&stream), kZlibOk);
+
+  ZlibStream back;
+  ASSERT_EQ(zlib->inflateInit2_(&back, kZlibWindowBits + kZlibGzip, zlib->zlibVersion(), sizeof back), kZlibOk);
+  std::string text(20'000, 'x');
+  back.next_in = out;
+  back.avail_in = compressed;
+  back.next_out = reinterpret_cast<uint8_t*>(text.data());
+  back.avail_out = static_cast<unsigned>(text.size());
+  EXPECT_EQ(zlib->inflate(&back, kZlibFinish), kZlibStreamEnd);
+  EXPECT_EQ(text.substr(0, back.total_out), zeros);
+  EXPECT_EQ(zlib->inflateEnd(&back), kZlibOk);
 }
 
 }  // namespace
