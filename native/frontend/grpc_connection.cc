@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -87,8 +88,8 @@ void GrpcConnection::Receive() {
 }
 
 std::unique_ptr<GrpcStream> GrpcConnection::OnCall(const std::vector<HeaderField>& fields, bool ends, GrpcAnswer* answer) {
-  int64_t timeout_ns = 0;
-  if (IsPlainInfer(fields, &timeout_ns)) return MakeGrpcInferStream(shared_, answer, timeout_ns);
+  const std::optional<PlainInfer> infer = ReadPlainInfer(fields, loop_->compresses());
+  if (infer) return MakeGrpcInferStream(shared_, answer, *infer);
   const Result<GrpcUpstream*> upstream = upstreams_.Taking();
   if (upstream.ok()) return MakeGrpcPassedStream(upstream.value(), answer, fields, ends);
   RefuseCall(fields, upstream.status(), answer);

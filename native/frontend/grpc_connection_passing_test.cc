@@ -51,11 +51,14 @@ TEST_F(GrpcConnectionPassingTest, PassesAModelInferWhoseHeadIsNotPlain) {
     client->Reset(call);
     return has_come && peer_->calls_come() > before;
   };
-  EXPECT_TRUE(is_passed(GrpcTestClient::InferHeadWith("grpc-encoding", "gzip")));
+  EXPECT_TRUE(is_passed(GrpcTestClient::InferHeadWith("grpc-encoding", "snappy")));
+  EXPECT_TRUE(is_passed(GrpcTestClient::InferHeadWith("grpc-encoding", "Gzip")));
   EXPECT_TRUE(is_passed(GrpcTestClient::InferHeadWith("grpc-timeout", "soon")));
   EXPECT_TRUE(is_passed(GrpcTestClient::InferHeadWith("content-type", "application/grpc+json")));
   EXPECT_TRUE(is_passed(GrpcTestClient::InferHeadWith(":method", "PUT")));
-  EXPECT_FALSE(is_passed(GrpcTestClient::InferHeadWith("grpc-encoding", "identity")));
+  for (const char* const encoding : {"identity", "gzip", "deflate"}) {
+    EXPECT_FALSE(is_passed(GrpcTestClient::InferHeadWith("grpc-encoding", encoding))) << encoding;
+  }
   EXPECT_FALSE(is_passed(GrpcTestClient::InferHeadWith("grpc-timeout", "10S")));
   EXPECT_FALSE(is_passed(GrpcTestClient::InferHeadWith("content-type", "application/grpc+proto")));
 }

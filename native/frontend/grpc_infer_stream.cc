@@ -21,6 +21,7 @@ constexpr int kOk = 0;
 constexpr int kDeadlineExceeded = 4;
 constexpr int kResourceExhausted = 8;
 constexpr int kUnimplemented = 12;
+constexpr int kInternal = 13;
 
 uint64_t MostBytes(const FrontEndOptions& options) {
   return options.max_request_bytes == 0 ? kMostMessageBytes : std::min(options.max_request_bytes, kMostMessageBytes);
@@ -35,14 +36,15 @@ memory::Slice Prefix(uint32_t bytes) {
 
 }  // namespace
 
-GrpcInferStream::GrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, int64_t timeout_ns)
+GrpcInferStream::GrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, const PlainInfer& infer)
     : shared_(std::move(shared)),
       loop_(*shared_->loop),
       answer_(answer),
       started_ns_(MonotonicNs()),
       timer_(&loop_.events_loop(), [this] { OnTimer(); }),
-      reader_(shared_, MostBytes(loop_.options())) {
-  if (timeout_ns > 0 && __builtin_add_overflow(started_ns_, timeout_ns, &deadline_ns_)) deadline_ns_ = kNever;
+      reader_(shared_, MostBytes(loop_.options())),
+      encoding_(infer.encoding) {
+  if (infer.timeout_ns > 0 && __builtin_add_overflow(started_ns_, infer.timeout_ns, &deadline_ns_)) deadline_ns_ = kNever;
   // A message that does not come whole would keep its part of the loop's budget for ever.
   const int64_t limit_ns = loop_.options().request_timeout_ns;
   const int64_t whole_by_ns = limit_ns > 0 ? started_ns_ + limit_ns : kNever;
@@ -53,15 +55,18 @@ GrpcInferStream::GrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer*
 void GrpcInferStream::OnData(memory::Slice bytes) {
   // The memory is bounded by the loop's budget and not by windows, so that no call waits for another.
   answer_->Consumed(bytes.size);
-  if (is_answered_) return;
+  if (is_answered_ || has_second_) return;
   switch (reader_.Take(bytes)) {
     case GrpcMessageReader::Read::kOk:
-      return;
+      return BeginDecompression();
     case GrpcMessageReader::Read::kTooLarge:
       return SendStatus(kResourceExhausted, "Received message larger than max (" + std::to_string(reader_.size()) + " vs " +
                                                 std::to_string(MostBytes(loop_.options())) + ")");
     case GrpcMessageReader::Read::kSecond:
-      return SendStatus(kUnimplemented, std::string("Received a second request message for server streaming method ") + kModelInferPath);
+      has_second_ = true;
+      BeginDecompression();
+      if (!IsDecompressing() && !is_answered_) RefuseSecond();
+      return;
     case GrpcMessageReader::Read::kNoBudget:
       return Fail(loop_.budget().Full());
     case GrpcMessageReader::Read::kNoMemory:
@@ -79,7 +84,43 @@ void GrpcInferStream::OnEnd() {
   } else {
     timer_.Cancel();
   }
-  memory::SliceChain message = reader_.TakeMessage();
+  has_ended_ = true;
+  if (!IsDecompressing()) EndMessage();
+}
+
+void GrpcInferStream::BeginDecompression() {
+  if (encoding_ == AnswerEncoding::kIdentity || decompression_ != nullptr) return;
+  if (!reader_.has_message() || !reader_.is_compressed()) return;
+  decompression_ = std::make_unique<RequestDecompression>(&loop_, encoding_, MostBytes(loop_.options()), reader_.message(),
+                                                          [this] { Decompress(); });
+  Decompress();
+}
+
+// What is said to what cannot be decompressed is what grpc-js says (server-interceptors.ts).
+void GrpcInferStream::Decompress() {
+  switch (decompression_->Run()) {
+    case RequestDecompression::Ran::kMore:
+      return loop_.events_loop().AtTurnEnd(decompression_.get());
+    case RequestDecompression::Ran::kWhole:
+      is_decompressed_ = true;
+      reader_.Drop();
+      if (has_second_) return RefuseSecond();
+      if (has_ended_) EndMessage();
+      return;
+    case RequestDecompression::Ran::kBroken:
+      return SendStatus(kInternal, "Failed to decompress message");
+    case RequestDecompression::Ran::kTooLarge:
+      return SendStatus(kResourceExhausted,
+                        "Received message that decompresses to a size larger than " + std::to_string(MostBytes(loop_.options())));
+    case RequestDecompression::Ran::kNoBudget:
+      return Fail(loop_.budget().Full());
+    case RequestDecompression::Ran::kNoMemory:
+      return Fail(NoMemoryForRequest());
+  }
+}
+
+void GrpcInferStream::EndMessage() {
+  memory::SliceChain message = is_decompressed_ ? decompression_->TakeBody() : reader_.TakeMessage();
   message_bytes_ = message.size();
   // Streams that were reset count as long as the engine works for them: a client must not be able to make more work than it is allowed.
   const uint32_t most = loop_.options().max_concurrent_streams;
@@ -90,9 +131,22 @@ void GrpcInferStream::OnEnd() {
                          "the engine has " + std::to_string(most) + " calls of this connection already, cancelled ones included");
     LogFailed(refused, ReplyFor(refused));
     LogEnded(GrpcStatusName(ReplyFor(refused).grpc_status), 0);
+    DropMessage();
     return answer_->Reset(transport::kHttp2RefusedStream);
   }
   Submit(std::move(message));
+  DropMessage();
+}
+
+void GrpcInferStream::DropMessage() {
+  reader_.Drop();
+  if (decompression_ == nullptr) return;
+  decompression_->Close();
+  loop_.events_loop().Retire(std::move(decompression_));
+}
+
+void GrpcInferStream::RefuseSecond() {
+  SendStatus(kUnimplemented, std::string("Received a second request message for server streaming method ") + kModelInferPath);
 }
 
 void GrpcInferStream::Submit(memory::SliceChain message) {
@@ -147,6 +201,7 @@ void GrpcInferStream::AwaitTaking() {
 
 void GrpcInferStream::OnClosed(uint32_t) {
   timer_.Cancel();
+  DropMessage();
   if (is_answered_) return;
   is_answered_ = true;
   if (token_ == 0) return;  // nobody has asked the engine for anything
@@ -182,7 +237,7 @@ void GrpcInferStream::Fail(const Status& status) {
 
 void GrpcInferStream::SendStatus(int grpc_status, const std::string& message, double retry_delay_ms) {
   is_answered_ = true;
-  reader_.Drop();
+  DropMessage();
   timer_.Cancel();
   std::vector<HeaderField> fields = {{":status", "200"},
                                      {"grpc-status", std::to_string(grpc_status)},
@@ -223,8 +278,8 @@ const std::vector<HeaderField>& GrpcInferStream::AnswerHead() const {
   return head;
 }
 
-std::unique_ptr<GrpcStream> MakeGrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, int64_t timeout_ns) {
-  return std::make_unique<GrpcInferStream>(std::move(shared), answer, timeout_ns);
+std::unique_ptr<GrpcStream> MakeGrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, const PlainInfer& infer) {
+  return std::make_unique<GrpcInferStream>(std::move(shared), answer, infer);
 }
 
 }  // namespace penstock::frontend

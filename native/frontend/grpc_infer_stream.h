@@ -12,6 +12,7 @@
 #include "frontend/grpc_message_reader.h"
 #include "frontend/grpc_stream.h"
 #include "frontend/infer_calls.h"
+#include "frontend/request_decompression.h"
 #include "transport/event_loop.h"
 
 namespace penstock::frontend {
@@ -22,7 +23,7 @@ inline constexpr const char* kModelInferPath = "/inference.GRPCInferenceService/
 class GrpcInferStream : public GrpcStream, private InferWaiter {
  public:
   // As MakeGrpcInferStream.
-  GrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, int64_t timeout_ns);
+  GrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, const PlainInfer& infer);
 
   void OnData(memory::Slice bytes) override;
   void OnEnd() override;
@@ -31,7 +32,15 @@ class GrpcInferStream : public GrpcStream, private InferWaiter {
 
  private:
   void OnOutcome(uint64_t token, InferOutcome outcome) override;
+  // The message, if it is whole and compressed.
+  void BeginDecompression();
+  void Decompress();
+  bool IsDecompressing() const { return decompression_ != nullptr && !is_decompressed_; }
+  // Whole, as it is meant, and the client's side has ended.
+  void EndMessage();
   void Submit(memory::SliceChain message);
+  void DropMessage();
+  void RefuseSecond();
   Status Reply(const InferOutcome& outcome);
   void Abandon();
   void OnTimer();
@@ -55,6 +64,11 @@ class GrpcInferStream : public GrpcStream, private InferWaiter {
   // What ends the call next: the message that does not come, then the deadline, then the answer that is not taken.
   transport::Timer timer_;
   GrpcMessageReader reader_;
+  const AnswerEncoding encoding_;
+  std::unique_ptr<RequestDecompression> decompression_;  // from the message until the call has it
+  bool is_decompressed_ = false;
+  bool has_second_ = false;  // it is refused when the first has been read: that may be wrong itself
+  bool has_ended_ = false;   // the client's side
   uint64_t message_bytes_ = 0;
   uint64_t token_ = 0;       // of the call that the engine works on; 0 = none
   bool is_answered_ = false;

@@ -39,12 +39,12 @@ GrpcMessageReader::Read GrpcMessageReader::Take(const memory::Slice& bytes) {
   return Read::kOk;
 }
 
-// The flag for compression means nothing, for none was agreed on: as grpc-js has it.
 GrpcMessageReader::Read GrpcMessageReader::BeginMessage() {
   size_ = uint32_t{prefix_[1]} << 24 | uint32_t{prefix_[2]} << 16 | uint32_t{prefix_[3]} << 8 | prefix_[4];
   if (size_ > most_bytes_) return Read::kTooLarge;
   left_ = size_;
   if (has_message_) return Read::kOk;  // a second one is waited for, and not kept
+  is_compressed_ = prefix_[0] == 1;  // others mean nothing to grpc-js
   awaited_ = size_;
   shared_->awaited_bytes += awaited_;
   return Read::kOk;

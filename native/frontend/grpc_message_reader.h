@@ -37,6 +37,10 @@ class GrpcMessageReader {
 
   bool has_message() const { return has_message_; }
   uint32_t size() const { return size_; }  // of the message that was announced last
+  // Of the message, that it is marked as compressed; in what, if in anything, the call says.
+  bool is_compressed() const { return is_compressed_; }
+  // It stays, and counts.
+  memory::SliceChain message() const { return message_; }
   memory::SliceChain TakeMessage();
   // Forgets the message.
   void Drop();
@@ -56,6 +60,7 @@ class GrpcMessageReader {
   uint64_t awaited_ = 0;       // what of it counts in shared_
   uint64_t budget_bytes_ = 0;  // taken from the loop's
   bool has_message_ = false;
+  bool is_compressed_ = false;
   memory::SliceChain message_;
   std::shared_ptr<memory::Block> gathered_;  // small pieces behind message_
   size_t gathered_begin_ = 0;  // those before it are in message_ already

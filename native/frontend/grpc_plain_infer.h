@@ -1,10 +1,11 @@
 // Which calls are answered natively, by the fields of their heads.
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "frontend/grpc_stream.h"
 #include "frontend/grpc_upstream.h"
 
 namespace penstock::frontend {
@@ -12,7 +13,7 @@ namespace penstock::frontend {
 // The first of that name; null when there is none.
 const HeaderField* FindField(const std::vector<HeaderField>& fields, std::string_view name);
 
-// A ModelInfer about whose head nothing is unusual. `timeout_ns`: since now; 0 = none.
-bool IsPlainInfer(const std::vector<HeaderField>& fields, int64_t* timeout_ns);
+// A ModelInfer about whose head nothing is unusual. `decompresses`: whether messages may be compressed.
+std::optional<PlainInfer> ReadPlainInfer(const std::vector<HeaderField>& fields, bool decompresses);
 
 }  // namespace penstock::frontend

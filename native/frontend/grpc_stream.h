@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "frontend/answer_encoding.h"
 #include "frontend/grpc_upstream.h"
 #include "frontend/loop.h"
 #include "memory/slice.h"
@@ -49,8 +50,14 @@ struct GrpcShared {
   std::vector<HeaderField> answer_head;  // of every message that is answered with one; the date comes last, and changes once a second
 };
 
-// frontend/grpc_infer_stream.cc: a plain ModelInfer. `timeout_ns`: since now; 0 = none. `shared` outlives every call of the engine.
-std::unique_ptr<GrpcStream> MakeGrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, int64_t timeout_ns);
+// What the head of a plain ModelInfer says.
+struct PlainInfer {
+  int64_t timeout_ns = 0;                               // since now; 0 = none
+  AnswerEncoding encoding = AnswerEncoding::kIdentity;  // of messages that are marked as compressed
+};
+
+// frontend/grpc_infer_stream.cc: a plain ModelInfer. `shared` outlives every call of the engine.
+std::unique_ptr<GrpcStream> MakeGrpcInferStream(std::shared_ptr<GrpcShared> shared, GrpcAnswer* answer, const PlainInfer& infer);
 
 // frontend/grpc_passed_stream.cc: any other call. `fields` as the client sent them, pseudo fields first. `ends`: it has no body.
 std::unique_ptr<GrpcStream> MakeGrpcPassedStream(GrpcUpstream* upstream, GrpcAnswer* answer,
