@@ -6,7 +6,7 @@ import type { Options } from '../config/options.js';
 /**
  * JavaScript threads beside the native front end: as many as would serve without it, within bounds. Two at least, whatever the CPUs: what
  * comes while the only one has died and is replaced would be lost. Four at most: what is left for them (probes, documents, health streams,
- * compressed and chunked bodies, large answers to be compressed) is rarely most of the load. Where it is, `--front-end js` may do better.
+ * odd requests) is rarely most of the load.
  */
 const MIN_HAND_OFF_THREADS = 2;
 const MAX_HAND_OFF_THREADS = 4;

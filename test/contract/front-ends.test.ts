@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { frame, rawCalls, type RawAnswer } from '../support/raw-grpc.js';
 import { rawExchange } from '../support/raw-http.js';
@@ -64,17 +65,29 @@ describe('over gRPC both front ends give the same answer to', () => {
   });
 });
 
-/** Sends an inference on a connection that stays; the answer's encoding, and how many sockets lead to JavaScript afterwards. */
-async function passedOnBy(method: string, acceptEncoding: string): Promise<{ encoding: string | undefined; sockets: number }> {
+const INFER_BODY = Buffer.from(jsonRequest({ model: 'identity_fp32', inputs: [fp32('INPUT0', [1, 3], [1, 2, 3])] }));
+
+interface Sent {
+  readonly method?: string;
+  readonly fields?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+}
+
+/** Sends an inference on a connection that stays; the answer's status and encoding, and how many sockets lead to JavaScript afterwards. */
+async function passedOnBy({
+  method = 'POST',
+  fields = {},
+  body = INFER_BODY,
+}: Sent): Promise<{ status: number | undefined; encoding: string | undefined; sockets: number }> {
   await expect.poll(() => nativeSockets(), { timeout: 20_000 }).toBe(idleSockets);
   const agent = new Agent({ keepAlive: true });
   try {
-    const body = jsonRequest({ model: 'identity_fp32', inputs: [fp32('INPUT0', [1, 3], [1, 2, 3])] });
-    const headers = { 'accept-encoding': acceptEncoding, 'content-length': Buffer.byteLength(body) };
+    const length = 'transfer-encoding' in fields ? {} : { 'content-length': body.length };
+    const headers = { ...fields, ...length };
     const sent = request(`${native.httpUrl}/v2/models/identity_fp32/infer`, { agent, method, headers }).end(body);
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];
     await buffer(answer);
-    return { encoding: answer.headers['content-encoding'], sockets: nativeSockets() - idleSockets };
+    return { status: answer.statusCode, encoding: answer.headers['content-encoding'], sockets: nativeSockets() - idleSockets };
   } finally {
     agent.destroy();
   }
@@ -82,10 +95,19 @@ async function passedOnBy(method: string, acceptEncoding: string): Promise<{ enc
 
 describe('the native front end', () => {
   it.each(['gzip', 'deflate'])('compresses answers in %s without JavaScript', async (encoding) => {
-    expect(await passedOnBy('POST', encoding)).toEqual({ encoding, sockets: 0 });
+    expect(await passedOnBy({ fields: { 'accept-encoding': encoding } })).toEqual({ status: 200, encoding, sockets: 0 });
+  });
+
+  it.each([
+    ['in chunks', { 'transfer-encoding': 'chunked' }, INFER_BODY],
+    ['in gzip', { 'content-encoding': 'gzip' }, gzipSync(INFER_BODY)],
+    ['in deflate', { 'content-encoding': 'deflate' }, deflateSync(INFER_BODY)],
+    ['in chunks of gzip', { 'transfer-encoding': 'chunked', 'content-encoding': 'gzip' }, gzipSync(INFER_BODY)],
+  ])('takes bodies %s without JavaScript', async (_, fields, body) => {
+    expect(await passedOnBy({ fields, body })).toEqual({ status: 200, encoding: undefined, sockets: 0 });
   });
 
   it('passes on what it does not answer', async () => {
-    expect(await passedOnBy('PUT', 'gzip')).toEqual({ encoding: undefined, sockets: 2 });
+    expect(await passedOnBy({ method: 'PUT' })).toEqual({ status: 405, encoding: undefined, sockets: 2 });
   });
 });

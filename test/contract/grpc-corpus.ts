@@ -88,6 +88,33 @@ const compressed: readonly CorpusCall[] = [
     ...infer('in gzip beyond the limit', MESSAGE, { 'grpc-encoding': 'gzip' }),
     body: [frame(gzipSync(Buffer.alloc(MAX_MESSAGE_BYTES + 1)), 1)],
   },
+  ...['gzip', 'deflate'].flatMap((encoding) => {
+    const compress = encoding === 'gzip' ? gzipSync : deflateSync;
+    const call = (title: string, ...body: readonly Buffer[]): CorpusCall => ({
+      ...infer(`in ${encoding}, ${title}`, MESSAGE, { 'grpc-encoding': encoding }),
+      body,
+    });
+    const whole = frame(compress(MESSAGE), 1);
+    return [
+      call('a large tensor', frame(compress(LARGE), 1)),
+      call('in pieces', whole.subarray(0, 3), whole.subarray(3, 40), whole.subarray(40)),
+      call('cut off', frame(compress(MESSAGE).subarray(0, -5), 1)),
+      call('of nothing', frame(Buffer.alloc(0), 1)),
+      call('of nothing, compressed', frame(compress(Buffer.alloc(0)), 1)),
+      call('other bytes behind it', frame(Buffer.concat([compress(MESSAGE), Buffer.from('abc')]), 1)),
+      call('zeros behind it', frame(Buffer.concat([compress(MESSAGE), Buffer.alloc(3)]), 1)),
+      call('in two parts', frame(Buffer.concat([compress(MESSAGE.subarray(0, 50)), compress(MESSAGE.subarray(50))]), 1)),
+      call('two messages', whole, whole),
+      call('two messages, the first broken', frame(MESSAGE, 1), whole),
+      call('a message that is cut off', whole.subarray(0, -1)),
+      call('marked with 2', frame(MESSAGE, 2)),
+      call('garbage', frame(compress(GARBAGE), 1)),
+      call('a bomb', frame(compress(Buffer.alloc(50 * MAX_MESSAGE_BYTES)), 1)),
+      call('a message of the limit', frame(compress(Buffer.alloc(MAX_MESSAGE_BYTES)), 1)),
+      call('a length beyond the limit', frame(Buffer.alloc(10), 1, MAX_MESSAGE_BYTES + 1)),
+    ];
+  }),
+  { ...infer('encoding GZIP', MESSAGE, { 'grpc-encoding': 'GZIP' }), body: [frame(gzipSync(MESSAGE), 1)] },
   { ...infer('an unknown encoding', MESSAGE, { 'grpc-encoding': 'snappy' }), body: [frame(MESSAGE, 1)] },
   inferBody('marked as compressed without an encoding', frame(MESSAGE, 1)),
   inferBody('marked as neither', frame(MESSAGE, 2)),

@@ -1,5 +1,5 @@
 /** What HTTP clients may send, well-formed and not, as bytes: for comparing the answers of front ends. */
-import { deflateSync, gzipSync } from 'node:zlib';
+import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { jsonRequest } from '../support/protocols.js';
 import type { RawExchange } from '../support/raw-http.js';
 import { binaryRequest, bytes, fp32, int32, int64 } from '../support/tensors.js';
@@ -127,6 +127,57 @@ const answered: readonly CorpusExchange[] = [
   one('chunks', Buffer.concat([head(`POST ${INFER} HTTP/1.1`, CHUNKED), chunked(JSON_BODY, 50)])),
   one('chunks with a trailer', Buffer.concat([head(`POST ${INFER} HTTP/1.1`, CHUNKED), chunked(JSON_BODY, 50, { trailer: 'A: b\r\n' })])),
   one('chunks with extensions', Buffer.concat([head(`POST ${INFER} HTTP/1.1`, CHUNKED), chunked(JSON_BODY, 50, { extension: ';a=b' })])),
+  ...(
+    [
+      ['extensions of several names', { extension: ';a;b=c;d=' + 'e'.repeat(100) }],
+      ['extensions in quotes', { extension: ';a="b;c"' }],
+      ['extensions of 2000 characters', { extension: `;a=${'b'.repeat(2000)}` }],
+      ['extensions of 17000 characters', { extension: `;a=${'b'.repeat(17_000)}` }],
+      ['an extension without a name', { extension: ';' }],
+      ['white space before an extension', { extension: ' ;a' }],
+      ['trailers', { trailer: 'A: b\r\nC:\r\n' }],
+      ['trailers of 15 KiB', { trailer: `A: ${'b'.repeat(15 * 1024)}\r\n` }],
+      ['trailers of 17 KiB', { trailer: `A: ${'b'.repeat(17 * 1024)}\r\n` }],
+      ['a length as a trailer', { trailer: 'Content-Length: 5\r\n' }],
+      ['an encoding as a trailer', { trailer: 'A: b\r\nTransfer-Encoding: chunked\r\n' }],
+      ['an end of the connection as a trailer', { trailer: 'Connection: close\r\n' }],
+      ['an upgrade as a trailer', { trailer: 'Upgrade: x\r\nConnection: upgrade\r\n' }],
+      ['a folded trailer', { trailer: 'A: b\r\n c\r\n' }],
+      ['white space in a trailer', { trailer: 'A : b\r\n' }],
+    ] as const
+  ).map(([name, more]) =>
+    one(`chunks with ${name}`, Buffer.concat([head(`POST ${INFER} HTTP/1.1`, CHUNKED), chunked(JSON_BODY, 50, more)])),
+  ),
+  one('chunks of one byte', bare(CHUNKED, chunked(JSON_BODY, 1))),
+  one('chunks in pieces', pieces(bare(CHUNKED, chunked(JSON_BODY, 50)), 37)),
+  one(
+    'chunks of binary tensors',
+    bare({ ...CHUNKED, 'Inference-Header-Content-Length': String(BINARY.jsonBytes) }, chunked(BINARY.body, 99)),
+  ),
+  one('large chunks', bare({ ...CHUNKED, ...RAW }, chunked(LARGE, 100_000), '/v2/models/identity_fp32/infer')),
+  one('chunks with leading zeros', bare(CHUNKED, `000000000000000000${chunked(JSON_BODY, 1000).toString()}`)),
+  one('chunks for who waits for 100', [head(`POST ${INFER} HTTP/1.1`, { ...CHUNKED, Expect: '100-continue' }), chunked(JSON_BODY, 50)]),
+  one('chunks and a trailer that is announced', bare({ ...CHUNKED, Trailer: 'A' }, chunked(JSON_BODY, 50, { trailer: 'A: b\r\n' }))),
+  ...(['gzip', 'deflate'] as const).flatMap((encoding) => {
+    const compress = encoding === 'gzip' ? gzipSync : deflateSync;
+    const encoded = { 'Content-Encoding': encoding };
+    const large = compress(VARIED);
+    return [
+      one(`a body in ${encoding}, answered in it`, post(compress(JSON_BODY), { ...encoded, 'Accept-Encoding': encoding })),
+      one(`a large body in ${encoding}`, post(large, { ...RAW, ...encoded }, '/v2/models/identity_fp32/infer')),
+      one(`a large body in ${encoding} in pieces`, pieces(post(large, { ...RAW, ...encoded }, '/v2/models/identity_fp32/infer'), 70_001)),
+      one(`chunks in ${encoding}`, bare({ ...CHUNKED, ...encoded }, chunked(compress(JSON_BODY), 7))),
+      one(`a zero byte behind ${encoding}`, post(Buffer.concat([compress(JSON_BODY), Buffer.alloc(3)]), encoded)),
+      one(`other bytes behind ${encoding}`, post(Buffer.concat([compress(JSON_BODY), Buffer.from('abc')]), encoded)),
+      one(`the same twice behind each other in ${encoding}`, post(Buffer.concat([compress('{'), compress(JSON_BODY.slice(1))]), encoded)),
+      one(`a body in ${encoding} that is not what it is for`, post(compress('{}'), encoded)),
+      one(`a body in ${encoding} for an unknown model`, post(compress(JSON_BODY), encoded, '/v2/models/nobody/infer')),
+    ];
+  }),
+  ...['GZIP', 'identity, gzip', 'gzip,', '', ',', 'x-gzip', 'gzip, gzip', 'gzip, deflate'].map((encoding) =>
+    one(`Content-Encoding: ${encoding}`, post(gzipSync(JSON_BODY), { 'Content-Encoding': encoding })),
+  ),
+  one('two fields Content-Encoding', post(gzipSync(JSON_BODY), ['Content-Encoding: identity', 'Content-Encoding: gzip'])),
   one('Expect: 100-continue', post(JSON_BODY, { Expect: '100-continue' })),
   one('Expect: 100-continue, the body after a while', [
     head(`POST ${INFER} HTTP/1.1`, { Expect: '100-continue', 'Content-Length': String(JSON_BODY.length) }),
@@ -163,6 +214,21 @@ const sequences: readonly CorpusExchange[] = [
     {
       answers: 3,
     },
+  ),
+  one(
+    'compressed bodies between inferences',
+    Buffer.concat([
+      post(gzipSync(JSON_BODY), { 'Content-Encoding': 'gzip' }),
+      post('abc', { 'Content-Encoding': 'gzip' }),
+      bare({ ...CHUNKED, 'Content-Encoding': 'deflate' }, chunked(deflateSync(JSON_WITH_ID), 9)),
+      post(JSON_BODY),
+    ]),
+    { answers: 4 },
+  ),
+  one(
+    'chunks with an odd extension between inferences',
+    Buffer.concat([post(JSON_BODY), bare(CHUNKED, chunked(JSON_BODY, 9, { extension: ';a="b"' })), post(JSON_BODY)]),
+    { answers: 3 },
   ),
   one('a refusal between inferences', Buffer.concat([post(JSON_BODY), post('{}'), post(JSON_WITH_ID)]), { answers: 3 }),
   one('a document, closing, before an inference', Buffer.concat([get('/v2', { Connection: 'close' }), post(JSON_BODY)])),
@@ -247,6 +313,27 @@ const refused: readonly CorpusExchange[] = [
     Buffer.from(JSON_BODY).subarray(-200),
   ]),
   one('broken gzip', post(Buffer.from(JSON_BODY), { 'Content-Encoding': 'gzip' })),
+  ...Array.from({ length: 12 }, (_, i) =>
+    one(`gzip cut off after ${i * 10} bytes`, post(gzipSync(JSON_BODY).subarray(0, i * 10), { 'Content-Encoding': 'gzip' })),
+  ),
+  ...Array.from({ length: 12 }, (_, i) => {
+    const broken = gzipSync(JSON_BODY);
+    broken[i * 12] = 255 - (broken[i * 12] ?? 0);
+    return one(`gzip with byte ${i * 12} changed`, post(broken, { 'Content-Encoding': 'gzip' }));
+  }),
+  ...[0, 1, 2, 20, 60, 90].map((at) => {
+    const broken = deflateSync(JSON_BODY);
+    broken[at] = 255 - (broken[at] ?? 0);
+    return one(`deflate with byte ${at} changed`, post(broken, { 'Content-Encoding': 'deflate' }));
+  }),
+  one('deflate without its frame', post(deflateRawSync(JSON_BODY), { 'Content-Encoding': 'deflate' })),
+  one('deflate with a dictionary', post(deflateSync(JSON_BODY, { dictionary: Buffer.from('"name"') }), { 'Content-Encoding': 'deflate' })),
+  one('a body of deflate in gzip', post(deflateSync(JSON_BODY), { 'Content-Encoding': 'gzip' })),
+  one('a bomb in gzip', post(gzipSync(Buffer.alloc(50 * MAX_REQUEST_BYTES)), { 'Content-Encoding': 'gzip' })),
+  one(
+    'a bomb in deflate, in chunks',
+    bare({ ...CHUNKED, 'Content-Encoding': 'deflate' }, chunked(deflateSync(Buffer.alloc(50 * MAX_REQUEST_BYTES)), 1000)),
+  ),
   one('gzip cut off', post(gzipSync(JSON_BODY).subarray(0, -9), { 'Content-Encoding': 'gzip' })),
   one('gzip beyond the limit', post(gzipSync(Buffer.alloc(MAX_REQUEST_BYTES + 1)), { 'Content-Encoding': 'gzip' })),
   one('a body beyond the limit, never sent', head(`POST ${INFER} HTTP/1.1`, { 'Content-Length': String(MAX_REQUEST_BYTES + 1) })),
@@ -282,9 +369,23 @@ const malformed: readonly CorpusExchange[] = [
   ...['gzip, chunked', 'identity', 'chunked, chunked', 'chunked, identity', 'xchunked', 'Chunked', ' chunked', '\x0bchunked'].map(
     (coding) => one(`Transfer-Encoding: ${coding}`, bare([`Transfer-Encoding: ${coding}`], chunked(JSON_BODY, 50))),
   ),
-  ...['g', '-1', '', '1 ', '0x1', 'ffffffffffffffffff'].map((size) =>
+  ...['g', '-1', '', '1 ', '0x1', 'ffffffffffffffffff'].flatMap((size) => [
     one(`a chunk of size "${size}"`, bare(['Transfer-Encoding: chunked'], `${size}\r\n{\r\n0\r\n\r\n`)),
-  ),
+    one(`a second chunk of size "${size}"`, bare(['Transfer-Encoding: chunked'], `1\r\n{\r\n${size}\r\n}\r\n0\r\n\r\n`)),
+    one(`a second chunk of size "${size}" after a while`, [
+      bare(['Transfer-Encoding: chunked'], '1\r\n{\r'),
+      text(`\n${size}\r\n}\r\n0\r\n\r\n`),
+    ]),
+  ]),
+  one('chunks whose lines end without a carriage return', bare(CHUNKED, '1\r\n{\n1\n}\r\n0\r\n\r\n')),
+  one('odd chunks of a body that is refused already', [
+    bare(CHUNKED, chunked(Buffer.alloc(MAX_REQUEST_BYTES + 1, ' '), 100_000).subarray(0, -5)),
+    text('x\r\n'),
+  ]),
+  one('a client that ends its side within a chunk', bare(CHUNKED, chunked(JSON_BODY, 50)).subarray(0, -9), { halfCloses: true }),
+  one('a client that ends its side between chunks', bare(CHUNKED, chunked(JSON_BODY, 50)).subarray(0, -5), { halfCloses: true }),
+  one('a client that ends its side within the line of a chunk', bare(CHUNKED, '5\r\nhello\r\n1'), { halfCloses: true }),
+  one('a client that ends its side before the first chunk', bare(CHUNKED, ''), { halfCloses: true }),
   one('a chunk without its end', bare(['Transfer-Encoding: chunked'], '1\r\n{}\r\n0\r\n\r\n')),
   one('no Host', text(`POST ${INFER} HTTP/1.1\r\nContent-Length: ${LENGTH}\r\n\r\n${JSON_BODY}`)),
   one('no Host, a document', text('GET /v2 HTTP/1.1\r\n\r\n')),
