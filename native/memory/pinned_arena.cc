@@ -124,7 +124,7 @@ bool PinnedArena::State::Take(uint64_t size, Slab** slab, Ranges::iterator* rang
 
 void PinnedArena::State::GiveBack(Slab* slab, Ranges::iterator range) noexcept {
   Holes::node_type entry = std::move(range->second.entry);
-  const auto join = [this, slab](Ranges::iterator first, Ranges::iterator second) {
+  const auto join = [slab](Ranges::iterator first, Ranges::iterator second) {
     first->second.size += second->second.size;
     slab->ranges.erase(second);
   };
