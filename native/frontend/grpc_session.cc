@@ -87,13 +87,15 @@ bool GrpcSession::Receive(const memory::Slice& bytes) {
 
 GrpcSession::Sent GrpcSession::Send(transport::SocketOutput* output, size_t most_bytes) {
   sending_ = output;
+  most_sending_bytes_ = most_bytes;
   Sent sent = Sent::kSome;
   while (sent == Sent::kSome && output->bytes() < most_bytes) {
     const uint8_t* bytes = nullptr;
     const ssize_t size = http2_.session_mem_send(session_, &bytes);
     if (size < 0) sent = Sent::kFailed;
     if (size > 0) output->Append(std::string(Text(bytes, static_cast<size_t>(size))));
-    if (size == 0 && !EndAnswered()) sent = Sent::kAll;
+    // Nothing, or nothing more for now: see SendBody.
+    if (size == 0 && output->bytes() < most_bytes && !EndAnswered()) sent = Sent::kAll;
   }
   sending_ = nullptr;
   if (sent != Sent::kFailed) TellTaken();
@@ -223,12 +225,15 @@ int GrpcSession::SendBody(nghttp2_session*, Http2Frame* frame, const uint8_t* he
                           void* user_data) {
   auto* session = static_cast<GrpcSession*>(user_data);
   auto* stream = static_cast<GrpcSessionStream*>(source->pointer);
-  return Guarded([&] {
+  const int failed = Guarded([&] {
     session->sending_->Append(std::string(Text(head, kFrameHeadBytes)));
     stream->SendBody(size, session->sending_);
     session->taken_bytes_ += size;
     session->taken_from_.push_back(frame->head.stream_id);
   });
+  // nghttp2 would go on with the next frame of a body itself, for as long as the client's windows allow.
+  if (failed == 0 && session->sending_->bytes() >= session->most_sending_bytes_) return transport::kHttp2Pause;
+  return failed;
 }
 
 }  // namespace penstock::frontend

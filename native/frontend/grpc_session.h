@@ -38,7 +38,7 @@ class GrpcSession {
   bool Receive(const memory::Slice& bytes);
 
   enum class Sent { kAll, kSome, kFailed };
-  // Frames into `output`, until it holds `most_bytes` or more.
+  // Frames into `output`, until it holds `most_bytes` or more, which is at most a frame more.
   Sent Send(transport::SocketOutput* output, size_t most_bytes);
   // Neither side wants anything of the other any more.
   bool is_over() const;
@@ -91,6 +91,7 @@ class GrpcSession {
   int32_t last_stream_ = 0;
   const memory::Slice* receiving_ = nullptr;  // what nghttp2 reads just now
   transport::SocketOutput* sending_ = nullptr;  // where it writes just now
+  size_t most_sending_bytes_ = 0;               // until `sending_` holds so many
   std::vector<int32_t> answered_;            // streams whose answers are with nghttp2 whole
   std::vector<int32_t> taken_from_;          // streams that are to hear OnTaken
   size_t waiting_bytes_ = 0;

@@ -93,6 +93,7 @@ constexpr uint32_t kHttp2Cancel = 8;
 constexpr uint32_t kHttp2EnhanceYourCalm = 11;
 constexpr int32_t kHttp2MaxWindow = INT32_MAX;
 constexpr int kHttp2Deferred = -508;          // nghttp2_error, of a body's `read`: nothing now, session_resume_data says when
+constexpr int kHttp2Pause = -526;             // nghttp2_error, of SendHttp2Data: sent, and session_mem_send returns 0 before the next frame
 constexpr int kHttp2StreamFailure = -521;     // nghttp2_error, of a callback: the stream is reset, the session goes on
 constexpr int kHttp2CallbackFailure = -902;   // nghttp2_error, of a callback: the session has failed
 

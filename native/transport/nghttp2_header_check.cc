@@ -104,6 +104,7 @@ static_assert(kHttp2Cancel == NGHTTP2_CANCEL);
 static_assert(kHttp2EnhanceYourCalm == NGHTTP2_ENHANCE_YOUR_CALM);
 static_assert(kHttp2MaxWindow == NGHTTP2_MAX_WINDOW_SIZE);
 static_assert(kHttp2Deferred == NGHTTP2_ERR_DEFERRED);
+static_assert(kHttp2Pause == NGHTTP2_ERR_PAUSE);
 static_assert(kHttp2StreamFailure == NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE);
 static_assert(kHttp2CallbackFailure == NGHTTP2_ERR_CALLBACK_FAILURE);
 
