@@ -33,6 +33,7 @@ describe('one place for each dangerous thing', () => {
 describe('the order of the native folders', () => {
   /** From the top down; a file may include its own folder and those after it. */
   const ORDER = [
+    'fuzz',
     'loadgen',
     'bridge',
     'frontend',
