@@ -4,7 +4,7 @@
  * there too, and ends the run. Executions of all runs add up in a file of the temporary folder, so that a run may be ended and gone on with.
  * `npm run fuzz -- minimise [target]` takes what was found into native/fuzz/corpus, as few inputs as reach the same code.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -98,16 +98,30 @@ async function fuzz(target, runs) {
   }
 }
 
+/** A fuzzer that runs meanwhile replaces inputs by smaller ones: what is gone when it is copied is left out. */
+function copyInputs(from, to) {
+  mkdirSync(to, { recursive: true });
+  for (const name of readdirSync(from)) {
+    try {
+      copyFileSync(path.join(from, name), path.join(to, name));
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error;
+    }
+  }
+}
+
 /** The smallest set of inputs with the same coverage, of what is kept and what was found. */
 async function minimise(target) {
-  const folder = `${kept(target)}.new`;
-  rmSync(folder, { recursive: true, force: true });
+  const inputs = path.join(root, 'build', 'fuzz-inputs', target);
+  const folder = path.join(root, 'build', 'fuzz-kept', target);
+  for (const old of [inputs, folder]) rmSync(old, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const args = ['-set_cover_merge=1', `-max_len=${MAX_BYTES[target]}`, folder, kept(target), found(target)];
+  for (const from of [kept(target), found(target)].filter(existsSync)) copyInputs(from, inputs);
+  const args = ['-set_cover_merge=1', `-max_len=${MAX_BYTES[target]}`, folder, inputs];
   const { code, output } = await run(program(target), args, { capture: true, env: SANITIZERS });
   if (code !== 0) throw new Failure(1, `${output}The corpus of ${target} could not be made smaller.`);
   rmSync(kept(target), { recursive: true, force: true });
-  renameSync(folder, kept(target));
+  copyInputs(folder, kept(target));
   say(`${target}: ${readdirSync(kept(target)).length} inputs are kept`);
 }
 
