@@ -13,15 +13,22 @@ export interface NativeLoopsOptions {
   readonly start?: typeof startFrontEnd;
 }
 
+/** Between two lines that say how many others were lost. */
+const LOST_INTERVAL_MS = 1000;
+
 export class NativeLoops {
   readonly #native: NativeFrontEnd;
+  readonly #log: Logger;
   readonly #drained: Promise<void>;
+  #lost = 0;
+  #lostTimer: NodeJS.Timeout | undefined;
   #markDrained = (): void => {};
   /** ONNX Runtime's static destructors must not meet a loop that sends outputs of models. */
   readonly #onExit = (): void => this.#native.destroy();
 
   /** Serves from now on the ports that were opened for it. Throws ERR_INTERNAL, ERR_NOT_SUPPORTED. */
   constructor({ native, log, requestLog, start = startFrontEnd }: NativeLoopsOptions) {
+    this.#log = log;
     this.#drained = new Promise((resolve) => (this.#markDrained = resolve));
     this.#native = start(
       native,
@@ -30,7 +37,8 @@ export class NativeLoops {
         // In a turn of its own, so that probes and signals are heard between two batches. First, as a log may throw.
         setImmediate(() => this.#native.nextEvents());
         for (const event of events) logRequest(requestLog, event);
-        if (lost > 0) log.warn({ lost }, 'lines about requests were lost: there were more than could be written');
+        this.#lost += lost;
+        if (this.#lostTimer === undefined) this.#tellLost();
       },
     );
     process.once('exit', this.#onExit);
@@ -51,7 +59,19 @@ export class NativeLoops {
   destroy(): void {
     process.off('exit', this.#onExit);
     this.#native.destroy();
+    this.#tellLost();
+    clearTimeout(this.#lostTimer);
     this.#markDrained();
+  }
+
+  /** At most once a second: where lines are lost, each batch of those that are written would have one more. */
+  #tellLost(): void {
+    clearTimeout(this.#lostTimer);
+    this.#lostTimer = undefined;
+    if (this.#lost === 0) return;
+    this.#log.warn({ lost: this.#lost }, 'lines about requests were lost: there were more than could be written');
+    this.#lost = 0;
+    this.#lostTimer = setTimeout(() => this.#tellLost(), LOST_INTERVAL_MS).unref();
   }
 }
 

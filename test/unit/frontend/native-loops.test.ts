@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { NativeFrontEndOptions, NativeRequestEvent, startFrontEnd } from '../../../src/bridge/front-end.js';
 import { ERRORS } from '../../../src/errors.js';
 import { NativeLoops } from '../../../src/frontend/native-loops.js';
@@ -115,9 +115,21 @@ describe('the native front end', () => {
     ]);
   });
 
-  it('says how many lines were lost', () => {
+  it('says how many lines were lost, once a second at most, and the rest when it ends', () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     startLoops(false);
     report([], 17);
     expect(lines).toMatchObject([{ level: 40, lost: 17 }]);
+    for (let batch = 0; batch < 10; batch++) report([], 2);
+    expect(lines).toHaveLength(1);
+    vi.advanceTimersByTime(1000);
+    expect(lines).toMatchObject([{ lost: 17 }, { level: 40, lost: 20 }]);
+    vi.advanceTimersByTime(10_000);
+    report([], 3);
+    report([], 4);
+    loops.destroy();
+    expect(lines.map(({ lost }) => lost)).toEqual([17, 20, 3, 4]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
