@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace penstock::frontend {
 
 using transport::FileDescriptor;
@@ -21,12 +23,21 @@ Result<FileDescriptor> HandOff::Connect() {
   }
   int ends[2] = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
-    return Status(StatusCode::kInternal, std::string("no connection within the process: ") + std::strerror(errno));
+    return Failed(errno);
   }
   FileDescriptor ours(ends[0]);
   FileDescriptor theirs(ends[1]);
   takers_.HandOut(std::move(theirs));
   return ours;
+}
+
+// Callers log a fault of ours, and there may be as many as clients ask for.
+Status HandOff::Failed(int error) {
+  const std::string message = std::string("no connection within the process: ") + std::strerror(error);
+  const int64_t now_ns = MonotonicNs();
+  if (told_ns_ != 0 && now_ns - told_ns_ < kNsPerSecond) return Status(StatusCode::kInFlightFull, message);
+  told_ns_ = now_ns;
+  return Status(StatusCode::kInternal, message);
 }
 
 uint64_t HandOff::Attach(std::shared_ptr<transport::ConnectionTaker> taker, uint32_t thread) {

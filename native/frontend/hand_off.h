@@ -24,7 +24,7 @@ class HandOff : public transport::ConnectionSource {
   explicit HandOff(size_t max_connections) : max_connections_(max_connections) {}
 
   // One end of a new connection, non-blocking; the other one goes to the taker that has fewest. kServerExiting when nobody takes,
-  // kInFlightFull beyond the limit, kInternal when the system has no descriptor left.
+  // kInFlightFull beyond the limit. kInternal when the system has no descriptor left, which is said once a second: kInFlightFull in between.
   Result<transport::FileDescriptor> Connect();
 
   uint64_t Attach(std::shared_ptr<transport::ConnectionTaker> taker, uint32_t thread) override;
@@ -32,9 +32,12 @@ class HandOff : public transport::ConnectionSource {
   void Ended(uint64_t name) override;
 
  private:
+  Status Failed(int error);  // [under mutex_]
+
   const size_t max_connections_;
-  std::mutex mutex_;  // guards the next
+  std::mutex mutex_;  // guards all below
   transport::ConnectionTakers takers_;
+  int64_t told_ns_ = 0;  // when kInternal was given last; 0 = never
 };
 
 }  // namespace penstock::frontend
