@@ -92,6 +92,20 @@ export function rpc(name: string, service = 'inference.GRPCInferenceService'): g
   return method;
 }
 
+function rawRequest(model: string, inputs: readonly TestTensor[], version: string): GrpcInferRequest {
+  return {
+    model_name: model,
+    model_version: version,
+    inputs: inputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: [...shape] })),
+    raw_input_contents: inputs.map((input) => input.raw),
+  };
+}
+
+/** A ModelInfer message as bytes. */
+export function inferMessage(model: string, inputs: readonly TestTensor[]): Buffer {
+  return rpc('ModelInfer').requestSerialize(rawRequest(model, inputs, ''));
+}
+
 export type UnaryCall = (method: string, request: unknown, options?: grpc.CallOptions, metadata?: grpc.Metadata) => Promise<unknown>;
 
 export class GrpcClient {
@@ -149,12 +163,7 @@ export class GrpcClient {
   }
 
   async inferRaw(model: string, inputs: readonly TestTensor[], version = ''): Promise<TestTensor[]> {
-    const response = await this.infer({
-      model_name: model,
-      model_version: version,
-      inputs: inputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: [...shape] })),
-      raw_input_contents: inputs.map((input) => input.raw),
-    });
+    const response = await this.infer(rawRequest(model, inputs, version));
     return response.outputs.map(({ name, datatype, shape }, i) => ({
       name,
       datatype,
