@@ -53,9 +53,11 @@ export class GrpcListener {
   accept(socket: Socket): void {
     this.#sockets.add(socket);
     // HTTP/2 has no timeout for its preface; idle connections that spoke once are found by keep-alive pings.
-    const silence = setTimeout(() => {
+    const { headersTimeoutMs } = this.#options;
+    const endSilent = (): void => {
       if (socket.bytesRead < PREFACE_BYTES) socket.destroy();
-    }, this.#options.headersTimeoutMs);
+    };
+    const silence = headersTimeoutMs > 0 ? setTimeout(endSilent, headersTimeoutMs) : undefined;
     socket.once('close', () => {
       clearTimeout(silence);
       this.#sockets.delete(socket);

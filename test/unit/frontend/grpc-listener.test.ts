@@ -1,5 +1,6 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { credentials, makeGenericClientConstructor, Metadata, status, type Client, type ServiceError } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -294,6 +295,28 @@ describe('the connections', () => {
     const ends = [silent, wrong].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     wrong.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await Promise.all(ends);
+  });
+
+  it('may say nothing for as long as they like where there is no limit', async () => {
+    const patient = new GrpcListener(
+      { ...frontEndOptions, headersTimeoutMs: 0 },
+      inference.asInference,
+      health,
+      new RequestLog(logger, true),
+    );
+    const accepted: Socket[] = [];
+    const other = await openLocalPort(false, (socket) => {
+      accepted.push(socket);
+      patient.accept(socket);
+    });
+    const silent = connect(other.port, '127.0.0.1');
+    silent.on('error', () => {});
+    await vi.waitFor(() => expect(accepted).toHaveLength(1));
+    await sleep(50);
+    expect(accepted[0]?.destroyed).toBe(false);
+    silent.destroy();
+    other.close();
+    patient.destroy();
   });
 
   it('finish their calls when the listener drains, and accept no new ones', async () => {
