@@ -114,9 +114,14 @@ void Loop::Add(Protocol protocol, FileDescriptor socket, std::shared_ptr<HandOff
 Connection* Loop::Hold(const std::function<std::unique_ptr<Connection>()>& make, const std::function<void()>& ended) {
   Connection* connection = nullptr;
   try {
+    // Its place comes first: a connection that watches its channel, or waits for the end of the turn, must not be dropped.
+    auto place = connections_.extract(connections_.emplace(nullptr, Held{nullptr, ended}).first);
     std::unique_ptr<Connection> made = make();
-    connection = made.get();
-    if (connection != nullptr) connections_.emplace(connection, Held{std::move(made), ended});
+    if (made != nullptr) {
+      connection = place.key() = made.get();
+      place.mapped().connection = std::move(made);
+      connections_.insert(std::move(place));  // takes no memory: there was room for as many a moment ago
+    }
   } catch (const std::bad_alloc&) {
     connection = nullptr;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -32,20 +33,35 @@ RequestEvent Named(RequestEvent::Kind kind, const RequestEvents::Name& name) {
 
 void RequestEvents::Ended(const Name& name, const End& end) {
   if (!wants_ended) return;
-  RequestEvent event = Named(RequestEvent::Kind::kEnded, name);
-  event.status = end.status;
-  event.duration_ms = static_cast<double>(MonotonicNs() - end.started_ns) / 1e6;
-  event.bytes_in = end.bytes_in;
-  event.bytes_out = end.bytes_out;
-  Add(std::move(event));
+  AddOrLose([&] {
+    RequestEvent event = Named(RequestEvent::Kind::kEnded, name);
+    event.status = end.status;
+    event.duration_ms = static_cast<double>(MonotonicNs() - end.started_ns) / 1e6;
+    event.bytes_in = end.bytes_in;
+    event.bytes_out = end.bytes_out;
+    return event;
+  });
 }
 
 void RequestEvents::Failed(const Name& name, const Status& status, bool is_our_fault) {
   if (!is_our_fault && !wants_refused) return;
-  RequestEvent event = Named(RequestEvent::Kind::kFailed, name);
-  event.code = status.code();
-  event.message = Cut(status.message());
-  Add(std::move(event));
+  AddOrLose([&] {
+    RequestEvent event = Named(RequestEvent::Kind::kFailed, name);
+    event.code = status.code();
+    event.message = Cut(status.message());
+    return event;
+  });
+}
+
+// A loop has nobody to tell that there is no memory for a line of the log.
+template <typename Make>
+void RequestEvents::AddOrLose(const Make& make) {
+  try {
+    Add(make());
+  } catch (const std::bad_alloc&) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++lost_;
+  }
 }
 
 void RequestEvents::Add(RequestEvent event) {

@@ -31,8 +31,8 @@ struct RequestEvent {
   std::string message;     // the whole truth
 };
 
-// Thread-safe. Bounded, by number and by the bytes of each: what does not fit is counted and lost, as a log must not be what a server
-// dies of.
+// Thread-safe. Bounded, by number and by the bytes of each: what does not fit, or finds no memory, is counted and lost, as a log must not be
+// what a server dies of.
 class RequestEvents {
  public:
   static constexpr size_t kMostWaiting = 10'000;
@@ -68,6 +68,8 @@ class RequestEvents {
   bool HasWaiting() const;
 
  private:
+  template <typename Make>
+  void AddOrLose(const Make& make);
   void Add(RequestEvent event);
 
   const std::function<void()> wake_;
