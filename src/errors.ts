@@ -33,6 +33,11 @@ export const ERRORS = {
   ERR_MODEL_LOAD: { number: 302, class: 'internal', meaning: 'the model file cannot be loaded' },
   ERR_MODEL_CONFIG: { number: 303, class: 'invalid', meaning: 'the model configuration is wrong or disagrees with the file' },
   ERR_MODEL_RUN: { number: 304, class: 'internal', meaning: 'the model failed while running' },
+  ERR_MODEL_HELD_BACK: {
+    number: 305,
+    class: 'unavailable',
+    meaning: 'the version has ended the server again and again and is left out for a while',
+  },
   ERR_QUEUE_FULL: { number: 400, class: 'unavailable', meaning: "the model's queue is full; try again later" },
   ERR_REQUEST_TIMEOUT: { number: 401, class: 'unavailable', meaning: 'the request waited longer than its timeout' },
   ERR_REQUEST_CANCELLED: { number: 402, class: 'cancelled', meaning: 'the client cancelled the request' },

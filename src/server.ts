@@ -29,6 +29,7 @@ import { registerEngineMetrics } from './management/engine-metrics.js';
 import { registerGpuHealth, registerGpuMetrics } from './management/gpu-metrics.js';
 import { ManagementServer } from './management/management-server.js';
 import { registerHealth, registerModelStates } from './management/state-metrics.js';
+import { BlameFile } from './models/blame-file.js';
 import { ModelStore, type ModelStoreOptions } from './models/life-cycle.js';
 import { createLogger, type Logger } from './telemetry/log.js';
 import { createRegistry } from './telemetry/process-metrics.js';
@@ -81,14 +82,16 @@ export class Server {
   /** Rejects when something broke that the server cannot go on without; never resolves. */
   readonly failed: Promise<never>;
 
-  /** Throws `OptionsError` when --front-end asks for what this process cannot do. */
+  /** Throws `OptionsError` when --front-end asks for what this process cannot do, ERR_CONFIG_OPTION when a file cannot be written. */
   constructor(options: Options, log: Logger) {
     this.#options = options;
     this.#log = log;
     this.#readyFileIsDue = options.readyFile !== '';
     this.failed = new Promise((_, reject) => (this.#fail = reject));
     this.failed.catch(() => {}); // Whoever has stopped listening to it is on the way out already.
-    this.#gpuReaction = new GpuReaction({ log, exitNow });
+    const { modelBlameFile } = options;
+    const blames = modelBlameFile === '' ? undefined : new BlameFile({ path: modelBlameFile, log, now: () => Date.now() });
+    this.#gpuReaction = new GpuReaction({ log, exitNow, ...(blames && { blame: (suspicion) => blames.follow(suspicion) }) });
     const plan = planFrontEnd(options, nativeGrpcFault);
     this.#plan = plan;
     this.#frontEnds = new FrontEnds({
@@ -99,7 +102,13 @@ export class Server {
       onGivenUp: (error) => this.#fail(error),
       now: () => performance.now(),
     });
-    this.#models = createModelStore({ options, log, gpus: () => this.#findGpus(), onChange: () => this.#monitor.update() });
+    this.#models = createModelStore({
+      options,
+      log,
+      gpus: () => this.#findGpus(),
+      ...(blames && { holdOf: (label) => blames.holdOf(label) }),
+      onChange: () => this.#monitor.update(),
+    });
     this.#monitor = new HealthMonitor({
       intervalMs: options.healthIntervalMs,
       rules: { strictReadiness: options.strictReadiness, maxBlockedMs: HEALTH_MAX_AGE_MS },
@@ -279,13 +288,14 @@ export class Server {
   }
 }
 
-type ModelStoreParts = Required<Pick<ModelStoreOptions, 'gpus' | 'onChange'>> & {
-  readonly options: Options;
-  readonly log: Logger;
-};
+type ModelStoreParts = Required<Pick<ModelStoreOptions, 'gpus' | 'onChange'>> &
+  Pick<ModelStoreOptions, 'holdOf'> & {
+    readonly options: Options;
+    readonly log: Logger;
+  };
 
 /** The models that the options name, not loaded yet. */
-export function createModelStore({ options, log, gpus, onChange }: ModelStoreParts): ModelStore {
+export function createModelStore({ options, log, gpus, holdOf, onChange }: ModelStoreParts): ModelStore {
   return new ModelStore({ openSession, createVersion, publishCatalog }, log, {
     repositories: options.modelRepository,
     modelName: options.modelName,
@@ -294,6 +304,7 @@ export function createModelStore({ options, log, gpus, onChange }: ModelStorePar
     defaultLanes: { cpu: DEFAULT_CPU_LANES, gpu: DEFAULT_GPU_LANES },
     gpus,
     parallelLoads: PARALLEL_LOADS,
+    ...(holdOf && { holdOf }),
     onChange,
   });
 }

@@ -34,6 +34,7 @@ namespace penstock {
   X(302, kModelLoad, "ERR_MODEL_LOAD")                      \
   X(303, kModelConfig, "ERR_MODEL_CONFIG")                  \
   X(304, kModelRun, "ERR_MODEL_RUN")                        \
+  X(305, kModelHeldBack, "ERR_MODEL_HELD_BACK")             \
   X(400, kQueueFull, "ERR_QUEUE_FULL")                      \
   X(401, kRequestTimeout, "ERR_REQUEST_TIMEOUT")            \
   X(402, kRequestCancelled, "ERR_REQUEST_CANCELLED")        \

@@ -139,6 +139,7 @@ Napi::Value GpuStates(const Napi::CallbackInfo& info) {
     state.Set("outOfMemoryCount", JsNumber(env, list[i]->out_of_memory_count()));
     state.Set("lastBatchAgeMs", Napi::Number::New(env, static_cast<double>(activity.last_batch_age_ms)));
     state.Set("hungMs", Napi::Number::New(env, static_cast<double>(activity.hung_ms)));
+    state.Set("suspectModel", activity.suspect);
     state.Set("probe", ProbeObject(env, probe, AgeMs(probe.last_ns, now_ns)));
     state.Set("canary", ProbeObject(env, canary, static_cast<double>(canary.age_ms)));
     state.Set("nvmlUnavailable", snapshot.unavailable);

@@ -35,6 +35,7 @@ ErrorClass ClassOf(StatusCode code) {
     case StatusCode::kRouteUnknown:
       return ErrorClass::kNotFound;
     case StatusCode::kModelNotReady:
+    case StatusCode::kModelHeldBack:
     case StatusCode::kQueueFull:
     case StatusCode::kRequestTimeout:
     case StatusCode::kInFlightFull:

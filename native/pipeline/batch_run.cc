@@ -122,7 +122,9 @@ class BatchRun {
     } catch (const std::bad_alloc&) {  // told below like any other failure
     }
     execution->run_end_ns = MonotonicNs();
-    if (heartbeat_ != nullptr) heartbeat_->End(execution->run_end_ns, status.ok());
+    if (heartbeat_ == nullptr) return status;
+    if (status.code() == StatusCode::kGpuFault) heartbeat_->Broke();
+    heartbeat_->End(execution->run_end_ns, status.ok());
     return status;
   }
 

@@ -62,7 +62,9 @@ Status Canary::Ask(OnGpu* place, std::vector<session::Tensor>* outputs) const {
     status = session_->Run(inputs_, all, *place->control, outputs);
   } catch (const std::bad_alloc&) {  // said already
   }
-  if (place->heartbeat != nullptr) place->heartbeat->End(MonotonicNs(), status.ok());
+  if (place->heartbeat == nullptr) return status;
+  if (status.code() == StatusCode::kGpuFault) place->heartbeat->Broke();
+  place->heartbeat->End(MonotonicNs(), status.ok());
   return status;
 }
 

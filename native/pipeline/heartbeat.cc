@@ -45,11 +45,18 @@ int64_t RunHistory::Quantile999() const noexcept {
   return LongestIn(cell);
 }
 
+struct Heartbeat::Place {
+  std::atomic<int64_t> last_success_ns{0};  // 0 = never
+  // The rest is guarded by the registry's mutex.
+  bool broke = false;
+  std::shared_ptr<const std::string> suspect;  // of what broke it; null: nobody
+};
+
 struct Heartbeat::Entry {
-  const std::string model;
+  const std::shared_ptr<const std::string> model;  // shared, so that naming it allocates nothing
   const std::string gpu;
   const std::shared_ptr<RunHistory> history;
-  std::atomic<int64_t>* const last_success_ns;  // of the GPU; the registry's
+  Place* const place;  // the registry's
   std::atomic<int64_t> began_ns{0};  // 0 = no run is in progress
 };
 
@@ -67,7 +74,7 @@ struct Heartbeat::Registry {
   const int64_t limit_ns;
   mutable std::mutex mutex;  // guards the rest
   std::set<const Entry*> entries;
-  std::map<std::string, std::atomic<int64_t>> last_success_ns;  // by UUID; of every GPU that ever ran something, 0 = never
+  std::map<std::string, Place> places;  // by UUID; every GPU that ever ran something
   int64_t last_look_ns = 0;
   int64_t stood_still_until_ns = 0;
 };
@@ -89,34 +96,49 @@ void Heartbeat::End(int64_t now_ns, bool succeeded) noexcept {
   const int64_t began_ns = entry_->began_ns.exchange(0, std::memory_order_relaxed);
   if (!succeeded) return;
   entry_->history->Record(now_ns - began_ns);
-  entry_->last_success_ns->store(now_ns, std::memory_order_relaxed);
+  entry_->place->last_success_ns.store(now_ns, std::memory_order_relaxed);
+}
+
+void Heartbeat::Broke() noexcept {
+  const std::lock_guard<std::mutex> lock(registry_->mutex);
+  Place& place = *entry_->place;
+  if (place.broke) return;
+  place.broke = true;
+  for (const Entry* other : registry_->entries) {
+    const bool runs = other->began_ns.load(std::memory_order_relaxed) != 0;
+    if (other->place == &place && runs && *other->model != *entry_->model) return;
+  }
+  place.suspect = entry_->model;
 }
 
 Heartbeats::Heartbeats(int64_t limit_ns) : registry_(std::make_shared<Heartbeat::Registry>(limit_ns)) {}
 
 std::unique_ptr<Heartbeat> Heartbeats::Add(std::string model, std::string gpu, std::shared_ptr<RunHistory> history) {
-  std::atomic<int64_t>* last_success_ns = nullptr;
+  Heartbeat::Place* place = nullptr;
   {
     const std::lock_guard<std::mutex> lock(registry_->mutex);
-    last_success_ns = &registry_->last_success_ns[gpu];
+    place = &registry_->places[gpu];
   }
-  std::unique_ptr<Heartbeat::Entry> entry(
-      new Heartbeat::Entry{std::move(model), std::move(gpu), std::move(history), last_success_ns, {}});
+  std::unique_ptr<Heartbeat::Entry> entry(new Heartbeat::Entry{
+      std::make_shared<const std::string>(std::move(model)), std::move(gpu), std::move(history), place, {}});
   return std::unique_ptr<Heartbeat>(new Heartbeat(registry_, std::move(entry)));
 }
 
 GpuActivity Heartbeats::activity(const std::string& gpu, int64_t now_ns) const {
   GpuActivity activity;
   const std::lock_guard<std::mutex> lock(registry_->mutex);
-  const auto last = registry_->last_success_ns.find(gpu);
-  if (last == registry_->last_success_ns.end()) return activity;
-  const int64_t success_ns = last->second.load(std::memory_order_relaxed);
+  const auto place = registry_->places.find(gpu);
+  if (place == registry_->places.end()) return activity;
+  const int64_t success_ns = place->second.last_success_ns.load(std::memory_order_relaxed);
+  if (place->second.suspect != nullptr) activity.suspect = *place->second.suspect;
   if (success_ns != 0) activity.last_batch_age_ms = std::max<int64_t>(0, now_ns - success_ns) / kMs;
   if (registry_->limit_ns == 0) return activity;
   for (const Heartbeat::Entry* entry : registry_->entries) {
     const int64_t running_ns = registry_->RunningNs(*entry, now_ns);
     if (entry->gpu != gpu || running_ns <= registry_->limit_ns || running_ns <= registry_->AllowedNs(*entry)) continue;
-    activity.hung_ms = std::max(activity.hung_ms, std::max<int64_t>(1, running_ns / kMs));
+    if (running_ns / kMs < activity.hung_ms) continue;
+    activity.hung_ms = std::max<int64_t>(1, running_ns / kMs);
+    activity.suspect = *entry->model;
   }
   return activity;
 }
@@ -133,7 +155,7 @@ std::optional<HungRun> Heartbeats::Overdue(int64_t now_ns) {
     if (running_ns <= registry_->limit_ns) continue;
     const int64_t allowed_ns = registry_->AllowedNs(*entry);
     if (running_ns <= Times(allowed_ns, kOverdueFactor)) continue;
-    if (!longest || running_ns / kMs > longest->running_ms) longest = {entry->model, entry->gpu, running_ns / kMs, allowed_ns / kMs};
+    if (!longest || running_ns / kMs > longest->running_ms) longest = {*entry->model, entry->gpu, running_ns / kMs, allowed_ns / kMs};
   }
   return longest;
 }

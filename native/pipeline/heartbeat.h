@@ -36,6 +36,8 @@ struct HungRun {
 struct GpuActivity {
   int64_t hung_ms = 0;             // how long its oldest run has been running, when that is longer than allowed; 0 otherwise
   int64_t last_batch_age_ms = -1;  // since a run last succeeded; -1 = none yet
+  // Which model that oldest run is of; else the one whose run broke the context, where no other model was running there. May be empty.
+  std::string suspect;
 };
 
 // Of one thread that runs models on a GPU. Begin and End: that thread only, the same monotonic clock as everywhere.
@@ -48,9 +50,12 @@ class Heartbeat {
   void Begin(int64_t now_ns) noexcept;
   // Only runs that succeeded say how long runs take.
   void End(int64_t now_ns, bool succeeded) noexcept;
+  // Between the two: the run has met a context that is broken for good. Whoever is first on a GPU is suspected, if alone.
+  void Broke() noexcept;
 
  private:
   friend class Heartbeats;
+  struct Place;
   struct Entry;
   struct Registry;
   Heartbeat(std::shared_ptr<Registry> registry, std::unique_ptr<Entry> entry);

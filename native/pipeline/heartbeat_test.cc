@@ -39,7 +39,9 @@ TEST(RunHistory, HoldsAnyTime) {
 
 class HeartbeatsTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Heartbeat> Add(const std::string& gpu = "GPU-0") { return heartbeats_.Add("echo 1", gpu, history_); }
+  std::unique_ptr<Heartbeat> Add(const std::string& gpu = "GPU-0", const std::string& model = "echo 1") {
+    return heartbeats_.Add(model, gpu, history_);
+  }
   // Looks as often as a watchdog does until `ms` after kNow.
   std::optional<HungRun> LookUntil(int64_t ms) {
     std::optional<HungRun> found;
@@ -113,6 +115,46 @@ TEST_F(HeartbeatsTest, AProcessThatWasStoppedBlamesNoRun) {
   EXPECT_EQ(heartbeats_.activity("GPU-0", kNow + 10'020 * kMs).hung_ms, 0);
   EXPECT_FALSE(LookUntil(10'310));
   EXPECT_TRUE(LookUntil(10'330)) << "counted from then on";
+}
+
+TEST_F(HeartbeatsTest, SuspectsTheModelWhoseHungRunIsOldest) {
+  const auto young = Add("GPU-0", "late 1");
+  const auto old = Add("GPU-0", "early 1");
+  const auto other = Add("GPU-0", "last 1");
+  old->Begin(kNow);
+  young->Begin(kNow + 50 * kMs);
+  other->Begin(kNow + 60 * kMs);
+  EXPECT_EQ(heartbeats_.activity("GPU-0", kNow + 100 * kMs).suspect, "");
+  EXPECT_EQ(heartbeats_.activity("GPU-0", kNow + 200 * kMs).suspect, "early 1");
+  old->End(kNow + 200 * kMs, false);
+  EXPECT_EQ(heartbeats_.activity("GPU-0", kNow + 200 * kMs).suspect, "late 1");
+}
+
+TEST_F(HeartbeatsTest, SuspectsTheModelThatRanAloneWhenTheContextBroke) {
+  const auto bad = Add("GPU-0", "bad 1");
+  const auto twin = Add("GPU-0", "bad 1");
+  const auto elsewhere = Add("GPU-1", "good 1");
+  const auto next = Add("GPU-0", "good 1");
+  elsewhere->Begin(kNow);
+  twin->Begin(kNow);
+  bad->Begin(kNow);
+  bad->Broke();
+  bad->End(kNow + 1, false);
+  next->Begin(kNow + 2);
+  next->Broke();
+  EXPECT_EQ(heartbeats_.activity("GPU-0", kNow).suspect, "bad 1") << "later ones only meet what is broken already";
+  EXPECT_EQ(heartbeats_.activity("GPU-1", kNow).suspect, "");
+}
+
+TEST_F(HeartbeatsTest, SuspectsNobodyWhereTwoModelsRanWhenTheContextBroke) {
+  const auto one = Add("GPU-0", "one 1");
+  const auto two = Add("GPU-0", "two 1");
+  one->Begin(kNow);
+  two->Begin(kNow);
+  one->Broke();
+  one->End(kNow + 1, false);
+  two->Broke();
+  EXPECT_EQ(heartbeats_.activity("GPU-0", kNow).suspect, "");
 }
 
 TEST_F(HeartbeatsTest, NothingIsHungWithoutALimit) {

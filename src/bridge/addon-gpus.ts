@@ -59,6 +59,11 @@ export interface NativeGpuState {
   readonly lastBatchAgeMs: number;
   /** Milliseconds that its oldest batch has been running, when that is longer than the watchdog allows; 0 otherwise. */
   readonly hungMs: number;
+  /**
+   * The version whose batch that is, such as "digits version 2"; else the one whose batch broke the context, where it was the only one that
+   * ran there. Empty = nobody can be named.
+   */
+  readonly suspectModel: string;
   readonly probe: NativeProbeState;
   readonly canary: NativeProbeState;
   /** Why NVML gives nothing; empty = it works. */

@@ -326,6 +326,15 @@ export const OPTIONS = {
       'a batch on a GPU that takes longer (and ten times what 99.9 % of the batches of its model take) counts as hung: not ready; three times that: the process aborts (134)',
     triton: null,
   },
+  modelBlameFile: {
+    flag: 'model-blame-file',
+    type: 'path',
+    default: '',
+    zero: 'no file, a model that ends the server does so after each restart',
+    description:
+      'file of this server alone that remembers which model ended it through a GPU (134, 71): one that did so twice within a day is left out for 10 minutes, and twice as long each time after that',
+    triton: null,
+  },
   healthIntervalMs: {
     flag: 'health-interval-ms',
     type: 'milliseconds',

@@ -79,7 +79,9 @@ function modelsReady({ loading, models }: HealthFacts, strict: boolean): HealthC
   if (!loading.over) return check(name, false, modelsLoaded(loading).reason);
   const failed = models.filter((model) => model.readyVersions === 0);
   const ok = models.length === 0 || (strict ? failed.length === 0 : failed.length < models.length);
-  return check(name, ok, failed.map((model) => `model "${model.name}" is not ready: ${model.reason}`).join('; '));
+  const reason = failed.map((model) => `model "${model.name}" is not ready: ${model.reason}`).join('; ');
+  // Whoever asks what is wrong with a model should find it here, whether the others keep the server ready or not.
+  return { ...check(name, ok, reason), ...(ok && reason !== '' ? { detail: reason } : {}) };
 }
 
 /** Whoever runs models on CPUs only does not care. */

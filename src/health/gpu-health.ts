@@ -8,6 +8,9 @@ import { CONDITIONS, seconds, type Condition, type GpuCause, type GpuEffect, typ
  */
 export const RECOVERY_MS = 10_000;
 
+/** Failures that a model can bring about; the others are the GPU's, whatever ran. */
+const OF_MODELS: ReadonlySet<GpuCause> = new Set(['hang', 'sticky-error']);
+
 export interface GpuFinding {
   readonly cause: GpuCause;
   readonly effect: GpuEffect;
@@ -23,6 +26,8 @@ export interface GpuVerdict {
   readonly ready: boolean;
   /** Set when the process must end. */
   readonly end: GpuEnd | undefined;
+  /** The version whose batch hangs or has broken the context, such as "digits version 2"; empty = no model is to blame, or none can be named. */
+  readonly suspect: string;
   /** Worst first, one for each cause. */
   readonly findings: readonly GpuFinding[];
   /** The numbers that an operator asks for first. */
@@ -61,7 +66,7 @@ export class GpuHealth {
       if (text !== undefined) this.#held.set(condition, { finding: { cause, effect, text }, seenMs: nowMs });
       else if (isEnd(effect) || nowMs - (this.#held.get(condition)?.seenMs ?? 0) >= RECOVERY_MS) this.#held.delete(condition);
     }
-    return this.#verdict(nowMs, detailOf(state));
+    return this.#verdict(nowMs, state);
   }
 
   #observe(state: NativeGpuState, nowMs: number): Observation {
@@ -85,7 +90,7 @@ export class GpuHealth {
     };
   }
 
-  #verdict(nowMs: number, detail: string): GpuVerdict {
+  #verdict(nowMs: number, state: NativeGpuState): GpuVerdict {
     const inOrder = CONDITIONS.flatMap((condition) => this.#held.get(condition) ?? []);
     const findings = inOrder
       .filter(({ finding }, index) => inOrder.findIndex((other) => other.finding.cause === finding.cause) === index)
@@ -99,8 +104,9 @@ export class GpuHealth {
       live: end === undefined,
       ready: findings.every(({ effect }) => effect === 'note'),
       end,
+      suspect: worst !== undefined && OF_MODELS.has(worst.cause) ? state.suspectModel : '',
       findings,
-      detail: [detail, ...findings.filter(({ effect }) => effect === 'note').map(({ text }) => text)].filter(Boolean).join(', '),
+      detail: [detailOf(state), ...findings.filter(({ effect }) => effect === 'note').map(({ text }) => text)].filter(Boolean).join(', '),
     };
   }
 }

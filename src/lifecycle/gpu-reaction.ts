@@ -21,12 +21,22 @@ export interface GpuCondition {
   readonly text: string;
   /** Undefined: the process goes on. */
   readonly end: keyof typeof EXIT_CODES | undefined;
+  /** The version that is to blame if the process ends for this; empty = none. */
+  readonly suspect: string;
+}
+
+/** Which version would be to blame if the process ended now, and for what. */
+export interface Suspicion {
+  readonly model: string;
+  readonly cause: string;
 }
 
 export interface GpuReactionOptions {
   readonly log: Logger;
   /** Leaves the process at once. */
   readonly exitNow: (code: number) => void;
+  /** Told at every turn whom the next process would blame. */
+  readonly blame?: (suspicion: Suspicion | undefined) => void;
   /** Path of the termination log; Kubernetes' own by default. */
   readonly terminationLog?: string;
 }
@@ -49,6 +59,8 @@ export class GpuReaction {
     const begins = this.#fatal === undefined && fatal !== undefined;
     this.#fatal = fatal ?? this.#fatal;
     if (begins) setTimeout(() => this.#leave(), LEAVE_MS);
+    const suspected = gpus.find(({ suspect }) => suspect !== '');
+    this.#options.blame?.(suspected && { model: suspected.suspect, cause: suspected.cause });
     if (this.#fatal === undefined) this.#announceAbort(gpus.find(({ cause }) => HANGS.has(cause)));
   }
 

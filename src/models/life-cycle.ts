@@ -5,6 +5,7 @@ import { readConfigFile, type LoadedConfig } from './config-file.js';
 import { planLanes, type DefaultLanes, type LanePlan } from './instance-lanes.js';
 import { LoadTurns } from './load-turns.js';
 import { catalogModelOf, statusOf, type ModelEntry, type ModelStatus, type VersionEntry } from './model-states.js';
+import { versionLabel, type Hold } from './model-holds.js';
 import { insistsOnGpus, mayUseGpus, NO_GPUS, type UsableGpus } from './placement.js';
 import { scanRepositories, type FoundModel } from './repository.js';
 import { loadVersion, type LoadOrder, type VersionMaker } from './version-loader.js';
@@ -32,6 +33,8 @@ export interface ModelStoreOptions {
   readonly gpus: () => UsableGpus | Promise<UsableGpus>;
   /** Model files that are read at one time, >= 1: each needs memory of its own while it is optimised. On one GPU it is always one. */
   readonly parallelLoads: number;
+  /** How long a version (`versionLabel`) must not be loaded; undefined: it may be. */
+  readonly holdOf?: (label: string) => Hold | undefined;
   /** Called after each change of what `models` says. */
   readonly onChange?: () => void;
 }
@@ -50,6 +53,8 @@ export class ModelStore {
   readonly #options: ModelStoreOptions;
   readonly #models = new Map<string, ModelEntry>();
   readonly #turns = new LoadTurns();
+  /** Ends of holds. */
+  readonly #timers = new Set<NodeJS.Timeout>();
   #loading: Promise<void> | undefined;
   #isOver = false;
   #isClosed = false;
@@ -90,6 +95,7 @@ export class ModelStore {
   /** Drops every handle, now or when its load ends; the engine keeps what it serves. Nothing is published any more. May be repeated. */
   close(): void {
     this.#isClosed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
     for (const { versions } of this.#models.values()) {
       for (const { loaded } of versions.values()) loaded?.handle.close();
     }
@@ -188,6 +194,11 @@ export class ModelStore {
     if (this.#isClosed) return;
     const model = order.model.name;
     const { version } = order.version;
+    const hold = order.lanes.gpus.length === 0 ? undefined : this.#options.holdOf?.(versionLabel(model, version));
+    if (hold !== undefined) {
+      this.#holdBack(order, hold);
+      return;
+    }
     const started = performance.now();
     this.#log.info({ model, version }, `loading ${model} version ${version} (${position})`);
     this.#change(model, version, { state: 'LOADING', reason: 'it is being loaded', code: '', loaded: null });
@@ -208,6 +219,17 @@ export class ModelStore {
       this.#fail(model, version, asServerError(thrown));
     }
     this.#publish();
+  }
+
+  /** Loads it when its time has come. */
+  #holdBack(order: LoadOrder, { forMs, reason }: Hold): void {
+    this.#fail(order.model.name, order.version.version, new ServerError('ERR_MODEL_HELD_BACK', reason));
+    this.#publish();
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      void this.#load(order, 'again');
+    }, forMs);
+    this.#timers.add(timer);
   }
 
   /** The whole model: none of its versions is tried. */

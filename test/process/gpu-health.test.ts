@@ -1,7 +1,9 @@
 /** Failures of GPUs, from the driver's call to the exit code, on a fake driver: each must get its own name and its own reaction. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { buildFakeGpu, FakeGpuScript, startOnFakeGpu } from '../support/fake-gpu.js';
 import { listeningPorts, untilLogged } from '../support/log-lines.js';
 import { modelFolder } from '../support/model-folder.js';
@@ -68,8 +70,8 @@ interface Check {
   readonly detail?: string;
 }
 
-async function infer(server: ServerProcess): Promise<[number, string]> {
-  const answer = await fetch(`${server.httpUrl}/v2/models/add_sub/infer`, { method: 'POST', body: REQUEST });
+async function infer(server: ServerProcess, model = 'add_sub'): Promise<[number, string]> {
+  const answer = await fetch(`${server.httpUrl}/v2/models/${model}/infer`, { method: 'POST', body: REQUEST });
   return [answer.status, await answer.text()];
 }
 
@@ -157,6 +159,55 @@ describe.each(times)('a batch that hangs (run %i)', () => {
     expect(server.child.signalCode).toBe('SIGABRT');
     if (hasTerminationLog) expect(readFileSync(TERMINATION_LOG, 'utf8')).toMatch(/^exit code 134: GPU GPU-[-\w]+: hang\n$/);
     expect(await answer).toBe('no answer');
+  });
+});
+
+describe('a model that ends the server again and again', () => {
+  /** With the models add_sub and beside, where `fault` meets a batch of add_sub only. */
+  async function startAndEnd(flags: readonly string[], fault: string): Promise<void> {
+    const gpus = await startOnFakeGpus('gpus 1', { repositories: twoModels(), flags: [...flags, '--gpu-probe-interval-secs', '0'] });
+    gpus.rewrite(`gpus 1\n${fault}`);
+    await infer(gpus.server).catch(() => {});
+    await gpus.server.exited;
+  }
+
+  const twoModels = (): string[] => [addSubOn('KIND_AUTO'), addSubOn('KIND_AUTO', 'beside')];
+
+  it.each<[name: string, fault: string, cause: string]>([
+    ['hangs', 'ort hang RunWithBinding', 'hang'],
+    ['breaks the context', 'sticky cuMemcpyHtoDAsync_v2 700', 'sticky-error'],
+  ])('because it %s is left out the third time, under its name, while the others are served', async (_, fault, cause) => {
+    const folder = mkdtempSync(join(tmpdir(), 'penstock-blame-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const flags = ['--gpu-watchdog-ms', '500', '--model-blame-file', join(folder, 'blame.json')];
+    await startAndEnd(flags, fault);
+    await startAndEnd(flags, fault);
+    const { server } = await startOnFakeGpus('gpus 1', { repositories: twoModels(), flags });
+    const reason = new RegExp(`it has ended the server 2 times within a day, last by "${cause}"; it is tried again at `);
+    const [status, checks] = await probe(server, '/ready');
+    expect([status, checks.find(({ name }) => name === 'models-ready')?.detail]).toEqual([
+      200,
+      expect.stringMatching(new RegExp(`^model "add_sub" is not ready: version 1: ${reason.source}`)) as string,
+    ]);
+    expect(await infer(server)).toEqual([503, expect.stringMatching(reason)]);
+    expect((await infer(server, 'beside'))[0]).toBe(200);
+    const page = await MetricsPage.of(server.managementUrl);
+    expect(page.all('penstock_model_load_failed').map(({ labels }) => [labels['model'], labels['code']])).toEqual([
+      ['add_sub', 'ERR_MODEL_HELD_BACK'],
+    ]);
+  });
+
+  it('is blamed no more once its batch has come back', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'penstock-blame-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'blame.json');
+    const { server, rewrite } = await startOnFakeGpus('gpus 1', { flags: ['--gpu-watchdog-ms', '5000', '--model-blame-file', path] });
+    rewrite('gpus 1\nort hang RunWithBinding');
+    const answer = infer(server);
+    await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toContain('{"model":"add_sub version 1","cause":"hang",'), 20_000);
+    rewrite('gpus 1');
+    expect((await answer)[0]).toBe(200);
+    await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toBe('{"blames":[]}\n'), 20_000);
   });
 });
 

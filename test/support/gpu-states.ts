@@ -19,6 +19,7 @@ export const healthyGpu: NativeGpuState = {
   outOfMemoryCount: 0,
   lastBatchAgeMs: 200,
   hungMs: 0,
+  suspectModel: '',
   probe: healthyProbe,
   canary: healthyProbe,
   nvmlUnavailable: '',

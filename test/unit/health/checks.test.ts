@@ -38,6 +38,8 @@ describe('health', () => {
     expect(evaluate(facts, false).ready).toBe(true);
     expect(evaluate(facts, true)).toMatchObject({ live: true, ready: false, started: true });
     expect(failedReasons(facts, true)).toEqual(['models-ready: model "bad" is not ready: the file is truncated']);
+    const entry = { name: 'models-ready', ok: true, reason: '', detail: 'model "bad" is not ready: the file is truncated' };
+    expect(evaluate(facts, false).checks.ready).toContainEqual(entry);
   });
 
   it('is not ready when every model failed, but ready when there is none', () => {

@@ -32,6 +32,7 @@ describe('a healthy GPU', () => {
       live: true,
       ready: true,
       end: undefined,
+      suspect: '',
       findings: [],
       detail:
         'memory 3.1 of 80.0 GiB, 54 C, last batch 0.2 s ago, memory probe 12 runs 0 mismatches 30.0 s ago, ' +
@@ -181,6 +182,31 @@ describe('several signals of one failure', () => {
     turn(xid(13));
     expect(turn({ xidCount: 1, recentXids: [13] }, 60_000 + RECOVERY_MS).cause).toBe('');
     expect(turn({ xidCount: 2, recentXids: [13, 13] }).cause).toBe('xid');
+  });
+});
+
+describe('a model is suspected', () => {
+  const suspectModel = 'digits version 2';
+
+  it.each<[failure: string, change: Change]>([
+    ['a hung batch', { hungMs: 6000 }],
+    ['a context that a batch broke', fatal('sticky-error', 'X (700)')],
+  ])('of %s', (_, change) => {
+    expect(turn({ ...change, suspectModel }).suspect).toBe(suspectModel);
+  });
+
+  it.each<[failure: string, change: Change]>([
+    ['a driver that hangs', { hungMs: 6000, nvmlAgeMs: 11_000 }],
+    ['a memory error', fatal('contained-memory-error', 'X (226)')],
+    ['broken hardware', fatal('gpu-hw', 'X (214)')],
+    ['a lost device', { ...fatal('sticky-error', 'X (719)'), lost: true }],
+  ])('never of %s', (_, change) => {
+    expect(turn({ ...change, suspectModel }).suspect).toBe('');
+  });
+
+  it('not any more once its batch has ended, however long the GPU waits to be ready again', () => {
+    turn({ hungMs: 6000, suspectModel });
+    expect(turn({}, 1)).toMatchObject({ ready: false, cause: 'hang', suspect: '' });
   });
 });
 

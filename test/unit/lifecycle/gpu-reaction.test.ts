@@ -7,11 +7,11 @@ import { GpuReaction, type GpuCondition } from '../../../src/lifecycle/gpu-react
 
 vi.mock('../../../src/bridge/addon.js', () => ({ addon: {} }));
 
-const good: GpuCondition = { uuid: 'GPU-1', cause: '', text: '', end: undefined };
-const sticky: GpuCondition = { uuid: 'GPU-1', cause: 'sticky-error', text: 'cuX: Y (700)', end: 'gpu-fault' };
-const lost: GpuCondition = { uuid: 'GPU-1', cause: 'device-lost', text: 'NVML: the GPU is lost', end: 'gpu-lost' };
-const corrupt: GpuCondition = { uuid: 'GPU-1', cause: 'sdc', text: '3 wrong results', end: 'gpu-corrupt' };
-const hung: GpuCondition = { uuid: 'GPU-1', cause: 'hang', text: 'a batch has been running for 7.2 s', end: undefined };
+const good: GpuCondition = { uuid: 'GPU-1', cause: '', text: '', end: undefined, suspect: '' };
+const sticky: GpuCondition = { uuid: 'GPU-1', cause: 'sticky-error', text: 'cuX: Y (700)', end: 'gpu-fault', suspect: '' };
+const lost: GpuCondition = { uuid: 'GPU-1', cause: 'device-lost', text: 'NVML: the GPU is lost', end: 'gpu-lost', suspect: '' };
+const corrupt: GpuCondition = { uuid: 'GPU-1', cause: 'sdc', text: '3 wrong results', end: 'gpu-corrupt', suspect: '' };
+const hung: GpuCondition = { uuid: 'GPU-1', cause: 'hang', text: 'a batch has been running for 7.2 s', end: undefined, suspect: '' };
 
 let folder: string;
 let terminationLog: string;
@@ -85,4 +85,13 @@ it('does nothing while nothing is wrong', () => {
   reaction.follow([good]);
   vi.advanceTimersByTime(60_000);
   expect([exits, logged, terminationText()]).toEqual([[], [], '']);
+});
+
+it('tells at every turn which model would be to blame, and why', () => {
+  const told: unknown[] = [];
+  reaction = new GpuReaction({ log: pino({}, { write: () => {} }), exitNow: () => {}, blame: (of) => told.push(of), terminationLog });
+  reaction.follow([good, { ...hung, suspect: 'digits version 2' }]);
+  reaction.follow([good, hung]);
+  reaction.follow([{ ...sticky, suspect: 'digits version 2' }]);
+  expect(told).toEqual([{ model: 'digits version 2', cause: 'hang' }, undefined, { model: 'digits version 2', cause: 'sticky-error' }]);
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 import type {
@@ -9,6 +10,7 @@ import type {
   NativeVersionSpec,
 } from '../../../src/bridge/control.js';
 import { ServerError } from '../../../src/errors.js';
+import type { Hold } from '../../../src/models/model-holds.js';
 import { ModelStore, type ModelControl, type ModelLog, type ModelStoreOptions } from '../../../src/models/life-cycle.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { usableGpus } from './usable-gpus.js';
@@ -285,6 +287,40 @@ describe('loading all models', () => {
       instance_group: [{ kind: 'KIND_CPU', gpus: [] }],
     });
     expect(store.failedModels()).toMatchObject([{ name: 'b', reason: 'version 1: it is not installed' }]);
+  });
+
+  it('leaves a version out for as long as it is held back from the GPUs, serves the others meanwhile, and then loads it', async () => {
+    const files = { 'bold/1/model.onnx': '', 'm/1/model.onnx': '', 'm/2/model.onnx': '', 'm/config.json': '{"version_policy":{"all":{}}}' };
+    const holds = new Map([['m version 2', { forMs: 1, reason: 'it has ended the server 2 times within a day' }]]);
+    let asked = 0;
+    const holdOf = (label: string): Hold | undefined => {
+      if (label === 'm version 2' && ++asked === 2) holds.clear();
+      return holds.get(label);
+    };
+    const { engine, store, lines } = setUp(files, { gpus: () => usableGpus(1), parallelLoads: 1, holdOf });
+    await store.loadAll();
+    expect(lines).toContain('error: m version 2 failed: it has ended the server 2 times within a day');
+    expect(engine.published.map((models) => models[1]?.versions[1]?.reason)).toContain('it has ended the server 2 times within a day');
+    expect(store.models()[1]?.versions[0]).toMatchObject({ version: 1, state: 'READY' });
+    await vi.waitFor(() => expect(store.models()[1]?.versions[1]).toMatchObject({ version: 2, state: 'READY', code: '' }));
+    expect(engine.published.at(-1)?.[1]?.versions[1]?.handle).not.toBeNull();
+  });
+
+  it('names a version that is held back by a code of its own, and forgets its turn when it is closed', async () => {
+    const holdOf = (): Hold => ({ forMs: 1, reason: 'later' });
+    const { engine, store } = setUp({ 'm/1/model.onnx': '' }, { gpus: () => usableGpus(1), holdOf });
+    await store.loadAll();
+    expect(store.models()[0]?.versions).toMatchObject([{ state: 'UNAVAILABLE', reason: 'later', code: 'ERR_MODEL_HELD_BACK' }]);
+    expect(store.progress()).toEqual({ over: true, done: 1, total: 1 });
+    store.close();
+    await sleep(20);
+    expect(engine.sessions).toEqual([]);
+  });
+
+  it('holds nothing back that runs on the CPU', async () => {
+    const { store } = setUp({ 'm/1/model.onnx': '' }, { holdOf: () => ({ forMs: 1000, reason: 'later' }) });
+    await store.loadAll();
+    expect(store.failedModels()).toEqual([]);
   });
 
   it('closes the session of a model that its configuration does not fit', async () => {
