@@ -1,5 +1,6 @@
 #include "session/cuda_lane.h"
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -52,7 +53,8 @@ CudaLane::CudaLane(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaC
       conversions_(std::move(conversions)),
       options_(std::move(options)),
       input_buffers_(model_->signature.inputs.size()),
-      raw_buffers_(model_->signature.inputs.size()) {}
+      raw_buffers_(model_->signature.inputs.size()),
+      lacks_buffer_(model_->signature.inputs.size()) {}
 
 void CudaLane::Terminate() {
   terminated_.store(true);
@@ -89,8 +91,11 @@ Status CudaLane::Prepare() {
   return Status::Ok();
 }
 
+bool CudaLane::IsOnDevice(size_t index, const Tensor& tensor) const { return IsForDevice(tensor) && !lacks_buffer_[index]; }
+
 Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
   PENSTOCK_RETURN_IF_ERROR(Prepare());
+  lacks_buffer_.assign(lacks_buffer_.size(), false);
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (IsForDevice(inputs[i])) PENSTOCK_RETURN_IF_ERROR(CopyToDevice(i, inputs[i]));
   }
@@ -100,7 +105,7 @@ Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
   PENSTOCK_RETURN_IF_ERROR(stream_->Synchronize());
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].left_out()) continue;
-    Result<OrtHandle<OrtValue>> value = IsForDevice(inputs[i]) ? BorrowFromDevice(i, inputs[i]) : BorrowOnCpu(i, inputs[i]);
+    Result<OrtHandle<OrtValue>> value = IsOnDevice(i, inputs[i]) ? BorrowFromDevice(i, inputs[i]) : BorrowOnCpu(i, inputs[i]);
     if (!value.ok()) return value.status();
     PENSTOCK_RETURN_IF_ERROR(BindValue(i, std::move(value).value()));
   }
@@ -120,7 +125,13 @@ Status CudaLane::CopyToDevice(size_t index, const Tensor& tensor) {
   if (conversion != nullptr && !CheckedMul(elements, sizeof(float), &bytes)) {
     return Status(StatusCode::kGpuMemory, "the size of a converted input overflows");
   }
-  PENSTOCK_RETURN_IF_ERROR(Grow(model_->gpu, bytes, &buffer));
+  const Status grown = Grow(model_->gpu, bytes, &buffer);
+  if (grown.code() == StatusCode::kGpuMemory && conversion == nullptr) {
+    // No failure of ours would ever shrink the arena that holds the memory: only a run can, and this one would not come to be.
+    lacks_buffer_[index] = true;
+    return Status::Ok();
+  }
+  if (!grown.ok()) return grown;
   if (conversion != nullptr) PENSTOCK_RETURN_IF_ERROR(Grow(model_->gpu, tensor.bytes.size, &raw_buffers_[index]));
   const device::DevicePointer arrival = conversion == nullptr ? buffer.data() : raw_buffers_[index].data();
   copying_ = true;
@@ -164,6 +175,7 @@ Status CudaLane::BindOutputs(const std::vector<size_t>& outputs) {
 }
 
 OrtStatus* CudaLane::Execute(bool shrink) {
+  shrink = shrink || std::find(lacks_buffer_.begin(), lacks_buffer_.end(), true) != lacks_buffer_.end();
   const OrtRuntime& runtime = model_->runtime;
   const OrtFunctions& ort = runtime.functions;
   // Waits until the device has finished, as onnxruntime_run_options_config_keys.h says of "disable_synchronize_execution_providers",

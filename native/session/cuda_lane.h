@@ -55,13 +55,14 @@ class CudaLane final : public RunControl {
 
   // The steps of a run, in this order, all on the lane's thread. The context is current. Finish() belongs to every run that has begun,
   // whatever became of it: after it nothing of the run's is in use any more.
-  // Copies the inputs to the device, converts them there and waits for them; BYTES and empty tensors stay on the CPU. Errors: kGpuMemory,
-  // kGpuFault, kGpuLost, kModelRun.
+  // Copies the inputs to the device, converts them there and waits for them; BYTES and empty tensors stay on the CPU. One for which the
+  // driver has no memory is left to ONNX Runtime, whose arena may have some to spare, and Execute shrinks that arena then. Errors:
+  // kGpuMemory, kGpuFault, kGpuLost, kModelRun.
   Status BindInputs(const std::vector<Tensor>& inputs);
   // Outputs are left on the device, BYTES on the CPU.
   Status BindOutputs(const std::vector<size_t>& outputs);
-  // [holding a permit] `shrink`: gives back what the arena holds without need, after the run, where there is such an arena. Null, or a
-  // failure that the caller takes.
+  // [holding a permit] `shrink`, or an input that found no memory: gives back what the arena holds without need, after the run, where there
+  // is such an arena. Null, or a failure that the caller takes.
   OrtStatus* Execute(bool shrink);
   // Copies the outputs into blocks of `source` and waits for them. Errors: kMemory, kGpuFault, kGpuLost, kModelRun.
   Status TakeOutputs(memory::BlockSource& source, std::vector<Tensor>* results);
@@ -72,6 +73,7 @@ class CudaLane final : public RunControl {
   Status Check(OrtStatus* status) const;
   // Null where it goes in as it comes.
   const device::PreparedConversion* ConversionOf(size_t index) const;
+  bool IsOnDevice(size_t index, const Tensor& tensor) const;
   Status CopyToDevice(size_t index, const Tensor& tensor);
   Result<OrtHandle<OrtValue>> BorrowFromDevice(size_t index, const Tensor& tensor) const;
   Result<OrtHandle<OrtValue>> BorrowOnCpu(size_t index, const Tensor& tensor) const;
@@ -88,6 +90,7 @@ class CudaLane final : public RunControl {
   std::vector<device::DeviceBuffer> input_buffers_;  // one a signature input, grown as runs need
   std::vector<device::DeviceBuffer> raw_buffers_;    // the same as clients send it, where it is converted
   OrtHandle<OrtIoBinding> binding_{nullptr, nullptr};
+  std::vector<bool> lacks_buffer_;  // one a signature input, of this run: there was no memory for its copy
   bool copying_ = false;  // asked for on the stream and not waited for
 };
 
