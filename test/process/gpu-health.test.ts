@@ -189,7 +189,7 @@ describe('a model that ends the server again and again', () => {
       200,
       expect.stringMatching(new RegExp(`^model "add_sub" is not ready: version 1: ${reason.source}`)) as string,
     ]);
-    expect(await infer(server)).toEqual([503, expect.stringMatching(reason)]);
+    expect(await infer(server)).toEqual([404, expect.stringMatching(reason)]);
     expect((await infer(server, 'beside'))[0]).toBe(200);
     const page = await MetricsPage.of(server.managementUrl);
     expect(page.all('penstock_model_load_failed').map(({ labels }) => [labels['model'], labels['code']])).toEqual([
@@ -201,8 +201,9 @@ describe('a model that ends the server again and again', () => {
     const folder = mkdtempSync(join(tmpdir(), 'penstock-blame-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const path = join(folder, 'blame.json');
-    const { server, rewrite } = await startOnFakeGpus('gpus 1', { flags: ['--gpu-watchdog-ms', '5000', '--model-blame-file', path] });
-    rewrite('gpus 1\nort hang RunWithBinding');
+    const flags = ['--gpu-watchdog-ms', '5000', '--gpu-probe-interval-secs', '0', '--model-blame-file', path];
+    const { server, rewrite } = await startOnFakeGpus('gpus 1', { flags });
+    rewrite('gpus 1\nhang cuStreamSynchronize');
     const answer = infer(server);
     await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toContain('{"model":"add_sub version 1","cause":"hang",'), 20_000);
     rewrite('gpus 1');
