@@ -48,7 +48,8 @@ export function holdOf(blames: readonly Blame[], model: string, nowMs: number): 
   // A clock that was set back must not make the wait longer than it ever is.
   const untilMs = Math.min(last.atMs, nowMs) + holdMs;
   if (untilMs <= nowMs) return undefined;
-  const until = new Date(untilMs).toISOString();
-  const reason = `it has ended the server ${own.length} times within a day, last by "${last.cause}"; it is tried again at ${until}`;
+  // Short: it is part of what clients are told, which is cut.
+  const until = new Date(untilMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  const reason = `it ended the server ${own.length} times in a day (${last.cause}) and is tried again at ${until}`;
   return { forMs: untilMs - nowMs, reason };
 }

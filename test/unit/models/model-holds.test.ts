@@ -18,7 +18,7 @@ describe('a version that has ended the process', () => {
   it('twice is left out for 10 minutes after the last time, and says why', () => {
     expect(holdOf(ends(4, 1), 'digits version 2', NOW)).toEqual({
       forMs: 9 * MINUTE,
-      reason: 'it has ended the server 2 times within a day, last by "hang"; it is tried again at 2026-01-31T12:09:00.000Z',
+      reason: 'it ended the server 2 times in a day (hang) and is tried again at 2026-01-31T12:09:00Z',
     });
     expect(minutesOf(ends(11, 10))).toBe(0);
   });
