@@ -174,15 +174,16 @@ Status GrpcInferStream::Reply(const InferOutcome& outcome) {
   const Result<memory::SliceChain> slices = reply.value().Slices();
   PENSTOCK_RETURN_IF_ERROR(slices.status());
   const size_t bytes = slices.value().size();
-  charge_ = loop_.engine().ChargeWholeAnswer(bytes);
+  uint64_t handed_out = 0;
+  for (const session::Tensor& output : outcome.outcome.outputs) handed_out += output.bytes.size;
+  // Outputs are counted already, by what keeps them (pipeline::BatchRunOptions::charge).
+  charge_ = loop_.engine().ChargeWholeAnswer(bytes - std::min<uint64_t>(bytes, handed_out));
   is_answered_ = true;
   AwaitTaking();
   answer_->SendHead(AnswerHead(), false);
   answer_->SendData(Prefix(static_cast<uint32_t>(bytes)));
   for (const memory::Slice& slice : slices.value().slices()) answer_->SendData(slice);
   answer_->SendTrailers({{"grpc-status", "0"}, {"grpc-message", "OK"}});
-  uint64_t handed_out = 0;
-  for (const session::Tensor& output : outcome.outcome.outputs) handed_out += output.bytes.size;
   CountAnswer(outcome, handed_out, 0);
   LogEnded(GrpcStatusName(kOk), bytes);
   return Status::Ok();
