@@ -35,7 +35,7 @@ async function lint() {
   return { passed: [eslint, prettier].filter((code) => code === 0).length, failed: [eslint, prettier].filter((code) => code !== 0).length };
 }
 
-const types = async () => verdict((await node(inModules('typescript', 'bin', 'tsc'), ['--noEmit', '-p', 'test/tsconfig.json'])) === 0);
+const types = async () => verdict((await node(inModules('typescript-7', 'bin', 'tsc'), ['--noEmit', '-p', 'test/tsconfig.json'])) === 0);
 
 /** `files`: those whose path has one of these in it; none = all of the projects'. */
 async function vitest(name, projects, files = [], env = {}) {
