@@ -85,7 +85,7 @@ async function buildTypeScript() {
   const outputs = new Set(sources.map(emitted));
   // The incremental compiler does not look at what it wrote before, so a missing file has to be asked for.
   if (![...outputs].every((file) => existsSync(at(file)))) rmSync(at('build', 'tsconfig.tsbuildinfo'), { force: true });
-  const { code } = await run(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('tsconfig.json')]);
+  const { code } = await run(process.execPath, [at('node_modules', 'typescript-7', 'bin', 'tsc'), '-p', at('tsconfig.json')]);
   if (code !== 0) throw new Failure(EXIT_BUILD_FAILED, 'The TypeScript did not compile: see the messages above.');
   for (const file of filesBelow('dist', (name) => name.endsWith('.js'))) {
     if (!outputs.has(file)) for (const left of [file, `${file}.map`]) rmSync(at(left), { force: true });
