@@ -1,6 +1,6 @@
 /** Quantiles of Student's t distribution. */
 
-const STEPS = 200;
+const TERMS = 200;
 const SMALL = 1e-300;
 
 /** The value that |t| stays below with probability `confidence`. `freedom`: degrees of freedom, above 0, fractions included. */
@@ -8,12 +8,13 @@ export function twoSidedT(confidence: number, freedom: number): number {
   let low = 0;
   let high = 1;
   while (withinT(high, freedom) < confidence) high *= 2;
-  for (let step = 0; step < STEPS && low < high; step++) {
+  for (;;) {
     const middle = (low + high) / 2;
+    // No number is between them.
+    if (middle <= low || middle >= high) return high;
     if (withinT(middle, freedom) < confidence) low = middle;
     else high = middle;
   }
-  return high;
 }
 
 /** As `twoSidedT` without end of the degrees of freedom. */
@@ -41,7 +42,7 @@ function betaFraction(x: number, a: number, b: number): number {
   let c = 1;
   let d = 1 / nonZero(1 - ((a + b) * x) / (a + 1));
   let value = d;
-  for (let m = 1; m <= STEPS; m++) {
+  for (let m = 1; m <= TERMS; m++) {
     const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
     d = 1 / nonZero(1 + even * d);
     c = nonZero(1 + even / c);

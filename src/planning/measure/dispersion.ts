@@ -52,11 +52,19 @@ export function dispersionOf(trials: readonly Pick<Trial, 'load' | 'result'>[], 
 }
 
 function together(parts: Parts, size: number): Parts {
-  return Array.from({ length: Math.ceil(parts.length / size) }, (_, i) => sumOf(parts.slice(i * size, (i + 1) * size)));
+  if (size === 1) return parts;
+  return Array.from({ length: Math.ceil(parts.length / size) }, (_, i) => sumOf(parts, i * size, (i + 1) * size));
 }
 
-function sumOf(parts: Parts): readonly [requests: number, over: number] {
-  return parts.reduce<readonly [number, number]>(([requests, over], part) => [requests + part[0], over + part[1]], [0, 0]);
+/** Of those from `from` up to, and without, `to`. A search adds up all its trials after each of them. */
+function sumOf(parts: Parts, from = 0, to = parts.length): readonly [requests: number, over: number] {
+  let [requests, over] = [0, 0];
+  for (let i = from; i < Math.min(to, parts.length); i++) {
+    const part = parts[i];
+    requests += part?.[0] ?? 0;
+    over += part?.[1] ?? 0;
+  }
+  return [requests, over];
 }
 
 function shareOf(parts: Parts): number {

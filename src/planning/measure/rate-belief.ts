@@ -31,8 +31,9 @@ export class RateBelief {
 
   /** `doubt`: probability that the trial says the opposite of the truth even far from the highest rate. */
   learn(rate: number, meetsGoal: boolean, doubt: number): void {
+    const tried = Math.log(rate);
     const weights = this.#weights.map((weight, i) => {
-      const distance = ((this.#grid[i] ?? 0) - Math.log(rate)) / BLUR;
+      const distance = ((this.#grid[i] ?? 0) - tried) / BLUR;
       const above = 1 / (1 + Math.exp(-distance));
       const likely = doubt + (1 - 2 * doubt) * (meetsGoal ? above : 1 - above);
       return weight * likely;
@@ -50,7 +51,8 @@ export class RateBelief {
 
   /** Probability that the highest rate is above `rate`. */
   above(rate: number): number {
-    return this.#weights.reduce((sum, weight, i) => ((this.#grid[i] ?? 0) > Math.log(rate) ? sum + weight : sum), 0);
+    const from = Math.log(rate);
+    return this.#weights.reduce((sum, weight, i) => ((this.#grid[i] ?? 0) > from ? sum + weight : sum), 0);
   }
 
   /** Nothing is left but rates far below any that makes sense. */

@@ -72,10 +72,11 @@ function residualText({ residuals }: FittedServer): string {
   return `Measured times of runs differ from the fitted curve by ${percentText(mean)} (root mean square of ${numberText(squares.length)} residuals).`;
 }
 
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
+
 /** 21 November 2026, 18:45 UTC. */
 function dateText(taken: string): string {
   const date = new Date(taken);
   if (Number.isNaN(date.getTime())) return taken;
-  const day = date.toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
-  return `${day}, ${date.toISOString().slice(11, 16)} UTC`;
+  return `${DAY.format(date)}, ${date.toISOString().slice(11, 16)} UTC`;
 }
