@@ -46,13 +46,13 @@ async function vitest(name, projects, files = [], env = {}) {
   return readVitestReport(report, code);
 }
 
-function vitestSuite(project, needsBuild, missing) {
+function vitestSuite(project, needsBuild, missing, projects = [project]) {
   return {
     name: project,
     missing,
     exists: () => filesBelow(`test/${project}`, (file) => file.endsWith('.test.ts')).length > 0,
     needsBuild,
-    run: () => vitest(project, [project]),
+    run: () => vitest(project, projects),
   };
 }
 
@@ -72,7 +72,7 @@ const hasNativeTests = () => filesBelow('native', (file) => file.endsWith('_test
 const allSuites = [
   { name: 'lint', isReading: true, run: lint },
   { name: 'types', isReading: true, run: types },
-  vitestSuite('unit', false),
+  vitestSuite('unit', false, undefined, ['unit', 'unit-mocking']),
   vitestSuite('architecture', false),
   vitestSuite('contract', true),
   vitestSuite('integration', true),
