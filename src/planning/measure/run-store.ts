@@ -29,7 +29,8 @@ export class RunStore {
   readonly #folder: string;
   readonly #facts: RunFacts;
   readonly #runs = new Map<string, Run>();
-  readonly #notes: string[] = [];
+  /** Names of files, by the reason why they are passed over. */
+  readonly #passedOver = new Map<string, string[]>();
   #skippedS = 0;
 
   /** Makes the folder, and reads what is in it. Throws what the system says. */
@@ -40,9 +41,11 @@ export class RunStore {
     for (const name of readdirSync(folder).sort()) if (name.endsWith('.json')) this.#read(name);
   }
 
-  /** Files that are passed over because they are no runs, one sentence each. */
+  /** Files that are passed over because they are no runs, one sentence for all with the same reason. */
   get notes(): readonly string[] {
-    return this.#notes;
+    return [...this.#passedOver].map(([reason, [first = '', ...more]]) =>
+      more.length === 0 ? `runs/${first} is passed over: ${reason}` : `runs/${first} and ${more.length} more are passed over: ${reason}`,
+    );
   }
 
   /** Seconds that only rise; what comes from disk takes as long as it took, so that a budget means the same for who goes on. */
@@ -67,14 +70,20 @@ export class RunStore {
   #read(name: string): void {
     try {
       const run: unknown = JSON.parse(readFileSync(join(this.#folder, name), 'utf8'));
-      if (!isRun(run)) throw new Error('it is no run of ours');
+      if (!isRun(run)) throw new Error('no run that this version wrote');
       const key = keyOf(run, run.trial.settings, run.trial.load);
       const { digest, ...content } = run;
       if (nameOf(run.trial, key) === name && digest === digestOf(content)) this.#runs.set(key, run);
-      else this.#notes.push(`runs/${name} is passed over: it was changed or renamed`);
+      else this.#passOver(name, 'changed or renamed since it was written');
     } catch (thrown) {
-      this.#notes.push(`runs/${name} is passed over: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+      this.#passOver(name, thrown instanceof Error ? thrown.message : String(thrown));
     }
+  }
+
+  #passOver(name: string, reason: string): void {
+    const names = this.#passedOver.get(reason);
+    if (names === undefined) this.#passedOver.set(reason, [name]);
+    else names.push(name);
   }
 
   #keyOf(settings: ServerSettings, load: TrialLoad): string {

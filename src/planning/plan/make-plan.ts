@@ -20,6 +20,7 @@ import type { PlanOptions } from './plan-options.js';
 import { PlanServers } from './plan-servers.js';
 import type { Plan } from './plan.js';
 import type { Hardware } from './prices.js';
+import { sentence } from './sentence.js';
 
 export interface PlanEnd {
   /** Of what there is. Where nothing was measured, nothing was written. */
@@ -102,7 +103,7 @@ function noteRefusal(draft: PlanDraft, refusal: OptionsError): void {
   if (draft.trials.length === 0) throw refusal;
   const lone = draft.trials.find(({ load }) => load.inFlight === 1);
   draft.loneRequestMs ??= lone?.result.latency_ms.p50.value ?? null;
-  for (const fault of refusal.faults) draft.note(`${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`);
+  for (const fault of refusal.faults) draft.note(sentence(fault));
 }
 
 /** What kept it from all files; undefined = nothing did. */

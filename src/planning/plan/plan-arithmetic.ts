@@ -9,6 +9,7 @@ import type { PlanDraft } from './plan-draft.js';
 import { planFleet, predictCells } from './plan-fleet.js';
 import type { PlanOptions } from './plan-options.js';
 import type { Hardware } from './prices.js';
+import { sentence } from './sentence.js';
 
 export interface Arithmetic {
   readonly options: PlanOptions;
@@ -33,7 +34,7 @@ export async function calculate({ options, draft, hardware, pool, stop, progress
   };
   const noteOf = (thrown: unknown, stopped: string): void => {
     if (!wasStopped && stop.aborted && thrown === stop.reason) draft.note(stopped);
-    else if (thrown instanceof OptionsError) for (const fault of thrown.faults) draft.note(`${fault}.`);
+    else if (thrown instanceof OptionsError) for (const fault of thrown.faults) draft.note(sentence(fault));
     else throw thrown;
   };
   await planFleet(options, best, trials, hardware, simulating('simulating replicas')).then(

@@ -14,6 +14,7 @@ import { settingsName, type ServerSettings } from '../server-settings.js';
 import type { PlanDraft } from './plan-draft.js';
 import type { PlanOptions } from './plan-options.js';
 import type { OwnSettings, PlanServers } from './plan-servers.js';
+import { sentence } from './sentence.js';
 
 export interface Course {
   readonly options: PlanOptions;
@@ -194,8 +195,4 @@ function show(course: Course, start: number, text: string): void {
   const { options, draft, progress } = course;
   const left = secondsLeft(course, start);
   progress({ done: draft.trials.length, share: 1 - left / options.budgetS, secondsLeft: left, text });
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 }

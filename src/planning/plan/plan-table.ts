@@ -69,7 +69,7 @@ function answerRows(plan: Plan): string[] {
     row('settings', `${settingsText(chosen.settings)}${plan.isComplete ? '' : ' (the best so far: the search did not end)'}`),
     row(
       'one replica',
-      `${interval(chosen.rate)} requests per second${plan.knee === null ? '' : `; latency rises steeply from ${figure(plan.knee)}`}`,
+      `${interval(chosen.rate)} requests per second${chosen.rate.low > 0 ? '' : ', not confirmed'}${plan.knee === null ? '' : `; latency rises steeply from ${figure(plan.knee)}`}`,
     ),
   ];
   if (replicas !== null) {

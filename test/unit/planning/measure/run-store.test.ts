@@ -76,13 +76,20 @@ describe('runs on disk', () => {
     mkdirSync(join(folder, 'd.json'));
     const store = new RunStore(folder, FACTS);
     expect(store.notes).toEqual([
-      'runs/a.json is passed over: it is no run of ours',
+      'runs/a.json is passed over: no run that this version wrote',
       expect.stringContaining(`runs/${cut} is passed over: `),
       expect.stringContaining('runs/d.json is passed over: EISDIR'),
-      `runs/other-${moved} is passed over: it was changed or renamed`,
+      `runs/other-${moved} is passed over: changed or renamed since it was written`,
     ]);
     expect(store.take(SETTINGS, LOAD)).toBeUndefined();
     expect(store.take(SETTINGS, { ...LOAD, seed: 9 })).toBeDefined();
+  });
+
+  it('are passed over in one sentence when there are many, as in a folder of another version', () => {
+    const folder = temporaryFolder();
+    mkdirSync(folder, { recursive: true });
+    for (const name of ['a', 'b', 'c']) writeFileSync(join(folder, `${name}.json`), '{"format":0}');
+    expect(new RunStore(folder, FACTS).notes).toEqual(['runs/a.json and 2 more are passed over: no run that this version wrote']);
   });
 
   it('are passed over when a figure in them was changed', () => {
@@ -93,7 +100,7 @@ describe('runs on disk', () => {
     writeFileSync(join(folder, name), text.replace('"misses": 0', '"misses": 7'));
     expect(readFileSync(join(folder, name), 'utf8')).not.toBe(text);
     const store = new RunStore(folder, FACTS);
-    expect(store.notes).toEqual([`runs/${name} is passed over: it was changed or renamed`]);
+    expect(store.notes).toEqual([`runs/${name} is passed over: changed or renamed since it was written`]);
     expect(store.take(SETTINGS, LOAD)).toBeUndefined();
   });
 

@@ -47,6 +47,14 @@ note: The load generator shared the cores with the server: a server that has the
     if (fields.loneRequestMs === null) expect(table).not.toContain('a lone request takes');
   });
 
+  it('says of a rate that no interval has confirmed that it is not', () => {
+    const { chosen } = EXAMPLE_PLAN;
+    if (chosen === null) throw new Error('the example has a choice');
+    const table = planTable({ ...EXAMPLE_PLAN, chosen: { ...chosen, rate: { value: 1500, low: 0, high: 1600 } }, replicas: null });
+    expect(table).toContain('one replica   1500 (0 to 1600) requests per second, not confirmed;');
+    expect(planTable(EXAMPLE_PLAN)).not.toContain('not confirmed');
+  });
+
   it('says that settings are the best so far where the search did not end', () => {
     expect(planTable({ ...EXAMPLE_PLAN, isComplete: false })).toContain('1 thread (the best so far: the search did not end)');
   });
