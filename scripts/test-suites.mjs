@@ -1,7 +1,7 @@
 /**
  * The suites of `npm test`, in the order they run. `run` resolves to `{ passed, failed, skipped }`; `missing` resolves to the reason
- * why a suite must be left out, naming the package it lacks, or to undefined. Suites whose tests do not exist are not listed. `isReading`:
- * it runs nothing of ours, only reads it.
+ * why a suite must be left out, naming the package it lacks, or to undefined. Suites whose tests do not exist are not listed.
+ * `sharesCores`: it measures no time, and may run beside others of that kind.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -46,13 +46,13 @@ async function vitest(name, projects, files = [], env = {}) {
   return readVitestReport(report, code);
 }
 
-function vitestSuite(project, needsBuild, missing, projects = [project]) {
+function vitestSuite(project, needsBuild, missing) {
   return {
     name: project,
     missing,
     exists: () => filesBelow(`test/${project}`, (file) => file.endsWith('.test.ts')).length > 0,
     needsBuild,
-    run: () => vitest(project, projects),
+    run: () => vitest(project, [project]),
   };
 }
 
@@ -70,9 +70,9 @@ const javascriptFrontEnds = {
 const hasNativeTests = () => filesBelow('native', (file) => file.endsWith('_test.cc')).length > 0;
 
 const allSuites = [
-  { name: 'lint', isReading: true, run: lint },
-  { name: 'types', isReading: true, run: types },
-  vitestSuite('unit', false, undefined, ['unit', 'unit-mocking']),
+  { name: 'lint', sharesCores: true, run: lint },
+  { name: 'types', sharesCores: true, run: types },
+  { name: 'unit', sharesCores: true, run: () => vitest('unit', ['unit', 'unit-mocking']) },
   vitestSuite('architecture', false),
   vitestSuite('contract', true),
   vitestSuite('integration', true),

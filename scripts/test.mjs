@@ -60,9 +60,9 @@ await main(async () => {
       suite.needsBuild && !isBuilt ? () => ({ passed: 0, failed: 1, note: 'needs the build, which failed' }) : () => runSuite(suite);
     return timed(suite.name, body);
   };
-  // Those that leave a core idle share the machine; the others, some of which measure, have it to themselves.
-  results.push(...(await Promise.all(selected.filter(({ isReading }) => isReading).map(result))));
-  for (const suite of selected.filter(({ isReading }) => !isReading)) results.push(await result(suite));
+  // Those that would leave a core idle share the machine; the others, some of which measure, have it to themselves.
+  results.push(...(await Promise.all(selected.filter(({ sharesCores }) => sharesCores).map(result))));
+  for (const suite of selected.filter(({ sharesCores }) => !sharesCores)) results.push(await result(suite));
   process.stdout.write(summary(results));
   return results.some(({ failed }) => failed > 0) ? 1 : 0;
 });
