@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import { createVersion, exitNow, findGpus, gpus, openSession, ortVersion, publishCatalog, type NativeGpuReport } from './bridge/control.js';
-import { nativeGrpcFault } from './bridge/front-end.js';
+import { nativeGrpcFault, nativeTlsFault, type TlsMaterial } from './bridge/front-end.js';
 import { openListener, type NativeListener } from './bridge/ports.js';
 import { gpuStates } from './bridge/gpus.js';
 import { engineReadings, inFlightRequests, latencyBoundsSeconds } from './bridge/engine-readings.js';
@@ -25,10 +25,11 @@ import { GpuSearch } from './lifecycle/gpu-search.js';
 import { GuardedEngine } from './lifecycle/guarded-engine.js';
 import { memoryBound } from './lifecycle/memory-bound.js';
 import { clearReadyFile, writeReadyFile, type ServerPorts } from './lifecycle/ready-file.js';
+import { TlsFiles } from './lifecycle/tls-files.js';
 import { registerEngineMetrics } from './management/engine-metrics.js';
 import { registerGpuHealth, registerGpuMetrics } from './management/gpu-metrics.js';
 import { ManagementServer } from './management/management-server.js';
-import { registerHealth, registerModelStates } from './management/state-metrics.js';
+import { registerHealth, registerModelStates, registerTls } from './management/state-metrics.js';
 import { BlameFile } from './models/blame-file.js';
 import { ModelStore, type ModelStoreOptions } from './models/life-cycle.js';
 import { createLogger, type Logger } from './telemetry/log.js';
@@ -65,6 +66,8 @@ export class Server {
   readonly #plan: FrontEndPlan;
   readonly #frontEnds: FrontEnds;
   #loops: NativeLoops | undefined;
+  /** Undefined = the ports are plain. */
+  #tls: TlsFiles | undefined;
   readonly #gpuReaction: GpuReaction;
   #gpuSearch: GpuSearch | undefined;
   #gpus: GpuWatch | undefined;
@@ -92,11 +95,12 @@ export class Server {
     const { modelBlameFile } = options;
     const blames = modelBlameFile === '' ? undefined : new BlameFile({ path: modelBlameFile, log, now: () => Date.now() });
     this.#gpuReaction = new GpuReaction({ log, exitNow, ...(blames && { blame: (suspicion) => blames.follow(suspicion) }) });
-    const plan = planFrontEnd(options, nativeGrpcFault);
+    const plan = planFrontEnd(options, { grpc: nativeGrpcFault, tls: nativeTlsFault });
     this.#plan = plan;
     this.#frontEnds = new FrontEnds({
       count: plan.threads,
-      startThread: (thread, onLost) => new FrontEndThread(FRONT_END_SCRIPT, threadOptions(options, plan, thread), onLost),
+      startThread: (thread, onLost) =>
+        new FrontEndThread(FRONT_END_SCRIPT, threadOptions(options, plan, thread, this.#tls?.material), onLost),
       log,
       onChange: () => this.#monitor.update(),
       onGivenUp: (error) => this.#fail(error),
@@ -131,6 +135,7 @@ export class Server {
    */
   async start(): Promise<void> {
     if (this.#options.readyFile !== '') clearReadyFile(this.#options.readyFile);
+    this.#tls = await TlsFiles.open(this.#options, this.#log);
     const engine = new GuardedEngine(this.#options);
     this.#engine = engine;
     const { kind, loops, threads, reason } = this.#plan;
@@ -141,7 +146,7 @@ export class Server {
       { ...facts, worst_case: memoryBound(this.#options, this.#plan) },
       'starting; worst_case is the request memory that the limits allow',
     );
-    if (reason !== '') this.#log.warn({ reason }, 'JavaScript serves the ports: the native front end cannot serve gRPC here');
+    if (reason !== '') this.#log.warn({ reason }, 'JavaScript serves the ports: the native front end cannot');
     const [log, now] = [this.#log, () => performance.now()];
     const { gpuWaitSecs, metricsIntervalMs } = this.#options;
     const search = new GpuSearch({ first: gpus(), findGpus, patienceMs: gpuWaitSecs * 1000, log, now });
@@ -185,6 +190,7 @@ export class Server {
     this.#exiting = true;
     this.#gpuSearch?.stop();
     for (const listener of this.#listeners) listener.close();
+    this.#tls?.stop();
     this.#loops?.destroy();
     await this.#frontEnds.destroy();
     this.#models.close();
@@ -226,6 +232,7 @@ export class Server {
     const registry = createRegistry({ version: VERSION, ortVersion: ortVersion() });
     registerHealth(registry, currentHealth);
     registerModelStates(registry, () => this.#models.models());
+    if (this.#tls !== undefined) registerTls(registry, this.#tls);
     registerEngineMetrics(registry, engineReadings, latencyBoundsSeconds());
     if (this.#options.allowGpuMetrics) {
       registerGpuHealth(registry, () => this.#gpus?.troubles() ?? []);
@@ -250,10 +257,17 @@ export class Server {
     if (servedNatively && !this.#exiting) {
       // What it passes on is taken from here on, so it may begin.
       const log = createLogger({ level: logLevel, name: 'frontend' });
-      const native = loopOptions(this.#options, this.#plan, log.isLevelEnabled('debug'));
+      const facts = { logsRefusals: log.isLevelEnabled('debug'), tls: this.#tls?.material };
+      const native = loopOptions(this.#options, this.#plan, facts);
       this.#loops = new NativeLoops({ native, log, requestLog: new RequestLog(log, accessLog) });
     }
-    this.#log.info({ ports: this.#ports, front_end: this.#plan.kind }, 'listening');
+    if (!this.#exiting) this.#tls?.watch((material) => this.#setTls(material));
+    this.#log.info({ ports: this.#ports, front_end: this.#plan.kind, tls: this.#tls !== undefined }, 'listening');
+  }
+
+  #setTls(material: TlsMaterial): void {
+    if (this.#plan.kind === 'native') this.#loops?.setTls(material);
+    else this.#frontEnds.setTls(material);
   }
 
   async #drainFrontEnds(): Promise<void> {

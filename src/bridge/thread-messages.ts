@@ -1,6 +1,6 @@
 /** The typed messages between the main thread (control plane) and a front-end thread. Plain data only: it crosses by structured clone. */
 import type { ErrorCode } from '../errors.js';
-import type { NativePortName } from './addon.js';
+import type { NativePortName, TlsMaterial } from './addon.js';
 
 /** Handed to a front-end thread as its workerData. */
 export interface FrontEndOptions {
@@ -20,11 +20,15 @@ export interface FrontEndOptions {
   readonly accessLog: boolean;
   readonly logLevel: string;
   readonly serverVersion: string;
+  /** Ended by this thread on every connection; null = they are plain. */
+  readonly tls: TlsMaterial | null;
 }
 
 export type ToFrontEnd =
   /** The ports are closed: tell clients to go, finish what was accepted, then answer `drained`. */
   | { readonly type: 'drain' }
+  /** For connections that come from now on; only to a thread whose options had one. */
+  | { readonly type: 'tls'; readonly material: TlsMaterial }
   /** Close every connection now. */
   | { readonly type: 'destroy' };
 

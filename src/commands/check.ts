@@ -1,6 +1,6 @@
 /** `penstock check`: loads what `serve` would load, says for each model what would be served and why not, and leaves. */
 import { gpus } from '../bridge/control.js';
-import { nativeGrpcFault } from '../bridge/front-end.js';
+import { nativeGrpcFault, nativeTlsFault } from '../bridge/front-end.js';
 import { loadOptions } from '../config/load.js';
 import { EXIT_OK, EXIT_REFUSED } from '../lifecycle/exit-codes.js';
 import { planFrontEnd } from '../lifecycle/front-end-plan.js';
@@ -18,7 +18,7 @@ export async function check(args: readonly string[], write: (line: string) => vo
   // Progress is of no interest here; warnings about configurations are.
   const log = createLogger({ level: options.logLevel === 'info' ? 'warn' : options.logLevel, name: 'check' });
   for (const warning of warnings) log.warn(warning);
-  planFrontEnd(options, grpcFault);
+  planFrontEnd(options, { grpc: grpcFault, tls: nativeTlsFault });
   const engine = new GuardedEngine(options);
   const models = createModelStore({ options, log, gpus, onChange: () => {} });
   await models.loadAll();

@@ -198,6 +198,8 @@ function faultsBetween(options: Options): string[] {
     flagByPort.set(port, flag);
   }
   if (!options.allowHttp && !options.allowGrpc) faults.push('--allow-http and --allow-grpc are both false: there is nothing to serve');
+  if ((options.tlsCert === '') !== (options.tlsKey === '')) faults.push('--tls-cert and --tls-key: one needs the other');
+  else if (options.tlsClientCa !== '' && options.tlsCert === '') faults.push('--tls-client-ca: needs --tls-cert and --tls-key');
   if (options.modelName !== '' && options.modelRepository.length !== 1) {
     faults.push(`--model-name: needs exactly one --model-repository, found ${options.modelRepository.length}`);
   }

@@ -179,6 +179,24 @@ export const OPTIONS = {
     description: 'time a connection may idle; longer than the idle time of a balancer in front, or clients see resets',
     triton: null,
   },
+  tlsCert: {
+    flag: 'tls-cert',
+    type: 'path',
+    default: '',
+    zero: 'both ports are plain',
+    description:
+      'certificate of the HTTP and the gRPC port, PEM, with those that lead to its authority; looked at every 10 s, as the two below are',
+    triton: null,
+  },
+  tlsKey: { flag: 'tls-key', type: 'path', default: '', zero: 'none', description: 'private key of that certificate, PEM', triton: null },
+  tlsClientCa: {
+    flag: 'tls-client-ca',
+    type: 'path',
+    default: '',
+    zero: 'clients need no certificate',
+    description: 'authorities, PEM: clients must show a certificate that one of them has signed',
+    triton: null,
+  },
   exitTimeoutSecs: {
     flag: 'exit-timeout-secs',
     type: 'seconds',

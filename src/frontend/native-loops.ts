@@ -1,6 +1,12 @@
 /** The native front end as the server has it: started, told to go, drained, destroyed, and what it has to say for the log. */
-import { startFrontEnd, type NativeFrontEnd, type NativeFrontEndOptions, type NativeRequestEvent } from '../bridge/front-end.js';
-import { nativeError } from '../bridge/native-errors.js';
+import {
+  startFrontEnd,
+  type NativeFrontEnd,
+  type NativeFrontEndOptions,
+  type NativeRequestEvent,
+  type TlsMaterial,
+} from '../bridge/front-end.js';
+import { callNative, nativeError } from '../bridge/native-errors.js';
 import type { Logger } from '../telemetry/log.js';
 import { errorReply } from './error-reply.js';
 import type { RequestLog } from './request-log.js';
@@ -47,6 +53,11 @@ export class NativeLoops {
   /** Answers tell their clients to go from now on; everything is still served. */
   goAway(): void {
     this.#native.goAway();
+  }
+
+  /** For connections that come from now on; only where the options had one. Throws ERR_CONFIG_OPTION. */
+  setTls(material: TlsMaterial): void {
+    callNative(() => this.#native.setTls(material));
   }
 
   /** Finishes what was accepted; resolves when the last connection has ended, or been destroyed. The ports must be closed. May be repeated. */

@@ -1,4 +1,5 @@
 /** Composition root of one front-end thread: the entry of a worker_threads Worker, whose workerData is `FrontEndOptions`. */
+import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Inference } from '../bridge/inference.js';
 import type { FrontEndOptions, FromFrontEnd, ToFrontEnd } from '../bridge/thread-messages.js';
@@ -9,11 +10,18 @@ import { HealthWatch } from './health-watch.js';
 import { HttpListener } from './http/listener.js';
 import { RequestLog } from './request-log.js';
 import { TakenConnections } from './taken-connections.js';
+import { TlsConnections } from './tls-connections.js';
 
 if (parentPort === null) throw new Error('frontend/thread.js is the entry of a worker thread');
 const port = parentPort;
 const options = workerData as FrontEndOptions;
 const log = createLogger({ level: options.logLevel, name: 'frontend' });
+interface Served {
+  readonly listener: HttpListener | GrpcListener;
+  /** Before the listener; undefined = connections are plain. */
+  readonly tls: TlsConnections | undefined;
+}
+
 /**
  * What is accepted but not delivered yet comes within one turn of the event loop: it was sent before whoever asks for a drain asked, and a
  * turn looks at all handles.
@@ -27,23 +35,34 @@ process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejectio
 const inference = new Inference();
 const health = new HealthWatch();
 const requestLog = new RequestLog(log, options.accessLog);
-const listeners: (HttpListener | GrpcListener)[] = [];
+const served: Served[] = [];
 const connections: TakenConnections[] = [];
 let drained: Promise<void> | undefined;
 
 port.on('message', (message: ToFrontEnd) => {
-  if (message.type === 'drain') void drain();
-  else destroy();
+  switch (message.type) {
+    case 'drain':
+      void drain();
+      break;
+    case 'tls':
+      for (const { tls } of served) tls?.setMaterial(message.material);
+      break;
+    case 'destroy':
+      destroy();
+  }
 });
 start();
 
 function start(): void {
+  const { tls: material, headersTimeoutMs: handshakeTimeoutMs } = options;
   try {
     for (const name of options.ports) {
       const isHttp = name === 'http';
       const listener = new (isHttp ? HttpListener : GrpcListener)(options, inference, health, requestLog);
-      listeners.push(listener);
-      connections.push(new TakenConnections(name, options.thread, isHttp, (socket) => listener.accept(socket)));
+      const accept = (socket: Socket): void => listener.accept(socket);
+      const tls = material === null ? undefined : new TlsConnections({ port: name, material, handshakeTimeoutMs }, accept);
+      served.push({ listener, tls });
+      connections.push(new TakenConnections(name, options.thread, isHttp, (socket) => (tls ?? listener).accept(socket)));
     }
     send({ type: 'listening' });
   } catch (thrown) {
@@ -57,15 +76,23 @@ function start(): void {
 /** Every accepted request holds its connection open, so nothing is left when the last one has ended. */
 function drain(): Promise<void> {
   drained ??= turn()
-    .then(() => Promise.all(listeners.map((listener) => listener.drain())))
+    .then(() => Promise.all(served.map(drainOne)))
     .then(() => send({ type: 'drained' }));
   return drained;
+}
+
+async function drainOne({ listener, tls }: Served): Promise<void> {
+  await tls?.drain();
+  await listener.drain();
 }
 
 /** The thread ends by itself afterwards: nothing keeps its event loop alive. */
 function destroy(): void {
   for (const taken of connections) taken.close();
-  for (const listener of listeners) listener.destroy();
+  for (const { listener, tls } of served) {
+    tls?.destroy();
+    listener.destroy();
+  }
   health.close();
   inference.close();
   port.close();

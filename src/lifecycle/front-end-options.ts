@@ -1,5 +1,5 @@
 /** What the start options say to those who serve the ports. */
-import type { NativeFrontEndOptions } from '../bridge/front-end.js';
+import type { NativeFrontEndOptions, TlsMaterial } from '../bridge/front-end.js';
 import type { NativePortName } from '../bridge/ports.js';
 import type { FrontEndOptions } from '../bridge/thread-messages.js';
 import type { Options } from '../config/options.js';
@@ -23,13 +23,20 @@ function limits(options: Options, plan: FrontEndPlan) {
   };
 }
 
-/** `thread`: the number of a JavaScript thread. */
-export function threadOptions(options: Options, plan: FrontEndPlan, thread: number): FrontEndOptions {
+/** `thread`: the number of a JavaScript thread. `tls`: of the ports; what the native front end passes on within the process is plain. */
+export function threadOptions(options: Options, plan: FrontEndPlan, thread: number, tls: TlsMaterial | undefined): FrontEndOptions {
   const { accessLog, logLevel } = options;
-  return { thread, ports: portNames(options), ...limits(options, plan), accessLog, logLevel, serverVersion: VERSION };
+  const ended = plan.kind === 'js' ? (tls ?? null) : null;
+  return { thread, ports: portNames(options), ...limits(options, plan), accessLog, logLevel, serverVersion: VERSION, tls: ended };
 }
 
-/** `logsRefusals`: the log has lines for what clients did wrong. */
-export function loopOptions(options: Options, plan: FrontEndPlan, logsRefusals: boolean): NativeFrontEndOptions {
-  return { loops: plan.loops, ...limits(options, plan), logsRequests: options.accessLog, logsRefusals };
+interface LoopFacts {
+  /** The log has lines for what clients did wrong. */
+  readonly logsRefusals: boolean;
+  readonly tls: TlsMaterial | undefined;
+}
+
+export function loopOptions(options: Options, plan: FrontEndPlan, { logsRefusals, tls }: LoopFacts): NativeFrontEndOptions {
+  const native = { loops: plan.loops, ...limits(options, plan), logsRequests: options.accessLog, logsRefusals };
+  return tls === undefined ? native : { ...native, tls };
 }

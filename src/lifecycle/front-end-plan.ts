@@ -26,14 +26,28 @@ export function receivingThreads({ loops, threads }: FrontEndPlan): number {
   return loops + threads;
 }
 
-type DecidingOptions = Pick<Options, 'frontEnd' | 'frontEndThreads' | 'allowGrpc'>;
+type DecidingOptions = Pick<Options, 'frontEnd' | 'frontEndThreads' | 'allowGrpc' | 'tlsCert'>;
 
-/** `grpcFault`: why gRPC cannot be served natively, or undefined; asked only where it matters. Throws `OptionsError`. */
-export function planFrontEnd({ frontEnd, frontEndThreads, allowGrpc }: DecidingOptions, grpcFault: () => string | undefined): FrontEndPlan {
+/** Why the native front end cannot do something, or undefined; asked only where it matters. */
+export interface NativeFaults {
+  readonly grpc: () => string | undefined;
+  readonly tls: () => string | undefined;
+}
+
+/** Throws `OptionsError`. */
+export function planFrontEnd(options: DecidingOptions, faults: NativeFaults): FrontEndPlan {
+  const { frontEnd, frontEndThreads } = options;
   const serving = frontEndThreads > 0 ? frontEndThreads : defaultFrontEndCount(usableCpus());
-  const fault = frontEnd !== 'js' && allowGrpc ? grpcFault() : undefined;
-  if (fault !== undefined && frontEnd === 'native') throw new OptionsError([`--front-end: native cannot serve gRPC here: ${fault}`]);
+  const fault = frontEnd === 'js' ? undefined : nativeFault(options, faults);
+  if (fault !== undefined && frontEnd === 'native') throw new OptionsError([`--front-end: native ${fault}`]);
   if (frontEnd === 'js' || fault !== undefined) return { kind: 'js', loops: 0, threads: serving, reason: fault ?? '' };
   const threads = Math.min(MAX_HAND_OFF_THREADS, Math.max(MIN_HAND_OFF_THREADS, serving));
   return { kind: 'native', loops: serving, threads, reason: '' };
+}
+
+function nativeFault({ allowGrpc, tlsCert }: DecidingOptions, { grpc, tls }: NativeFaults): string | undefined {
+  const grpcFault = allowGrpc ? grpc() : undefined;
+  if (grpcFault !== undefined) return `cannot serve gRPC here: ${grpcFault}`;
+  const tlsFault = tlsCert === '' ? undefined : tls();
+  return tlsFault === undefined ? undefined : `cannot end TLS here: ${tlsFault}`;
 }

@@ -1,5 +1,6 @@
 /** One front-end thread as the main thread sees it: start, drain, destroy. Speaks bridge/thread-messages.ts. */
 import { Worker } from 'node:worker_threads';
+import type { TlsMaterial } from '../bridge/front-end.js';
 import type { FromFrontEnd, FrontEndOptions, ToFrontEnd } from '../bridge/thread-messages.js';
 import { ServerError } from '../errors.js';
 
@@ -60,6 +61,11 @@ export class FrontEndThread {
     this.#leaving = true;
     this.#tell({ type: 'drain' });
     return this.#drained;
+  }
+
+  /** For connections that come from now on; only where its options had one. */
+  setTls(material: TlsMaterial): void {
+    this.#tell({ type: 'tls', material });
   }
 
   /** Closes every connection now and ends the thread. May be repeated. */

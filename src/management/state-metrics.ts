@@ -1,4 +1,4 @@
-/** Whether the server answers its probes well, and how far each version of each model is. */
+/** Whether the server answers its probes well, how far each version of each model is, and how long the certificate lasts. */
 import type { Registry } from 'prom-client';
 import type { HealthSnapshot } from '../bridge/health-snapshot.js';
 import type { ModelStatus, VersionState, VersionStatus } from '../models/model-states.js';
@@ -47,6 +47,18 @@ export function registerModelStates(registry: Registry, read: () => readonly Mod
     registry,
     { name: 'penstock_queue_limit_requests', help: 'Requests that may wait; no sample = no limit', labelNames: MODEL_LABELS },
     () => rows().flatMap(({ labels, queueLimit }) => (queueLimit === 0 ? [] : [{ labels, value: queueLimit }])),
+  );
+}
+
+export function registerTls(registry: Registry, certificate: { readonly expiresAtMs: number }): void {
+  sampledGauge(
+    registry,
+    {
+      name: 'penstock_tls_certificate_expiry_timestamp_seconds',
+      help: 'When the certificate of the serving ports ends, in seconds since 1970',
+      labelNames: [],
+    },
+    () => [{ labels: {}, value: certificate.expiresAtMs / 1000 }],
   );
 }
 

@@ -1,11 +1,13 @@
 /** gRPC on the connections that one front-end thread has: handed to grpc-js, which need not know where they come from. */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import type { Inference } from '../../bridge/inference.js';
 import type { FrontEndOptions } from '../../bridge/thread-messages.js';
 import type { HealthWatch } from '../health-watch.js';
 import type { RequestLog } from '../request-log.js';
+import { DecryptedStream } from './decrypted-stream.js';
 import { loadDefinitions } from './definitions.js';
 import { GoingAway } from './going-away.js';
 import { HealthService } from './health.js';
@@ -63,7 +65,7 @@ export class GrpcListener {
       this.#sockets.delete(socket);
       if (this.#sockets.size === 0) this.#onEmpty();
     });
-    this.#injector.injectConnection(socket);
+    this.#injector.injectConnection(socket instanceof TLSSocket ? new DecryptedStream(socket) : socket);
     this.#goingAway.add(socket);
   }
 

@@ -156,6 +156,13 @@ describe('faults', () => {
     expect(faultsOf(['--config=f'], {}, { f: 'a: [1' })[0]).toMatch(/^f: .*at line 1/s);
   });
 
+  it('refuses a certificate without its key, a key without its certificate, and authorities without both', () => {
+    const pair = '--tls-cert and --tls-key: one needs the other';
+    expect(faultsOf(['--tls-cert=c'])).toEqual([pair]);
+    expect(faultsOf(['--tls-key=k', '--tls-client-ca=a'])).toEqual([pair]);
+    expect(faultsOf(['--tls-client-ca=a'])).toEqual(['--tls-client-ca: needs --tls-cert and --tls-key']);
+  });
+
   it('checks options against each other', () => {
     expect(faultsOf(['--http-port=9', '--grpc-port=9'])).toEqual(['--grpc-port: port 9 is already given to --http-port']);
     expect(faultsOf(['--http-port=0', '--grpc-port=0', '--metrics-port=0'])).toEqual([]);

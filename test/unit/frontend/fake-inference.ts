@@ -67,4 +67,5 @@ export const frontEndOptions: FrontEndOptions = {
   accessLog: false,
   logLevel: 'silent',
   serverVersion: '1.2.3',
+  tls: null,
 };

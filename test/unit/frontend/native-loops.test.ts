@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { NativeFrontEndOptions, NativeRequestEvent, startFrontEnd } from '../../../src/bridge/front-end.js';
+import type { NativeFrontEndOptions, NativeRequestEvent, startFrontEnd, TlsMaterial } from '../../../src/bridge/front-end.js';
 import { ERRORS } from '../../../src/errors.js';
 import { NativeLoops } from '../../../src/frontend/native-loops.js';
 import { RequestLog } from '../../../src/frontend/request-log.js';
@@ -28,7 +28,11 @@ const start: typeof startFrontEnd = (_, onDrained, onEvents) => {
   drained = onDrained;
   report = (events, lost = 0) => onEvents(events, lost);
   const tell = (what: string) => (): void => void told.push(what);
-  return { goAway: tell('goAway'), drain: tell('drain'), nextEvents: tell('nextEvents'), setTls: () => {}, destroy: tell('destroy') };
+  const setTls = ({ cert }: TlsMaterial): void => {
+    if (cert === '') throw Object.assign(new Error('no certificate'), { status: ERRORS.ERR_CONFIG_OPTION.number });
+    told.push(`setTls ${cert}`);
+  };
+  return { goAway: tell('goAway'), drain: tell('drain'), nextEvents: tell('nextEvents'), setTls, destroy: tell('destroy') };
 };
 
 function startLoops(access = true): void {
@@ -132,4 +136,13 @@ describe('the native front end', () => {
     expect(lines.map(({ lost }) => lost)).toEqual([17, 20, 3, 4]);
     expect(vi.getTimerCount()).toBe(0);
   });
+});
+
+it('hands on what TLS is to be ended with, and says what is wrong with it', () => {
+  startLoops();
+  loops.setTls({ cert: 'new', key: '', clientCa: '' });
+  expect(told).toEqual(['setTls new']);
+  expect(() => loops.setTls({ cert: '', key: '', clientCa: '' })).toThrow(
+    expect.objectContaining({ code: 'ERR_CONFIG_OPTION', message: 'no certificate' }),
+  );
 });

@@ -15,6 +15,7 @@ const options: FrontEndOptions = {
   accessLog: false,
   logLevel: 'silent',
   serverVersion: '0',
+  tls: null,
 };
 
 /** A thread that runs `code`, with `port` to the main thread; `onMessage` handles what it is told. */
@@ -52,6 +53,18 @@ describe('a front-end thread', () => {
 
   it('fails its start when it ends before it listens', async () => {
     await expect(threadOf('').listening).rejects.toMatchObject({ code: 'ERR_INTERNAL' });
+  });
+
+  it('is told what TLS is to be ended with from then on', async () => {
+    const lost: ServerError[] = [];
+    const thread = threadOf(
+      `${LISTENS} port.on('message', ({ type, material }) => { throw new Error(type + ' ' + material.cert); });`,
+      lost,
+    );
+    await thread.listening;
+    thread.setTls({ cert: 'new', key: '', clientCa: '' });
+    await expect.poll(() => lost.length).toBe(1);
+    expect(lost[0]).toMatchObject({ cause: { message: 'tls new' } });
   });
 
   it('is terminated when it does not go', async () => {

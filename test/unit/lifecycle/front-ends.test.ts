@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { TlsMaterial } from '../../../src/bridge/front-end.js';
 import { ServerError } from '../../../src/errors.js';
 import type { FrontEndThread } from '../../../src/lifecycle/front-end-thread.js';
 import { FrontEnds } from '../../../src/lifecycle/front-ends.js';
@@ -19,6 +20,10 @@ class FakeThread {
     this.number = number;
     this.die = () => onLost(death);
     this.listening = new Promise((resolve, reject) => ([this.listen, this.fail] = [resolve, reject]));
+  }
+
+  setTls({ cert }: TlsMaterial): void {
+    this.told.push(`setTls ${cert}`);
   }
 
   drain(): Promise<void> {
@@ -65,6 +70,12 @@ beforeEach(() => {
 });
 
 describe('the front ends', () => {
+  it('tell every thread what TLS is to be ended with', async () => {
+    await start(2);
+    frontEnds.setTls({ cert: 'new', key: '', clientCa: '' });
+    expect(threads.map(({ told }) => told)).toEqual([['setTls new'], ['setTls new']]);
+  });
+
   it('have started when every thread takes connections', async () => {
     await start(3);
     expect(frontEnds.listening).toBe(3);

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { registerHealth, registerModelStates } from '../../../src/management/state-metrics.js';
+import { registerHealth, registerModelStates, registerTls } from '../../../src/management/state-metrics.js';
 import type { ModelStatus, VersionStatus } from '../../../src/models/model-states.js';
 
 const ready: VersionStatus = { version: 2, state: 'READY', reason: '', code: '', queueLimit: 64 };
@@ -50,4 +50,15 @@ it('the three answers of the probes are numbers', async () => {
   registerHealth(registry, () => ({ live: true, ready: false, started: true, exiting: false, checks }));
   const lines = (await registry.metrics()).split('\n');
   expect(lines).toEqual(expect.arrayContaining(['penstock_live 1', 'penstock_ready 0', 'penstock_started 1']));
+});
+
+it('the end of the certificate is in seconds, and that of the one in use', async () => {
+  const registry = new Registry();
+  const certificate = { expiresAtMs: 1_800_000_000_500 };
+  registerTls(registry, certificate);
+  const sample = async (): Promise<string | undefined> =>
+    (await registry.metrics()).split('\n').find((line) => line.startsWith('penstock_tls_certificate_expiry_timestamp_seconds'));
+  expect(await sample()).toBe('penstock_tls_certificate_expiry_timestamp_seconds 1800000000.5');
+  certificate.expiresAtMs += 1000;
+  expect(await sample()).toBe('penstock_tls_certificate_expiry_timestamp_seconds 1800000001.5');
 });
