@@ -6,6 +6,7 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { frame, rawCalls, type RawAnswer } from '../support/raw-grpc.js';
 import { rawExchange } from '../support/raw-http.js';
+import { Authority, TlsFolder } from '../support/certificates.js';
 import { jsonRequest } from '../support/protocols.js';
 import { unixSockets } from '../support/passed-on.js';
 import { fixtureModels, ServerProcess, shippedModels } from '../support/server-process.js';
@@ -13,7 +14,25 @@ import { GRPC_CORPUS, MAX_MESSAGE_BYTES, type CorpusCall } from './grpc-corpus.j
 import { fp32 } from '../support/tensors.js';
 import { HTTP_CORPUS, MAX_REQUEST_BYTES, SLOW_CORPUS, type CorpusExchange } from './http-corpus.js';
 
-let js: ServerProcess;
+/** Those that must answer as JavaScript does without TLS. */
+const COMPARED = [
+  { frontEnd: 'native', tls: false },
+  { frontEnd: 'js', tls: true },
+] as const;
+
+interface Compared {
+  readonly server: ServerProcess;
+  /** Undefined = plain. */
+  readonly tls: { readonly ca: string } | undefined;
+}
+
+const authority = new Authority();
+const ca = authority.certificate;
+const folder = new TlsFolder(authority.issue('server'));
+
+let js: Compared;
+/** By front end, with what its name says of TLS. */
+let compared: readonly (readonly [name: string, server: Compared])[];
 let native: ServerProcess;
 /** Of the native server, when nobody is connected. */
 let idleSockets: number;
@@ -23,45 +42,64 @@ const nativeSockets = (): number => unixSockets(native.child.pid ?? 0);
 beforeAll(async () => {
   const limits = ['--max-request-bytes', String(Math.max(MAX_REQUEST_BYTES, MAX_MESSAGE_BYTES))];
   const flags = [...limits, '--http-headers-timeout-ms', '3000', '--http-request-timeout-ms', '6000'];
-  const start = (kind: string): Promise<ServerProcess> =>
-    ServerProcess.start({ repositories: [shippedModels, fixtureModels], flags: [...flags, '--front-end', kind] });
-  [js, native] = await Promise.all([start('js'), start('native')]);
+  const start = async (kind: string, tls: boolean): Promise<Compared> => {
+    const all = [...flags, '--front-end', kind, ...(tls ? folder.flags : [])];
+    const server = await ServerProcess.start({ repositories: [shippedModels, fixtureModels], flags: all });
+    return { server, tls: tls ? { ca } : undefined };
+  };
+  const name = ({ frontEnd, tls }: (typeof COMPARED)[number]): string => `${frontEnd}${tls ? ' with TLS' : ''}`;
+  const started = await Promise.all([
+    start('js', false),
+    ...COMPARED.map(async (one) => [name(one), await start(one.frontEnd, one.tls)] as const),
+  ]);
+  [js, ...compared] = started;
+  native = compared.find(([one]) => one === 'native')?.[1].server as ServerProcess;
   idleSockets = nativeSockets();
 });
 
 afterAll(async () => {
-  expect(await Promise.all([js.stop(), native.stop()])).toEqual([0, 0]);
+  const codes = await Promise.all([js, ...compared.map(([, one]) => one)].map(({ server }) => server.stop()));
+  expect(new Set(codes)).toEqual(new Set([0]));
+  folder.remove();
 });
 
 /** What differs from one moment to the next is taken out. */
-async function httpAnswers(server: ServerProcess, exchange: CorpusExchange): Promise<string> {
-  const text = (await rawExchange(server.ports.http, exchange)).toString('latin1').replaceAll(/\r\nDate: [^\r]+/g, '\r\nDate: D');
+async function httpAnswers({ server, tls }: Compared, exchange: CorpusExchange): Promise<string> {
+  const text = (await rawExchange(server.ports.http, exchange, tls)).toString('latin1').replaceAll(/\r\nDate: [^\r]+/g, '\r\nDate: D');
   return exchange.title.includes('/stats') ? text.replaceAll(/\d+/g, '0') : text;
 }
 
 /** The call, and another one that shows what has become of the connection. */
-async function grpcAnswers(server: ServerProcess, call: CorpusCall): Promise<readonly RawAnswer[]> {
+async function grpcAnswers({ server, tls }: Compared, call: CorpusCall): Promise<readonly RawAnswer[]> {
   const live = { path: '/inference.GRPCInferenceService/ServerLive', body: [frame(Buffer.alloc(0))] };
-  const answers = await rawCalls(server.grpcAddress, [call, live]);
+  const answers = await rawCalls(server.grpcAddress, [call, live], tls);
   return call.dataVaries === true ? answers.map((answer) => ({ ...answer, data: '' })) : answers;
 }
 
-describe('over HTTP both front ends give the same answer to', () => {
+/** What each gives, by name, and what all have to give. */
+async function answersOf<Answer>(ask: (one: Compared) => Promise<Answer>): Promise<[Record<string, Answer>, Record<string, Answer>]> {
+  const [expected, ...answers] = await Promise.all([ask(js), ...compared.map(([, one]) => ask(one))]);
+  const named = (answer: (index: number) => Answer): Record<string, Answer> =>
+    Object.fromEntries(compared.map(([name], index) => [name, answer(index)]));
+  return [named((index) => answers[index] as Answer), named(() => expected)];
+}
+
+describe('over HTTP every front end gives the same answer to', () => {
   it.each(HTTP_CORPUS)('$title', async (exchange) => {
-    const [expected, answer] = await Promise.all([httpAnswers(js, exchange), httpAnswers(native, exchange)]);
-    expect(answer).toBe(expected);
+    const [answers, expected] = await answersOf((one) => httpAnswers(one, exchange));
+    expect(answers).toEqual(expected);
   });
 
   it.concurrent.each(SLOW_CORPUS)('$title', async (exchange) => {
-    const [expected, answer] = await Promise.all([httpAnswers(js, exchange), httpAnswers(native, exchange)]);
-    expect(answer).toBe(expected);
+    const [answers, expected] = await answersOf((one) => httpAnswers(one, exchange));
+    expect(answers).toEqual(expected);
   });
 });
 
-describe('over gRPC both front ends give the same answer to', () => {
+describe('over gRPC every front end gives the same answer to', () => {
   it.each(GRPC_CORPUS)('$title', async (call) => {
-    const [expected, answer] = await Promise.all([grpcAnswers(js, call), grpcAnswers(native, call)]);
-    expect(answer).toEqual(expected);
+    const [answers, expected] = await answersOf((one) => grpcAnswers(one, call));
+    expect(answers).toEqual(expected);
   });
 });
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import * as protoLoader from '@grpc/proto-loader';
-import { Pool } from 'undici';
+import { Pool, type buildConnector } from 'undici';
 import { repositoryRoot } from './server-process.js';
 import { binaryRequest, readBinaryReply, type JsonReply, type TestTensor } from './tensors.js';
 
@@ -15,8 +15,9 @@ export interface HttpAnswer {
 export class HttpClient {
   readonly pool: Pool;
 
-  constructor(url: string, connections = 8) {
-    this.pool = new Pool(url, { connections, headersTimeout: 60_000, bodyTimeout: 60_000 });
+  /** `tls`: for an https URL. */
+  constructor(url: string, connections = 8, tls: buildConnector.BuildOptions = {}) {
+    this.pool = new Pool(url, { connections, headersTimeout: 60_000, bodyTimeout: 60_000, connect: tls });
   }
 
   async request(method: string, path: string, body?: Buffer | string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
@@ -111,8 +112,8 @@ export type UnaryCall = (method: string, request: unknown, options?: grpc.CallOp
 export class GrpcClient {
   readonly raw: grpc.Client;
 
-  constructor(address: string, channelOptions: grpc.ChannelOptions = {}) {
-    this.raw = new grpc.Client(address, grpc.credentials.createInsecure(), {
+  constructor(address: string, channelOptions: grpc.ChannelOptions = {}, credentials = grpc.credentials.createInsecure()) {
+    this.raw = new grpc.Client(address, credentials, {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
       ...channelOptions,

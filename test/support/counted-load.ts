@@ -1,5 +1,6 @@
 /** Clients that ask `add_sub` for one sum after the other, each with numbers of its own, and look at every answer. Nothing is repeated. */
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { inferPath, type GrpcInferResponse } from './clients.js';
 import { Http2GrpcClient } from './http2-grpc.js';
@@ -15,10 +16,12 @@ export interface CountedLoadOptions {
   readonly mayConnect?: () => boolean;
   /** Milliseconds between an answer and the next request of a client. */
   readonly pauseMs: number;
+  /** PEM of the authority of both addresses; absent = they are plain. */
+  readonly ca?: string;
 }
 
 export class CountedLoad {
-  readonly #options: Required<CountedLoadOptions>;
+  readonly #options: CountedLoadOptions & { readonly mayConnect: () => boolean };
   readonly #loops: Promise<void>[] = [];
   readonly #close: (() => void)[] = [];
   readonly grpcClients: Http2GrpcClient[] = [];
@@ -37,7 +40,9 @@ export class CountedLoad {
 
   /** Adds a client with one keep-alive connection. */
   addHttp(): void {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1, scheduling: 'lifo' });
+    const { ca } = this.#options;
+    const one = { keepAlive: true, maxSockets: 1, scheduling: 'lifo' } as const;
+    const agent = ca === undefined ? new Agent(one) : new TlsAgent({ ...one, ca });
     this.#close.push(() => agent.destroy());
     const hasConnection = (): boolean => Object.keys(agent.freeSockets).length > 0;
     this.#loops.push(
@@ -51,7 +56,8 @@ export class CountedLoad {
 
   /** Adds a client that keeps `calls` calls going on one connection. */
   addGrpc(calls: number): void {
-    const client = new Http2GrpcClient(this.#options.grpc, this.#options.mayConnect);
+    const { grpc, mayConnect, ca } = this.#options;
+    const client = new Http2GrpcClient(grpc, mayConnect, ca === undefined ? undefined : { ca });
     this.grpcClients.push(client);
     this.#close.push(() => client.close());
     for (let i = 0; i < calls; i++) this.#loops.push(this.#loop('grpc', (inputs) => askGrpc(client, inputs)));
@@ -95,7 +101,9 @@ export class CountedLoad {
     const { body, jsonBytes } = binaryRequest(inputs);
     const headers = { 'inference-header-content-length': jsonBytes, 'content-length': body.length };
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const sent = httpRequest(`http://${this.#options.http}${inferPath('add_sub')}`, { method: 'POST', agent, headers }, resolve);
+      const { http, ca } = this.#options;
+      const [request, scheme] = ca === undefined ? [httpRequest, 'http'] : [tlsRequest, 'https'];
+      const sent = request(`${scheme}://${http}${inferPath('add_sub')}`, { method: 'POST', agent, headers }, resolve);
       sent.on('error', reject);
       sent.end(body);
     });

@@ -2,7 +2,13 @@
  * gRPC calls straight on node:http2, for tests that count failures. A full client hides some: grpc-js repeats a call once, whatever its
  * options say, when the server did not begin with it, and what was refused at the end of a connection never shows.
  */
-import { connect, type ClientHttp2Session, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
+import {
+  connect,
+  type ClientHttp2Session,
+  type SecureClientSessionOptions,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from 'node:http2';
 import { rpc } from './clients.js';
 
 /** What the frame of a message begins with: not compressed, then four bytes of length. */
@@ -14,15 +20,17 @@ const NEVER_SENT = Symbol('never sent');
 export class Http2GrpcClient {
   readonly #url: string;
   readonly #mayConnect: () => boolean;
+  readonly #tls: SecureClientSessionOptions;
   #session: ClientHttp2Session | undefined;
   /** Connections that were made. */
   connections = 0;
   /** Connections whose server said, with GOAWAY, that it will take no more calls on them. */
   toldToGo = 0;
 
-  /** `mayConnect`: asked before a new connection; one that is there is used as long as the server lets it. */
-  constructor(address: string, mayConnect: () => boolean = () => true) {
-    this.#url = `http://${address}`;
+  /** `mayConnect`: asked before a new connection; one that is there is used as long as the server lets it. `tls`: undefined = plain. */
+  constructor(address: string, mayConnect: () => boolean = () => true, tls?: SecureClientSessionOptions) {
+    this.#url = `${tls === undefined ? 'http' : 'https'}://${address}`;
+    this.#tls = tls ?? {};
     this.#mayConnect = mayConnect;
   }
 
@@ -66,7 +74,7 @@ export class Http2GrpcClient {
   #usable(): ClientHttp2Session | undefined {
     if (this.#session !== undefined) return this.#session;
     if (!this.#mayConnect()) return undefined;
-    const session = connect(this.#url);
+    const session = connect(this.#url, this.#tls);
     this.connections++;
     const leave = (): void => {
       if (this.#session === session) this.#session = undefined;

@@ -1,5 +1,5 @@
 /** gRPC as fields and frames straight on node:http2: what is sent is not looked at, and what comes back is kept as it came. */
-import { connect, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
+import { connect, type SecureClientSessionOptions, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
 
 export interface RawCall {
   readonly path: string;
@@ -31,9 +31,9 @@ export function frame(message: Buffer, compressed = 0, length = message.length):
   return Buffer.concat([prefix, message]);
 }
 
-/** Makes the calls on one connection, one after the other. */
-export async function rawCalls(address: string, calls: readonly RawCall[]): Promise<RawAnswer[]> {
-  const session = connect(`http://${address}`);
+/** Makes the calls on one connection, one after the other, within `tls` if that is given. */
+export async function rawCalls(address: string, calls: readonly RawCall[], tls?: SecureClientSessionOptions): Promise<RawAnswer[]> {
+  const session = tls === undefined ? connect(`http://${address}`) : connect(`https://${address}`, tls);
   let failure: Error | undefined;
   session.on('error', (error: Error) => (failure = error));
   try {

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 
 export interface RawExchange {
   /** Written one after the other, with a pause between two. */
@@ -19,9 +20,12 @@ const LAST = Buffer.from('GET /v2 HTTP/1.1\r\nHost: last\r\nConnection: close\r\
 /** Long enough for a server to see the pieces apart. */
 const PAUSE_MS = 15;
 
-/** Everything that the server sends until it ends the connection. Rejects when it does not within `limitMs`. */
-export async function rawExchange(port: number, exchange: RawExchange, limitMs = 20_000): Promise<Buffer> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+const LIMIT_MS = 20_000;
+
+/** Everything that the server sends until it ends the connection, within `tls` if that is given. Rejects when it does not within 20 s. */
+export async function rawExchange(port: number, exchange: RawExchange, tls?: ConnectionOptions): Promise<Buffer> {
+  const plain = { port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true };
+  const socket = tls === undefined ? connect(plain) : connectTls({ ...plain, ...tls });
   const received: Buffer[] = [];
   let ended = false;
   let onChange = (): void => {};
@@ -37,16 +41,16 @@ export async function rawExchange(port: number, exchange: RawExchange, limitMs =
   socket.on('end', end);
   socket.on('close', end);
   socket.on('error', end); // A reset after the answer: what came before it counts.
-  const late = setTimeout(() => socket.destroy(new Error('late')), limitMs);
+  const late = setTimeout(() => socket.destroy(new Error('late')), LIMIT_MS);
   try {
-    await once(socket, 'connect');
+    await once(socket, tls === undefined ? 'connect' : 'secureConnect');
     await write(socket, exchange.send, () => ended);
     if (exchange.halfCloses === true) socket.end();
     while (!ended && countAnswers(Buffer.concat(received), exchange.bodiless ?? []) < exchange.answers) await changed();
     if (!ended && exchange.halfCloses !== true) socket.write(LAST);
     while (!ended) await changed();
     if (socket.errored?.message === 'late')
-      throw new Error(`no end after ${limitMs} ms, only: ${Buffer.concat(received).toString('latin1')}`);
+      throw new Error(`no end after ${LIMIT_MS} ms, only: ${Buffer.concat(received).toString('latin1')}`);
     return Buffer.concat(received);
   } finally {
     clearTimeout(late);

@@ -18,9 +18,14 @@ const TIMEOUT_CHECK_INTERVAL_MS = 1000;
 /** How long a connection that has not said anything yet may hold up the drain. */
 const SILENT_GRACE_MS = 250;
 
+/** How long a client may take to read why it was refused. */
+const REFUSED_GRACE_MS = 2000;
+
 interface Connection {
   /** Those that have not ended, in the order of their requests. Not a Set, for the reason in bridge/pending-handlers.ts. */
   readonly exchanges: Exchange[];
+  /** It was told what is wrong with what it sent, and closes. */
+  refused: boolean;
   /** What the socket had read when the last request or answer ended: no more by now means that nothing is coming in. */
   quietAtBytes: number;
 }
@@ -74,7 +79,7 @@ export class HttpListener {
   /** Serves a connection. The socket allows its other side to end first. */
   accept(socket: Socket): void {
     this.#server.emit('connection', socket);
-    const connection: Connection = { exchanges: [], quietAtBytes: 0 };
+    const connection: Connection = { exchanges: [], refused: false, quietAtBytes: 0 };
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       this.#connections.delete(socket);
@@ -136,15 +141,20 @@ export class HttpListener {
 
   #answerClientError(error: Error, socket: Socket): void {
     const answer = clientErrorAnswer(error);
+    const connection = this.#connections.get(socket);
+    // More of the same: TLS gives it piece by piece, before the first answer has left.
+    if (connection?.refused === true) return;
     // An answer that is under way, or owed to an earlier request, must not be mixed with this one.
-    const owed = this.#connections.get(socket)?.exchanges ?? [];
+    const owed = connection?.exchanges ?? [];
     const mayAnswer = owed.length === 0 || (owed.length === 1 && owed[0]?.isArriving === true);
     if (answer === undefined || !socket.writable || !mayAnswer) {
       socket.destroy();
       return;
     }
+    if (connection !== undefined) connection.refused = true;
     socket.write(rawErrorResponse(answer));
     socket.destroySoon();
+    setTimeout(() => socket.destroy(), REFUSED_GRACE_MS).unref();
   }
 }
 

@@ -71,5 +71,8 @@ function writeHead(exchange: Exchange, { jsonBytes }: InferReply, bytes: number,
 
 /** Where the kernel has not taken all of it. Node sets the socket's idle time anew when the answer has left. */
 function watchStall(response: ServerResponse, stallTimeoutMs: number): void {
-  if (response.writableLength > 0 && stallTimeoutMs > 0) response.setTimeout(stallTimeoutMs);
+  if (response.writableLength === 0 || stallTimeoutMs === 0) return;
+  response.setTimeout(stallTimeoutMs);
+  // Or it would go on for the request that follows. Before node:http, which sets the time that the connection may idle.
+  response.prependOnceListener('finish', () => response.setTimeout(0));
 }
