@@ -55,7 +55,7 @@ beforeAll(async () => {
   [js, ...compared] = started;
   native = compared.find(([one]) => one === 'native')?.[1].server as ServerProcess;
   idleSockets = nativeSockets();
-});
+}, 120_000);
 
 afterAll(async () => {
   const codes = await Promise.all([js, ...compared.map(([, one]) => one)].map(({ server }) => server.stop()));

@@ -270,8 +270,9 @@ describe.each(FRONT_ENDS)('SIGTERM while %s ends TLS', (frontEnd) => {
     const { http, grpc } = clientsOf(server);
     const idle = [await shakeHands(server.ports.http), await shakeHands(server.ports.grpc), connect(server.ports.http, '127.0.0.1')];
     for (const socket of idle) socket.on('error', () => {});
+    await Promise.all([http.get('/v2'), grpc.call('ServerLive', {})]);
     const answers = Promise.all([http.inferBinary('slow', slowInputs(3000n)), grpc.infer(slowRequest(3000n))]);
-    await untilInFlight(server, 2);
+    await untilInFlight(server, 2, 20_000);
     server.child.kill('SIGTERM');
     const [overHttp, overGrpc] = await answers;
     expect([overHttp.length, overGrpc.outputs.length]).toEqual([1, 1]);

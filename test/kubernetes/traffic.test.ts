@@ -1,5 +1,6 @@
 /** What a mesh, a gateway and a rollout are told of our Services and pods. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { deployment, installation, serverOptions } from './deployment.js';
 import { compose, find, type Manifest } from './kustomize.js';
 import { danglingServices, portsOf, type PodTemplate } from './references.js';
 
@@ -131,5 +132,32 @@ describe('rollout-canary-istio', () => {
       for (const { destination } of route) expect(destination.port.number).toBe(match[0]?.port);
     }
     expect(danglingServices(manifests)).toEqual([]);
+  });
+});
+
+describe('the component tls', () => {
+  it('has the server use a certificate out of a folder that changes with its Secret, for the group that may read it', async () => {
+    const manifests = await installation('tls');
+    const { tlsCert, tlsKey, tlsClientCa } = serverOptions(manifests);
+    const { container, pod } = deployment(manifests);
+    const mount = container.volumeMounts.find(({ name }) => name === 'tls');
+    expect([tlsCert, tlsKey, tlsClientCa]).toEqual([`${mount?.mountPath}/tls.crt`, `${mount?.mountPath}/tls.key`, '']);
+    expect(mount).not.toHaveProperty('subPath');
+    expect(pod.volumes.find(({ name }) => name === 'tls')).toMatchObject({ secret: { secretName: 'penstock-tls', defaultMode: 0o440 } });
+  });
+
+  it('says of both Services that clients speak TLS, but not to the management port', async () => {
+    const manifests = await installation('tls');
+    const spoken = (name: string): unknown =>
+      (find(manifests, 'Service', name)['spec'] as { readonly ports: readonly Record<string, unknown>[] }).ports.map((port) => [
+        port['name'],
+        port['appProtocol'],
+      ]);
+    const serving = [
+      ['http', 'https'],
+      ['grpc', 'https'],
+    ];
+    expect(spoken('penstock')).toEqual(serving);
+    expect(spoken('penstock-headless')).toEqual([...serving, ['management', 'http']]);
   });
 });
