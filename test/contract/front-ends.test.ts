@@ -18,6 +18,7 @@ import { HTTP_CORPUS, MAX_REQUEST_BYTES, SLOW_CORPUS, type CorpusExchange } from
 const COMPARED = [
   { frontEnd: 'native', tls: false },
   { frontEnd: 'js', tls: true },
+  { frontEnd: 'native', tls: true },
 ] as const;
 
 interface Compared {

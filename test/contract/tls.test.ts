@@ -17,7 +17,7 @@ import { slowInputs, slowRequest, untilInFlight } from '../support/slow-model.js
 import { int32 } from '../support/tensors.js';
 
 /** By whom TLS is ended. */
-const FRONT_ENDS = ['js'] as const;
+const FRONT_ENDS = ['js', 'native'] as const;
 
 const HEADERS_TIMEOUT_MS = 3000;
 const authority = new Authority();
