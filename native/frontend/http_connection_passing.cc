@@ -138,13 +138,13 @@ void HttpConnection::OnAnswerEnd() {
 }
 
 void HttpConnection::OnTunnelDrained() {
-  exchange_.GiveUp();  // if it has handed a body over: what is left of it counts no more than what comes behind it
+  exchange_.DropHandedOver();  // what is left of it counts no more than what comes behind it
   Work();
 }
 
 void HttpConnection::OnTunnelEnd() {
   CloseTunnel();
-  exchange_.GiveUp();
+  exchange_.DropHandedOver();
   if (state_ == State::kPassing && tunnel_was_used_ && !has_answer_begun_) {
     // JavaScript ended it for being idle when the request was on its way. GET and HEAD may be sent again (RFC 9110, section 9.2.2).
     Pass();

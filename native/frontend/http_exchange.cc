@@ -235,6 +235,10 @@ memory::SliceChain HttpExchange::HandOver() {
   return body_.Take();
 }
 
+void HttpExchange::DropHandedOver() {
+  if (!is_open_) body_.Drop();
+}
+
 void HttpExchange::Finish(const std::string& status) {
   if (!is_open_) return;
   is_open_ = false;

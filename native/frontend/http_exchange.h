@@ -58,8 +58,10 @@ class HttpExchange : public InferWaiter {
   void Abort();
   // Its request goes another way, as if it had never been opened; what has come of its body is dropped.
   void GiveUp();
-  // The same, with what has come of the body: it counts in the loop's budget until GiveUp.
+  // The same, with what has come of the body: it counts in the loop's budget until GiveUp or DropHandedOver.
   memory::SliceChain HandOver();
+  // Of a body that was handed over, if one was.
+  void DropHandedOver();
 
   void OnOutcome(uint64_t token, InferOutcome outcome) override;
 

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <future>
+#include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -90,6 +92,61 @@ TEST_F(HttpPassingTest, OutlivesTheEndOfAnIdleConnectionToJavaScript) {
   EXPECT_TRUE(Has(client.ReadAnswer(), AnswerData(3)));
   ASSERT_TRUE(client.Send(GetOf("/v2")));
   EXPECT_EQ(script_->Next().ReadUntil("\r\n\r\n"), GetOf("/v2"));
+}
+
+// A client that has been answered by JavaScript, and JavaScript's end of what it has left open.
+class HttpPassedOnceTest : public HttpPassingTest {
+ protected:
+  HttpPassedOnceTest() : client_(Connect()) {
+    EXPECT_TRUE(client_.Send(GetOf("/v2")));
+    script_end_ = std::make_unique<HttpPeer>(script_->Next());
+    script_end_->ReadUntil("\r\n\r\n");
+    EXPECT_TRUE(script_end_->Send(ScriptAnswer("one")));
+    client_.ReadAnswer();
+  }
+  // JavaScript ends it for being idle, whatever the client asks for now.
+  void EndScript() {
+    Settle();
+    script_end_->Close();
+    Settle();
+    Settle();
+  }
+  HttpPeer client_;
+  std::unique_ptr<HttpPeer> script_end_;
+};
+
+TEST_F(HttpPassedOnceTest, KeepsHalfABodyWhenTheIdleConnectionToJavaScriptEnds) {
+  const std::string request = InferOf(JsonBody(3));
+  ASSERT_TRUE(client_.Send(request.substr(0, request.size() - 20)));
+  EndScript();
+  ASSERT_TRUE(client_.Send(request.substr(request.size() - 20)));
+  EXPECT_TRUE(Has(client_.ReadAnswer(), AnswerData(3)));
+}
+
+TEST_F(HttpPassedOnceTest, KeepsTheChunksSoFarWhenTheIdleConnectionToJavaScriptEnds) {
+  const std::string body = JsonBody(3);
+  const std::string head = "POST /v2/models/echo/infer HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  ASSERT_TRUE(client_.Send(head + "5\r\n" + body.substr(0, 5) + "\r\n"));
+  EndScript();
+  std::stringstream size;
+  size << std::hex << body.size() - 5;
+  ASSERT_TRUE(client_.Send(size.str() + "\r\n" + body.substr(5) + "\r\n0\r\n\r\n"));
+  EXPECT_TRUE(Has(client_.ReadAnswer(), AnswerData(3)));
+}
+
+TEST_F(HttpPassedOnceTest, StillCancelsItsCallWhenTheIdleConnectionToJavaScriptHasEnded) {
+  session_->ShutGate();
+  ASSERT_TRUE(client_.Send(InferOf(JsonBody(3))));
+  session_->WaitForStarted(1);
+  EndScript();
+  client_.Close();
+  ASSERT_TRUE(Eventually([&] { return ended_ == 1; }));
+  session_->OpenGate();
+  ASSERT_TRUE(Eventually([&] { return engine_.admission().requests() == 0; }));
+  Settle();
+  const std::vector<RequestEvent> events = Events();
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back().status, "aborted");
 }
 
 TEST_F(HttpPassingTest, DropsWhatJavaScriptSaysUnasked) {

@@ -39,6 +39,7 @@ RequestDecompression::Ran RequestDecompression::Run() {
     if (ran != Ran::kMore) return ran;
   }
   EndBody();
+  EndWork();
   return Ran::kWhole;
 }
 
@@ -124,10 +125,18 @@ void RequestDecompression::EndBody() {
   body_.Append(memory::WholeSlice(std::exchange(block_, nullptr)).Sub(0, used_));
 }
 
+// The client may take its time before it asks for what is to be done with the body.
+void RequestDecompression::EndWork() {
+  if (stream_ != nullptr) loop_->inflate_streams().GiveBack(encoding_, std::move(stream_));
+  if (!std::exchange(is_work_charged_, false)) return;
+  loop_->budget().GiveBack(kWorkBytes);
+  charged_ -= kWorkBytes;
+}
+
 memory::SliceChain RequestDecompression::TakeBody() { return std::exchange(body_, memory::SliceChain()); }
 
 void RequestDecompression::Close() {
-  if (stream_ != nullptr) loop_->inflate_streams().GiveBack(encoding_, std::move(stream_));
+  EndWork();
   loop_->budget().GiveBack(std::exchange(charged_, 0));
   parts_.clear();
   body_ = memory::SliceChain();

@@ -64,6 +64,7 @@ class RequestDecompression : public transport::EventHandler {
   Ran Made(size_t bytes);
   bool Charge(uint64_t bytes);
   void EndBody();
+  void EndWork();
 
   Loop* const loop_;
   const AnswerEncoding encoding_;

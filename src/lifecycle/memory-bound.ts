@@ -8,7 +8,7 @@ export interface MemoryBound {
   readonly receivingHttpBytes: number;
   /** The same over gRPC: every stream of every connection. Natively within --max-receiving-bytes, whose share of a thread is for HTTP, too. */
   readonly receivingGrpcBytes: number;
-  /** Native front end: what the same streams may hold of calls that JavaScript takes in, such as compressed ones: beyond --max-receiving-bytes. */
+  /** Native front end: what the same streams may hold of calls that JavaScript takes in, such as ones in an unknown encoding: beyond --max-receiving-bytes. */
   readonly passedOnGrpcBytes: number;
   /** Native front end: on its way between JavaScript and the HTTP clients that it serves. */
   readonly tunnelBytes: number;
