@@ -111,7 +111,8 @@ void Loop::Add(Protocol protocol, FileDescriptor socket, std::shared_ptr<HandOff
   if (connection != nullptr) Welcome(connection);
 }
 
-Connection* Loop::Hold(const std::function<std::unique_ptr<Connection>()>& make, const std::function<void()>& ended) {
+template <typename Maker>
+Connection* Loop::Hold(const Maker& make, const std::function<void()>& ended) {
   Connection* connection = nullptr;
   try {
     // Its place comes first: a connection that watches its channel, or waits for the end of the turn, must not be dropped.

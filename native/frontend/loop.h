@@ -156,8 +156,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   // [any thread] False, and it never runs, when the loop is destroyed.
   bool Post(std::function<void()> task);
   void Add(Protocol protocol, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off, std::function<void()> ended);
-  // Null when it could not be made, which `ended` has been told.
-  Connection* Hold(const std::function<std::unique_ptr<Connection>()>& make, const std::function<void()>& ended);
+  // `make` gives a unique_ptr<Connection>. Null when it could not be made, which `ended` has been told.
+  template <typename Maker>
+  Connection* Hold(const Maker& make, const std::function<void()>& ended);
   // Null when the system refuses it; may throw std::bad_alloc.
   std::unique_ptr<Connection> MakeFirst(Protocol protocol, transport::FileDescriptor socket, std::shared_ptr<HandOff> hand_off);
   std::unique_ptr<Connection> Make(Protocol protocol, std::unique_ptr<transport::Channel> channel, std::shared_ptr<HandOff> hand_off);

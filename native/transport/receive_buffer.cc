@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace penstock::transport {
@@ -55,12 +56,20 @@ ReceiveBuffer::Got ReceiveBuffer::Receive(ReceiveSource* source, size_t wanted, 
     }
   }
   if (own == nullptr && !MakeRoom(kLeastRoomBytes)) return Got::kNoMemory;
-  const std::shared_ptr<memory::Block>& block = own != nullptr ? own : block_;
+  memory::Block& block = own != nullptr ? *own : *block_;
   const size_t offset = own != nullptr ? 0 : used_;
   size_t size = 0;
-  const Got got = source->ReceiveInto(block->data() + offset, block->size() - offset, &size);
+  const Got got = source->ReceiveInto(block.data() + offset, block.size() - offset, &size);
   if (got != Got::kBytes) return got;
-  *slice = memory::Slice{block->data() + offset, size, block->kind(), block};
+  if (own != nullptr && size < own->size() / 4) {
+    // Records of TLS may hold far less than they are long.
+    auto fitting = memory::BlockPool::Process().Allocate(size);
+    if (!fitting.ok()) return Got::kNoMemory;
+    std::memcpy(fitting.value()->data(), own->data(), size);
+    own = std::move(fitting).value();
+  }
+  const std::shared_ptr<memory::Block>& holder = own != nullptr ? own : block_;
+  *slice = memory::Slice{holder->data() + offset, size, holder->kind(), holder};
   if (own == nullptr) used_ += size;
   return Got::kBytes;
 }

@@ -133,8 +133,13 @@ class TlsTestClient {
     tls_.SSL_shutdown(ssl_);
     return SendRaw(TakeOut());
   }
-  bool UpdateKey() {
-    return tls_.SSL_key_update(ssl_, kTlsKeyUpdateRequested) == 1 && tls_.SSL_do_handshake(ssl_) == 1 && SendRaw(TakeOut());
+  bool UpdateKey() { return SendRaw(KeyUpdate(true)); }
+
+  // What says so. `wants_answer`: the server is to do the same.
+  std::string KeyUpdate(bool wants_answer) {
+    EXPECT_EQ(tls_.SSL_key_update(ssl_, wants_answer ? kTlsKeyUpdateRequested : kTlsKeyUpdateNotRequested), 1);
+    EXPECT_EQ(tls_.SSL_do_handshake(ssl_), 1);
+    return TakeOut();
   }
 
   // What the server would be sent, for who sends it otherwise.

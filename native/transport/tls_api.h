@@ -42,6 +42,7 @@ constexpr int kTlsControlMinVersion = 123;                    // SSL_CTRL_SET_MI
 constexpr long kTlsModeReleaseBuffers = 0x10;                 // SSL_MODE_RELEASE_BUFFERS
 constexpr long kTlsSessionCacheOff = 0;                       // SSL_SESS_CACHE_OFF
 constexpr uint64_t kTlsIgnoreUnexpectedEnd = uint64_t{1} << 7;// SSL_OP_IGNORE_UNEXPECTED_EOF
+constexpr uint64_t kTlsNoTicket = uint64_t{1} << 14;          // SSL_OP_NO_TICKET
 constexpr uint64_t kTlsNoRenegotiation = uint64_t{1} << 30;   // SSL_OP_NO_RENEGOTIATION
 constexpr int kTlsVerifyPeer = 1;                             // SSL_VERIFY_PEER
 constexpr int kTlsVerifyRequired = 2;                         // SSL_VERIFY_FAIL_IF_NO_PEER_CERT
@@ -49,6 +50,7 @@ constexpr int kTlsErrorWantRead = 2;                          // SSL_ERROR_WANT_
 constexpr int kTlsErrorZeroReturn = 6;                        // SSL_ERROR_ZERO_RETURN
 constexpr int kTlsAlpnOk = 0;                                 // SSL_TLSEXT_ERR_OK
 constexpr int kTlsAlpnRefused = 2;                            // SSL_TLSEXT_ERR_ALERT_FATAL
+constexpr int kTlsKeyUpdateNotRequested = 0;  // SSL_KEY_UPDATE_NOT_REQUESTED
 constexpr int kTlsKeyUpdateRequested = 1;                     // SSL_KEY_UPDATE_REQUESTED
 constexpr int kTlsBioSourceSink = 0x0400;                     // BIO_TYPE_SOURCE_SINK
 constexpr int kTlsBioEnd = 2;                                 // BIO_CTRL_EOF
@@ -103,6 +105,7 @@ constexpr int TlsErrorReason(unsigned long error) { return static_cast<int>(erro
   X(SSL_CTX_free, void, (ssl_ctx_st*))                                                                                                 \
   X(SSL_CTX_ctrl, long, (ssl_ctx_st*, int command, long number, void* pointer))                                                        \
   X(SSL_CTX_set_options, uint64_t, (ssl_ctx_st*, uint64_t))                                                                            \
+  X(SSL_CTX_set_num_tickets, int, (ssl_ctx_st*, size_t))                                                                               \
   X(SSL_CTX_set_default_read_buffer_len, void, (ssl_ctx_st*, size_t bytes))                                                            \
   X(SSL_CTX_use_certificate, int, (ssl_ctx_st*, x509_st*))                                                                             \
   X(SSL_CTX_use_PrivateKey, int, (ssl_ctx_st*, evp_pkey_st*))                                                                          \

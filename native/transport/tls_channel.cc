@@ -34,6 +34,7 @@ TlsChannel::Handshake TlsChannel::Shake() {
   if (has_failed_) return Handshake::kFailed;
   // OpenSSL takes failures of others, which stand there still, for its own.
   tls_.ERR_clear_error();
+  socket_.SetRoom(kMostVainBytes);
   const int result = tls_.SSL_do_handshake(ssl_);
   if (result != 1 && tls_.SSL_get_error(ssl_, result) != kTlsErrorWantRead) has_failed_ = true;
   const SocketOutput::Sent sent = socket_.Send();
@@ -42,8 +43,6 @@ TlsChannel::Handshake TlsChannel::Shake() {
   if (sent == SocketOutput::Sent::kSome) return Handshake::kWantsOutput;
   if (result != 1) return Handshake::kWantsInput;
   is_ready_ = true;
-  // The first request may have come with the client's last words.
-  may_have_more_ = true;
   return Handshake::kDone;
 }
 
@@ -59,11 +58,14 @@ size_t TlsChannel::WaitingBytes() const {
 ReceiveBuffer::Got TlsChannel::ReceiveInto(uint8_t* data, size_t size, size_t* got) {
   size_t received = 0;
   bool is_waiting = false;
+  has_looked_ = true;
+  socket_.SetRoom(kMostVainBytes);
   while (received < size && !is_waiting && !has_ended_ && !has_failed_) {
     size_t more = 0;
     tls_.ERR_clear_error();
     if (tls_.SSL_read_ex(ssl_, data + received, size - received, &more) == 1) {
       received += more;
+      socket_.AddRoom(more);
       continue;
     }
     const int error = tls_.SSL_get_error(ssl_, 0);
@@ -80,12 +82,14 @@ ReceiveBuffer::Got TlsChannel::ReceiveInto(uint8_t* data, size_t size, size_t* g
   return has_failed_ ? ReceiveBuffer::Got::kBroken : ReceiveBuffer::Got::kNothing;
 }
 
-// A part of a record does not count: the rest of it will be told by an event.
+// A part of a record does not count: the rest of it will be told by an event. What has come with the client's last words of the handshake may
+// be where SSL_has_pending does not see it before the first look (OpenSSL from 3.2 on).
 bool TlsChannel::has_buffered() const {
+  if (is_ready_ && !has_looked_) return true;
   return may_have_more_ && (has_ended_ || has_failed_ || tls_.SSL_has_pending(ssl_) == 1);
 }
 
-bool TlsChannel::HasUnread() const { return transport::WaitingBytes(fd()) > 0 || tls_.SSL_has_pending(ssl_) == 1; }
+bool TlsChannel::HasUnread() const { return !has_looked_ || transport::WaitingBytes(fd()) > 0 || tls_.SSL_has_pending(ssl_) == 1; }
 
 SocketOutput::Sent TlsChannel::Flush(SocketOutput* output) {
   size_t flushed = 0;
@@ -143,6 +147,8 @@ void TlsChannel::SayEnd() {
 void TlsChannel::EndSending() {
   SayEnd();
   shutdown(fd(), SHUT_WR);
+  // What the client still sends is read without a word: an error now would take back what it has not read yet.
+  socket_.DropOutput();
 }
 
 void TlsChannel::Close() {

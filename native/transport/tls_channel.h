@@ -34,6 +34,8 @@ class TlsChannel : public Channel, private ReceiveSource {
   // The largest record, and how many are encrypted before they are sent together.
   static constexpr size_t kRecordBytes = 16 * 1024;
   static constexpr size_t kMostRecords = 4;
+  // Taken in at a time beyond what plain bytes come of.
+  static constexpr size_t kMostVainBytes = 64 * 1024;
   struct Record {
     size_t bytes = 0;      // of the output
     uint64_t ends_at = 0;  // of all that the socket was given
@@ -52,6 +54,7 @@ class TlsChannel : public Channel, private ReceiveSource {
   TlsSocket socket_;
   ssl_st* ssl_ = nullptr;
   bool is_ready_ = false;       // the handshake is done
+  bool has_looked_ = false;     // for what the client has sent behind it
   bool has_failed_ = false;     // OpenSSL must not be asked any more
   bool has_ended_ = false;      // the client has sent its last byte
   bool may_have_more_ = false;  // than the last call has received

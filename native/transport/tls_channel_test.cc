@@ -45,6 +45,7 @@ class TlsChannelTest : public ::testing::Test {
       shake_ = channel_->Shake();
       if (shake_ == TlsChannel::Handshake::kFailed) channel_->Close();
       if (shake_ != TlsChannel::Handshake::kDone) return;
+      was_buffered_ = channel_->has_buffered() && channel_->HasUnread();
     }
     memory::Slice bytes;
     while (output_.bytes() < 256 * 1024 && (got_ = channel_->Receive(&buffer_, wanted_, &bytes)) == Got::kBytes) {
@@ -72,6 +73,7 @@ class TlsChannelTest : public ::testing::Test {
   std::unique_ptr<TlsChannel> channel_;
   std::unique_ptr<TlsTestClient> client_;
   TlsChannel::Handshake shake_ = TlsChannel::Handshake::kWantsInput;
+  bool was_buffered_ = false;  // when the handshake was done
   Got got_ = Got::kNothing;
   Sent sent_ = Sent::kAll;
   size_t wanted_ = 0;
@@ -271,6 +273,49 @@ TEST_F(TlsChannelTest, GoesOnWithNewKeys) {
     ASSERT_TRUE(client_->Send("x"));
     EXPECT_EQ(client_->Read(1), "x");
   }
+}
+
+TEST_F(TlsChannelTest, ReturnsFromAClientThatSendsNothingButNewKeys) {
+  ASSERT_TRUE(Shake());
+  std::string sent;
+  for (int i = 0; i < 4000; ++i) sent += client_->KeyUpdate(false);
+  ASSERT_TRUE(client_->SendRaw(sent + client_->Encrypted("x")));
+  // The text lies behind more than is read in vain at one time.
+  EXPECT_EQ(ReceiveOnce(), "");
+  EXPECT_EQ(got_, Got::kNothing);
+  EXPECT_GT(transport::WaitingBytes(channel_->fd()), 0u);
+  EXPECT_EQ(ReceiveOnce(), "x");
+}
+
+TEST_F(TlsChannelTest, TakesAFloodOfTinyRecordsAPartAtATime) {
+  ASSERT_TRUE(Shake());
+  constexpr size_t kRecords = 5000;
+  std::string sent;
+  for (size_t i = 0; i < kRecords; ++i) sent += client_->Encrypted("x");
+  ASSERT_TRUE(client_->SendRaw(sent));
+  std::string received = ReceiveOnce(1 << 20);
+  EXPECT_LT(received.size(), kRecords);
+  for (int calls = 0; received.size() < kRecords && calls < 100; ++calls) received += ReceiveOnce(1 << 20);
+  EXPECT_EQ(received, std::string(kRecords, 'x'));
+}
+
+TEST_F(TlsChannelTest, LooksOnceForWhatCameWithTheEndOfTheHandshake) {
+  ASSERT_TRUE(Shake());
+  EXPECT_TRUE(was_buffered_);
+  EXPECT_EQ(ReceiveOnce(), "");
+  EXPECT_EQ(got_, Got::kNothing);
+  EXPECT_FALSE(channel_->has_buffered());
+  EXPECT_FALSE(channel_->HasUnread());
+}
+
+TEST_F(TlsChannelTest, ReadsOnWithoutAWordWhenItHasSaidTheEnd) {
+  ASSERT_TRUE(Shake());
+  channel_->EndSending();
+  ASSERT_TRUE(client_->UpdateKey());
+  ASSERT_TRUE(client_->Send("late"));
+  EXPECT_EQ(ReceiveOnce(), "late");
+  EXPECT_EQ(ReceiveOnce(), "");
+  EXPECT_EQ(got_, Got::kNothing);
 }
 
 TEST_F(TlsChannelTest, LeavesAClientThatAsksForNewKeysAndTakesNone) {

@@ -132,7 +132,7 @@ Status TlsContext::UseCertificate(const TlsMaterial& material) {
 }
 
 Status TlsContext::UseClientCa(const std::string& text) {
-  // Tickets of another context are not taken; without a name those with a certificate would be taken nowhere.
+  // OpenSSL wants a name of whoever verifies clients.
   constexpr unsigned char kName[] = {'p'};
   const Result<Certificates> authorities = Read(*tls_, text, "the client CA");
   if (!authorities.ok()) return authorities.status();
@@ -144,6 +144,10 @@ Status TlsContext::UseClientCa(const std::string& text) {
   }
   tls_->SSL_CTX_set_verify(context_, kTlsVerifyPeer | kTlsVerifyRequired, nullptr);
   if (tls_->SSL_CTX_set_session_id_context(context_, kName, sizeof kName) != 1) return Unusable(*tls_, "the client CA cannot be used");
+  // A session that is taken up again is not asked for its certificate, and each ticket begins anew: one would let a client in for as long as
+  // it comes back, whatever has become of its certificate.
+  tls_->SSL_CTX_set_options(context_, kTlsNoTicket);
+  if (tls_->SSL_CTX_set_num_tickets(context_, 0) != 1) return Status(StatusCode::kInternal, "OpenSSL cannot do without tickets");
   return Status::Ok();
 }
 

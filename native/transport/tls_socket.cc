@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 
@@ -48,11 +49,18 @@ int TlsSocket::Read(bio_st* bio, char* bytes, int size) {
   auto* self = static_cast<TlsSocket*>(Found().BIO_get_data(bio));
   Found().BIO_clear_flags(bio, kTlsBioAnyAgain);
   if (self->has_ended_ || self->is_broken_ || size <= 0) return 0;
+  if (self->room_ == 0) {
+    Found().BIO_set_flags(bio, kTlsBioReadAgain);
+    return -1;
+  }
   ssize_t got = 0;
   do {
-    got = recv(self->fd_, bytes, static_cast<size_t>(size), MSG_DONTWAIT);
+    got = recv(self->fd_, bytes, std::min(static_cast<size_t>(size), self->room_), MSG_DONTWAIT);
   } while (got < 0 && errno == EINTR);
-  if (got > 0) return static_cast<int>(got);
+  if (got > 0) {
+    self->room_ -= static_cast<size_t>(got);
+    return static_cast<int>(got);
+  }
   if (got == 0) {
     self->has_ended_ = true;
     return 0;
@@ -69,6 +77,7 @@ int TlsSocket::Write(bio_st* bio, const char* bytes, int size) {
   auto* self = static_cast<TlsSocket*>(Found().BIO_get_data(bio));
   Found().BIO_clear_flags(bio, kTlsBioAnyAgain);
   if (self->is_broken_ || size <= 0) return -1;
+  if (self->drops_output_) return size;
   const auto count = static_cast<size_t>(size);
   if (!self->is_answering_ && count > kMostOwnBytes - self->own_bytes_) {
     self->is_broken_ = true;
@@ -103,11 +112,21 @@ SocketOutput::Sent TlsSocket::Send() {
       return SocketOutput::Sent::kBroken;
     }
   }
+  Empty();
+  return SocketOutput::Sent::kAll;
+}
+
+void TlsSocket::DropOutput() {
+  drops_output_ = true;
+  written_bytes_ -= unsent_bytes();
+  Empty();
+}
+
+void TlsSocket::Empty() {
   sent_ = 0;
   own_bytes_ = 0;
   ciphertext_.clear();
   if (ciphertext_.capacity() > kMostKeptBytes) std::string().swap(ciphertext_);
-  return SocketOutput::Sent::kAll;
 }
 
 }  // namespace penstock::transport

@@ -28,16 +28,24 @@ class TlsSocket {
   bool has_ended() const { return has_ended_; }  // the client sends no more
   bool is_broken() const { return is_broken_; }  // neither way goes any more
 
+  // How many bytes OpenSSL may take in from here on; then it is told that there are none for now, and an event tells of the rest. It would go
+  // on by itself as long as a client sends what leads to nothing, such as new keys again and again.
+  void SetRoom(size_t bytes) { room_ = bytes; }
+  void AddRoom(size_t bytes) { room_ += bytes; }
+
   // What is written until the next call with false is of an answer, which its sender bounds.
   void SetAnswering(bool is_answering) { is_answering_ = is_answering; }
   // Never raises SIGPIPE.
   SocketOutput::Sent Send();
+  // Nothing can be sent any more: what waits, and what OpenSSL still says, is dropped.
+  void DropOutput();
   size_t unsent_bytes() const { return ciphertext_.size() - sent_; }
   // Since the beginning, for who wants to know what has left.
   uint64_t written_bytes() const { return written_bytes_; }
   uint64_t sent_bytes() const { return written_bytes_ - unsent_bytes(); }
 
  private:
+  void Empty();
   static int Read(bio_st* bio, char* bytes, int size);
   static int Write(bio_st* bio, const char* bytes, int size);
   static long Control(bio_st* bio, int command, long number, void* pointer);
@@ -47,6 +55,8 @@ class TlsSocket {
   bool has_ended_ = false;
   bool is_broken_ = false;
   bool is_answering_ = false;
+  bool drops_output_ = false;
+  size_t room_ = 0;
   std::string ciphertext_;
   size_t sent_ = 0;       // of it
   size_t own_bytes_ = 0;  // of it, not of an answer; counted since it was empty

@@ -85,5 +85,7 @@ export class TlsConnections {
 
 function contextOptions({ cert, key, clientCa }: TlsMaterial): TlsOptions {
   const ca = clientCa === '' ? {} : { ca: clientCa };
-  return { cert, key, ...ca, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION };
+  // A session that is taken up again is not asked for its certificate: a ticket would outlive it.
+  const noTickets = clientCa === '' ? 0 : constants.SSL_OP_NO_TICKET;
+  return { cert, key, ...ca, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION | noTickets };
 }

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { TlsMaterial } from '../bridge/front-end.js';
 import { OptionsError } from '../config/load.js';
 import type { Options } from '../config/options.js';
-import { messageOf } from '../errors.js';
+import { messageOf, ServerError } from '../errors.js';
 import type { Logger } from '../telemetry/log.js';
 
 /** Kubernetes swaps a link without telling anybody; who renews certificates does so long before they end. */
@@ -27,6 +27,7 @@ export class TlsFiles {
   /** What was there last, good or not: the same is not looked at twice. */
   #found: TlsMaterial | OptionsError;
   #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
 
   private constructor(paths: TlsPaths, log: Logger, found: TlsMaterial | OptionsError) {
     this.#paths = paths;
@@ -58,14 +59,19 @@ export class TlsFiles {
 
   /** Looks at the files now. Never rejects: files that are no good are logged once, and those before them stay in use. */
   async look(): Promise<void> {
-    const found = await read(this.#paths);
+    // A volume may take longer than the time between two looks; what it gave first must not come last.
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const found = await read(this.#paths).finally(() => (this.#isLooking = false));
     if (isDeepStrictEqual(found, this.#found)) return;
-    this.#found = found;
     try {
       const checked = check(found, this.#paths);
       this.#use(checked.material);
       this.#current = checked;
+      this.#found = found;
     } catch (thrown) {
+      // What has another reason than the files is tried again.
+      if (thrown instanceof OptionsError || (thrown instanceof ServerError && thrown.code === 'ERR_CONFIG_OPTION')) this.#found = found;
       this.#log.warn({ reason: messageOf(thrown) }, 'TLS: the new files cannot be used, those before them stay');
       return;
     }

@@ -188,6 +188,10 @@ describe.each(FRONT_ENDS)('mutual TLS that %s ends', (frontEnd) => {
 
   it('refuses clients whose certificate has expired', () => expectRefused(served.server, authority.issue('client', -1000)));
 
+  it('takes no session up again, which would outlive the certificate of its client', async () => {
+    expect(await isTakenUpAgain(served.server.ports.http, authority.issue('client'))).toBe(false);
+  });
+
   it('takes other authorities from their file', async () => {
     const client = strangers.issue('client');
     served.folder.write({ 'ca.crt': strangers.certificate });
@@ -196,6 +200,27 @@ describe.each(FRONT_ENDS)('mutual TLS that %s ends', (frontEnd) => {
     await expectRefused(served.server, authority.issue('client'));
   });
 });
+
+it('takes sessions up again where clients need no certificate', async () => {
+  const served = await serve('native');
+  expect(await isTakenUpAgain(served.server.ports.http)).toBe(true);
+  await end(served);
+});
+
+/** Whether a second connection goes on with the session of a first one. */
+async function isTakenUpAgain(port: number, client?: Identity): Promise<boolean> {
+  const first = connectTls({ ...here, port, ...client });
+  onTestFinished(() => void first.destroy());
+  const sessions: Buffer[] = [];
+  first.on('session', (session: Buffer) => void sessions.push(session));
+  await once(first, 'secureConnect');
+  // Tickets come before the answer.
+  first.write('GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(first, 'data');
+  const session = sessions.at(-1);
+  if (session === undefined) return false;
+  return (await shakeHands(port, { session, ...client })).isSessionReused();
+}
 
 function reloads(server: ServerProcess): number {
   return logLines(server).filter(({ msg }) => msg === 'TLS: connections get the new files from now on').length;

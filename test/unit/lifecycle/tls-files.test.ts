@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TlsMaterial } from '../../../src/bridge/front-end.js';
 import { loadOptions, OptionsError } from '../../../src/config/load.js';
+import { ServerError } from '../../../src/errors.js';
 import { TlsFiles } from '../../../src/lifecycle/tls-files.js';
 import { Authority, TlsFolder } from '../../support/certificates.js';
 
@@ -117,6 +118,31 @@ describe('new files', () => {
     await files.look();
     expect(reasons()).toEqual([expect.stringContaining('cannot be read: ENOENT')]);
     expect(files.material.cert).toBe(first.cert);
+    files.stop();
+  });
+
+  it('are tried again where it was not they that failed', async () => {
+    const files = await open();
+    files.stop();
+    let fails = true;
+    files.watch((material) => {
+      if (fails) throw new ServerError('ERR_MEMORY', 'no memory for a context');
+      used.push(material);
+    });
+    folder.write({ 'tls.crt': second.cert, 'tls.key': second.key });
+    await files.look();
+    fails = false;
+    await files.look();
+    expect(reasons().slice(0, 1)).toEqual(['no memory for a context']);
+    expect(used).toEqual([{ ...second, clientCa: '' }]);
+    files.stop();
+  });
+
+  it('are not looked at twice at one time', async () => {
+    const files = await open();
+    folder.write({ 'tls.crt': second.cert, 'tls.key': second.key });
+    await Promise.all([files.look(), files.look()]);
+    expect(used).toHaveLength(1);
     files.stop();
   });
 
