@@ -126,12 +126,11 @@ describe('what is taken natively', () => {
   });
 
   it('asks JavaScript for the same inference', () => {
-    for (const [head, { method, target, fields, contentLength, infer }] of whole()) {
+    for (const [head, { method, target, fields, contentLength, isChunked, infer }] of whole()) {
       if (infer === undefined) continue;
       expect(findRoute(method, target), head).toEqual({ kind: 'infer', model: infer.model, version: infer.version });
-      const { jsonBytes, replyEncoding } = infer;
-      const identity = { chunked: false, bodyEncoding: 'identity' };
-      expect(readInferHeaders(fields), head).toEqual({ jsonBytes, contentLength, replyEncoding, ...identity });
+      const { jsonBytes, bodyEncoding, replyEncoding } = infer;
+      expect(readInferHeaders(fields), head).toEqual({ jsonBytes, contentLength, chunked: isChunked, bodyEncoding, replyEncoding });
     }
   });
 

@@ -17,7 +17,14 @@ export interface WholeHead {
   readonly target: string;
   /** Of a request that is answered natively. */
   readonly infer:
-    { readonly model: string; readonly version: string; readonly jsonBytes: number; readonly replyEncoding: string } | undefined;
+    | {
+        readonly model: string;
+        readonly version: string;
+        readonly jsonBytes: number;
+        readonly bodyEncoding: string;
+        readonly replyEncoding: string;
+      }
+    | undefined;
   /** Names and values alternating. */
   readonly fields: readonly string[];
 }
@@ -41,7 +48,7 @@ export function verdictsOf(heads: readonly string[]): Verdict[] {
 function parse(line: string): Verdict {
   const [kind = '', bytes, method = '', isHttp10, length, isChunked, keepsAlive, expects, isPlain, target = '', ...rest] = line.split(' ');
   if (kind === 'part' || kind === 'refused') return { kind };
-  const [model = '', version = '', jsonBytes, replyEncoding = '', ...fields] = rest;
+  const [model = '', version = '', jsonBytes, bodyEncoding = '', replyEncoding = '', ...fields] = rest;
   return {
     kind: 'whole',
     bytes: Number(bytes),
@@ -53,7 +60,8 @@ function parse(line: string): Verdict {
     expectsContinue: expects === '1',
     isPlain: isPlain === '1',
     target: text(target),
-    infer: model === '-' ? undefined : { model: text(model), version: text(version), jsonBytes: Number(jsonBytes), replyEncoding },
+    infer:
+      model === '-' ? undefined : { model: text(model), version: text(version), jsonBytes: Number(jsonBytes), bodyEncoding, replyEncoding },
     fields: fields.map(text),
   };
 }

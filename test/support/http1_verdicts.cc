@@ -46,9 +46,11 @@ std::string Line(const std::string& bytes) {
   const auto path = penstock::frontend::FindInferPath(head, 0, true);
   if (path) {
     line += " " + Hex(path->model) + " " + Hex(path->version) + " " + std::to_string(path->json_bytes) + " ";
+    line += penstock::frontend::NameOf(path->body_encoding);
+    line += " ";
     line += penstock::frontend::NameOf(path->encoding);
   } else {
-    line += " - = -1 identity";
+    line += " - = -1 identity identity";
   }
   for (const penstock::transport::Http1Field& field : head.fields) line += " " + Hex(field.name) + " " + Hex(field.value);
   return line;
