@@ -33,7 +33,7 @@ export interface ModelStoreOptions {
   readonly gpus: () => UsableGpus | Promise<UsableGpus>;
   /** Model files that are read at one time, >= 1: each needs memory of its own while it is optimised. On one GPU it is always one. */
   readonly parallelLoads: number;
-  /** How long a version (`versionLabel`) must not be loaded; undefined: it may be. */
+  /** How long a version (`versionLabel`) must not be loaded; undefined: it may be. Not asked where it is the only one. */
   readonly holdOf?: (label: string) => Hold | undefined;
   /** Called after each change of what `models` says. */
   readonly onChange?: () => void;
@@ -56,6 +56,8 @@ export class ModelStore {
   /** Ends of holds. */
   readonly #timers = new Set<NodeJS.Timeout>();
   #loading: Promise<void> | undefined;
+  /** More than one version is to be served. */
+  #servesOthers = false;
   #isOver = false;
   #isClosed = false;
 
@@ -105,6 +107,7 @@ export class ModelStore {
     const started = performance.now();
     try {
       const orders = await this.#plan();
+      this.#servesOthers = orders.length > 1;
       this.#publish();
       const queue = orders.entries();
       const worker = async (): Promise<void> => {
@@ -194,7 +197,9 @@ export class ModelStore {
     if (this.#isClosed) return;
     const model = order.model.name;
     const { version } = order.version;
-    const hold = order.lanes.gpus.length === 0 ? undefined : this.#options.holdOf?.(versionLabel(model, version));
+    // To leave out the only one would serve nobody, where a restart may serve for hours.
+    const mayBeHeld = this.#servesOthers && order.lanes.gpus.length > 0;
+    const hold = mayBeHeld ? this.#options.holdOf?.(versionLabel(model, version)) : undefined;
     if (hold !== undefined) {
       this.#holdBack(order, hold);
       return;

@@ -308,17 +308,24 @@ describe('loading all models', () => {
 
   it('names a version that is held back by a code of its own, and forgets its turn when it is closed', async () => {
     const holdOf = (): Hold => ({ forMs: 1, reason: 'later' });
-    const { engine, store } = setUp({ 'm/1/model.onnx': '' }, { gpus: () => usableGpus(1), holdOf });
+    const { engine, store } = setUp({ 'm/1/model.onnx': '', 'n/1/model.onnx': '' }, { gpus: () => usableGpus(1), holdOf });
     await store.loadAll();
     expect(store.models()[0]?.versions).toMatchObject([{ state: 'UNAVAILABLE', reason: 'later', code: 'ERR_MODEL_HELD_BACK' }]);
-    expect(store.progress()).toEqual({ over: true, done: 1, total: 1 });
+    expect(store.progress()).toEqual({ over: true, done: 2, total: 2 });
     store.close();
     await sleep(20);
     expect(engine.sessions).toEqual([]);
   });
 
+  it('does not hold back the only version there is', async () => {
+    const holdOf = (): Hold => ({ forMs: 1000, reason: 'later' });
+    const { store } = setUp({ 'm/1/model.onnx': '' }, { gpus: () => usableGpus(1), holdOf });
+    await store.loadAll();
+    expect(store.failedModels()).toEqual([]);
+  });
+
   it('holds nothing back that runs on the CPU', async () => {
-    const { store } = setUp({ 'm/1/model.onnx': '' }, { holdOf: () => ({ forMs: 1000, reason: 'later' }) });
+    const { store } = setUp({ 'm/1/model.onnx': '', 'n/1/model.onnx': '' }, { holdOf: () => ({ forMs: 1000, reason: 'later' }) });
     await store.loadAll();
     expect(store.failedModels()).toEqual([]);
   });
