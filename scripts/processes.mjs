@@ -59,12 +59,14 @@ export function exitCodeOfSignal(signal) {
  * Runs a program to its end, in a process group of its own, so that a time-out or a signal to us ends its children too.
  * Resolves to `{ code, output }`; `output` is both streams when `capture` is set, otherwise they go to our stderr as they come.
  * `input` is fed to stdin. A program that cannot be started, or overran `timeoutMs`, resolves to code 127 or 124.
+ * `niceness`: how much it leaves to others, as nice(1) has it.
  */
-export function run(program, args, { env, capture = false, input, timeoutMs } = {}) {
+export function run(program, args, { env, capture = false, input, timeoutMs, niceness = 0 } = {}) {
   return new Promise((resolve) => {
     const stdin = input === undefined ? 'ignore' : 'pipe';
     const sink = capture ? 'pipe' : 2;
     const child = spawn(program, args, { cwd: root, env: { ...process.env, ...env }, stdio: [stdin, sink, sink], detached: true });
+    if (niceness > 0 && child.pid !== undefined) os.setPriority(child.pid, niceness);
     const chunks = [];
     child.stdout?.on('data', (chunk) => chunks.push(chunk));
     child.stderr?.on('data', (chunk) => chunks.push(chunk));

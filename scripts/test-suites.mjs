@@ -22,27 +22,31 @@ const MINUTE_MS = 60_000;
 const VITEST_TIMEOUT_MS = 25 * MINUTE_MS;
 const inModules = (...parts) => path.join(root, 'node_modules', ...parts);
 
-async function node(script, args, timeoutMs = 5 * MINUTE_MS, env = {}) {
-  return (await run(process.execPath, [script, ...args], { timeoutMs, env })).code;
+async function node(script, args, options = {}) {
+  return (await run(process.execPath, [script, ...args], { timeoutMs: 5 * MINUTE_MS, ...options })).code;
 }
 
+/** Of what runs beside ESLint, which takes longest and has one thread: with a core to itself all the time it ends with the others. */
+const BESIDE = { niceness: 5 };
+
 async function lint() {
-  // Each takes one core.
   const [eslint, prettier] = await Promise.all([
     node(inModules('eslint', 'bin', 'eslint.js'), ['.']),
-    node(inModules('prettier', 'bin', 'prettier.cjs'), ['--check', '--log-level', 'warn', '.']),
+    node(inModules('prettier', 'bin', 'prettier.cjs'), ['--check', '--log-level', 'warn', '.'], BESIDE),
   ]);
   return { passed: [eslint, prettier].filter((code) => code === 0).length, failed: [eslint, prettier].filter((code) => code !== 0).length };
 }
 
-const types = async () => verdict((await node(inModules('typescript-7', 'bin', 'tsc'), ['--noEmit', '-p', 'test/tsconfig.json'])) === 0);
+async function types() {
+  return verdict((await node(inModules('typescript-7', 'bin', 'tsc'), ['--noEmit', '-p', 'test/tsconfig.json'], BESIDE)) === 0);
+}
 
-/** `files`: those whose path has one of these in it; none = all of the projects'. */
-async function vitest(name, projects, files = [], env = {}) {
+/** `files`: those whose path has one of these in it; none = all of the projects'. `options`: of `run`. */
+async function vitest(name, projects, { files = [], ...options } = {}) {
   const report = reportPath(`vitest-${name}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const args = ['run', ...projects.flatMap((project) => ['--project', project]), ...reporters, ...files];
-  const code = await node(inModules('vitest', 'vitest.mjs'), args, VITEST_TIMEOUT_MS, env);
+  const code = await node(inModules('vitest', 'vitest.mjs'), args, { timeoutMs: VITEST_TIMEOUT_MS, ...options });
   return readVitestReport(report, code);
 }
 
@@ -64,7 +68,11 @@ const JAVASCRIPT_FRONT_END_FILES = ['http-inference', 'http-routes', 'grpc-calls
 const javascriptFrontEnds = {
   name: 'js-front-ends',
   needsBuild: true,
-  run: () => vitest('js-front-ends', ['contract', 'integration', 'process'], JAVASCRIPT_FRONT_END_FILES, { PENSTOCK_FRONT_END: 'js' }),
+  run: () =>
+    vitest('js-front-ends', ['contract', 'integration', 'process'], {
+      files: JAVASCRIPT_FRONT_END_FILES,
+      env: { PENSTOCK_FRONT_END: 'js' },
+    }),
 };
 
 const hasNativeTests = () => filesBelow('native', (file) => file.endsWith('_test.cc')).length > 0;
@@ -72,7 +80,7 @@ const hasNativeTests = () => filesBelow('native', (file) => file.endsWith('_test
 const allSuites = [
   { name: 'lint', sharesCores: true, run: lint },
   { name: 'types', sharesCores: true, run: types },
-  { name: 'unit', sharesCores: true, run: () => vitest('unit', ['unit', 'unit-mocking']) },
+  { name: 'unit', sharesCores: true, run: () => vitest('unit', ['unit', 'unit-mocking'], BESIDE) },
   vitestSuite('architecture', false),
   vitestSuite('contract', true),
   vitestSuite('integration', true),
