@@ -222,9 +222,10 @@ const others: readonly CorpusCall[] = [
     body: [frame(gzipSync(Buffer.alloc(0)), 1)],
   },
   {
-    title: 'ServerLive with a deadline that is over',
+    // One that is over at once is a matter of luck: JavaScript answers before or after its timer.
+    title: 'ServerLive with a deadline',
     path: `/${SERVICE}/ServerLive`,
-    fields: { 'grpc-timeout': '0n' },
+    fields: { 'grpc-timeout': '30S' },
     body: [frame(Buffer.alloc(0))],
   },
   { title: 'ModelMetadata beyond the limit', path: `/${SERVICE}/ModelMetadata`, body: [frame(Buffer.alloc(MAX_MESSAGE_BYTES + 1))] },
