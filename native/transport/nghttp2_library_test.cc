@@ -1,69 +1,33 @@
+#include "transport/nghttp2_library.h"
+
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <string>
 
-#include "transport/nghttp2_library.h"
+#include "transport/test_library_functions.h"
 
 namespace penstock::transport {
 namespace {
-
-// Addresses that are told apart, and never called.
-void* Made(const char* name, uintptr_t base) { return reinterpret_cast<void*>(base + std::strlen(name)); }
-
-SymbolLookup None() {
-  return [](const char*) -> void* { return nullptr; };
-}
 
 Http2Field Field(const char* name, const char* value) {
   return {reinterpret_cast<uint8_t*>(const_cast<char*>(name)), reinterpret_cast<uint8_t*>(const_cast<char*>(value)), std::strlen(name),
           std::strlen(value), 0};
 }
 
-TEST(Nghttp2Library, TakesWhatTheProcessExportsWhenThatIsAll) {
-  bool opened = false;
-  const Result<Nghttp2> found = BindNghttp2({[](const char* name) { return Made(name, 1 << 20); }, [&](bool, std::string*) {
-                                               opened = true;
-                                               return SymbolLookup();
-                                             }});
+TEST(Nghttp2Library, IsLookedForByItsNamesInC) {
+  const Result<Nghttp2> found = BindNghttp2({SymbolsAt(kOwnPlace), nullptr});
   ASSERT_TRUE(found.ok());
-  EXPECT_EQ(reinterpret_cast<void*>(found.value().session_del), Made("nghttp2_session_del", 1 << 20));
-  EXPECT_FALSE(opened);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(found.value().session_del), kOwnPlace + std::strlen("nghttp2_session_del"));
 }
 
-TEST(Nghttp2Library, NeverMixesAProcessThatExportsSomeFunctionsWithTheLibrary) {
-  bool kept_apart = false;
-  const auto open = [&](bool apart, std::string*) -> SymbolLookup {
-    kept_apart = apart;
-    return [](const char* name) { return Made(name, 1 << 21); };
-  };
-  const auto some = [](const char* name) { return std::strcmp(name, "nghttp2_submit_goaway") == 0 ? nullptr : Made(name, 1 << 20); };
-  const Result<Nghttp2> found = BindNghttp2({some, open});
-  ASSERT_TRUE(found.ok());
-  EXPECT_TRUE(kept_apart);
-  EXPECT_EQ(reinterpret_cast<void*>(found.value().session_del), Made("nghttp2_session_del", 1 << 21));
-  ASSERT_TRUE(BindNghttp2({None(), open}).ok());
-  EXPECT_FALSE(kept_apart);
-}
-
-TEST(Nghttp2Library, NamesThePackageWhenThereIsNone) {
-  const Result<Nghttp2> found = BindNghttp2({None(), [](bool, std::string* reason) {
-                                               *reason = "no such file";
-                                               return SymbolLookup();
-                                             }});
-  EXPECT_EQ(found.status().code(), StatusCode::kNotSupported);
-  EXPECT_EQ(found.status().message(),
-            "HTTP/2 needs libnghttp2.so.14 (Debian and Ubuntu have it in the package libnghttp2-14): no such file");
-}
-
-TEST(Nghttp2Library, NamesTheFunctionThatAnOldLibraryLacks) {
-  const Result<Nghttp2> found = BindNghttp2({None(), [](bool, std::string*) -> SymbolLookup {
-                                               return [](const char* name) {
-                                                 return std::strcmp(name, "nghttp2_submit_trailer") == 0 ? nullptr : Made(name, 1 << 20);
-                                               };
-                                             }});
-  EXPECT_EQ(found.status().code(), StatusCode::kNotSupported);
-  EXPECT_NE(found.status().message().find("this one has no nghttp2_submit_trailer"), std::string::npos) << found.status().message();
+TEST(Nghttp2Library, IsMissingWhereThereIsAnOlderOne) {
+  const auto open = [](bool, std::string*) { return SymbolsAt(kLibraryPlace, "nghttp2_submit_trailer"); };
+  const Status status = BindNghttp2({NoSymbols(), open}).status();
+  EXPECT_EQ(status.code(), StatusCode::kNotSupported);
+  EXPECT_EQ(status.message(),
+            "HTTP/2 needs another libnghttp2.so.14 (Debian and Ubuntu have it in the package libnghttp2-14): this one has no "
+            "nghttp2_submit_trailer");
 }
 
 // Everything that one session has to say, said to the other.

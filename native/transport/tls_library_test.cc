@@ -1,10 +1,12 @@
+#include "transport/tls_library.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <cstring>
 #include <string>
 
-#include "transport/tls_library.h"
+#include "transport/test_library_functions.h"
 
 namespace penstock::transport {
 namespace {
@@ -12,68 +14,31 @@ namespace {
 unsigned int Three() { return 3; }
 unsigned int One() { return 1; }
 int Starts(uint64_t, const ossl_init_settings_st*) { return 1; }
+int Fails(uint64_t, const ossl_init_settings_st*) { return 0; }
 
-// Addresses that are told apart, and never called but for the first two.
-TlsLookup Made(uintptr_t base, const std::string& lacks = "", unsigned int (*version)() = Three) {
-  return [=](const char* name) -> void* {
-    if (name == lacks) return nullptr;
-    if (std::strcmp(name, "OPENSSL_version_major") == 0) return reinterpret_cast<void*>(version);
-    if (std::strcmp(name, "OPENSSL_init_ssl") == 0) return reinterpret_cast<void*>(&Starts);
-    return reinterpret_cast<void*>(base + std::strlen(name));
-  };
-}
-TlsLookup None() {
-  return [](const char*) -> void* { return nullptr; };
-}
-uintptr_t AddressOf(const Tls& tls) { return reinterpret_cast<uintptr_t>(tls.SSL_free) - std::strlen("SSL_free"); }
-
-TEST(TlsLibrary, TakesWhatTheProcessExportsWhenThatIsAll) {
-  bool opened = false;
-  const Result<Tls> found = BindTls({Made(1 << 20), [&](bool, std::string*) {
-                                       opened = true;
-                                       return TlsLookup();
-                                     }});
-  ASSERT_TRUE(found.ok());
-  EXPECT_EQ(AddressOf(found.value()), uintptr_t{1 << 20});
-  EXPECT_FALSE(opened);
-}
-
-TEST(TlsLibrary, NeverMixesAProcessThatExportsSomeFunctionsWithTheLibrary) {
-  bool kept_apart = false;
-  const auto open = [&](bool apart, std::string*) {
-    kept_apart = apart;
-    return Made(1 << 21);
-  };
-  const Result<Tls> found = BindTls({Made(1 << 20, "SSL_has_pending"), open});
-  ASSERT_TRUE(found.ok());
-  EXPECT_TRUE(kept_apart);
-  EXPECT_EQ(AddressOf(found.value()), uintptr_t{1 << 21});
-  ASSERT_TRUE(BindTls({None(), open}).ok());
-  EXPECT_FALSE(kept_apart);
+SymbolLookup OpenSslAt(uintptr_t place, unsigned int (*version)() = Three, int (*start)(uint64_t, const ossl_init_settings_st*) = Starts) {
+  return With("OPENSSL_version_major", reinterpret_cast<void*>(version),
+              With("OPENSSL_init_ssl", reinterpret_cast<void*>(start), SymbolsAt(place)));
 }
 
 TEST(TlsLibrary, LeavesAProcessOfAnotherReleaseForTheLibrary) {
-  const Result<Tls> found = BindTls({Made(1 << 20, "", One), [](bool, std::string*) { return Made(1 << 21); }});
+  const Result<Tls> found = BindTls({OpenSslAt(kOwnPlace, One), [](bool, std::string*) { return OpenSslAt(kLibraryPlace); }});
   ASSERT_TRUE(found.ok());
-  EXPECT_EQ(AddressOf(found.value()), uintptr_t{1 << 21});
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(found.value().SSL_free) - std::strlen("SSL_free"), kLibraryPlace);
 }
 
-TEST(TlsLibrary, NamesThePackageWhenThereIsNone) {
-  const Result<Tls> found = BindTls({None(), [](bool, std::string* reason) {
-                                       *reason = "no such file";
-                                       return TlsLookup();
-                                     }});
-  EXPECT_EQ(found.status().code(), StatusCode::kNotSupported);
-  EXPECT_EQ(found.status().message(),
-            "TLS needs libssl.so.3 (Debian and Ubuntu have it in the package libssl3, or libssl3t64): no such file");
+TEST(TlsLibrary, IsMissingWhereThereIsAnotherRelease) {
+  const Status status = BindTls({NoSymbols(), [](bool, std::string*) { return OpenSslAt(kLibraryPlace, One); }}).status();
+  EXPECT_EQ(status.code(), StatusCode::kNotSupported);
+  EXPECT_EQ(status.message(),
+            "TLS needs another libssl.so.3 (Debian and Ubuntu have it in the package libssl3, or libssl3t64): this one has no interface of "
+            "OpenSSL 3");
 }
 
-TEST(TlsLibrary, NamesWhatALibraryLacks) {
-  const auto missing = [](const TlsLookup& lookup) {
-    return BindTls({None(), [&](bool, std::string*) { return lookup; }}).status().message();
-  };
-  EXPECT_NE(missing(Made(1 << 20, "SSL_write_ex")).find("this one has no SSL_write_ex"), std::string::npos);
-  EXPECT_NE(missing(Made(1 << 20, "", One)).find("this one has no interface of OpenSSL 3"), std::string::npos);
+TEST(TlsLibrary, IsMissingWhereItDoesNotStart) {
+  const Status status = BindTls({OpenSslAt(kOwnPlace, Three, Fails), nullptr}).status();
+  EXPECT_EQ(status.code(), StatusCode::kNotSupported);
+  EXPECT_NE(status.message().find("does not start"), std::string::npos) << status.message();
 }
 
 }  // namespace

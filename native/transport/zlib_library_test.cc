@@ -1,10 +1,12 @@
+#include "transport/zlib_library.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <cstring>
 #include <string>
 
-#include "transport/zlib_library.h"
+#include "transport/test_library_functions.h"
 
 namespace penstock::transport {
 namespace {
@@ -12,39 +14,21 @@ namespace {
 const char* VersionOne() { return "1.3.1"; }
 const char* VersionTwo() { return "2.0"; }
 
-// Addresses that are told apart, and never called but for the version.
-ZlibLookup Made(uintptr_t base, const char* (*version)() = VersionOne, const std::string& lacks = "") {
-  return [=](const char* name) -> void* {
-    if (name == lacks) return nullptr;
-    if (std::strcmp(name, "zlibVersion") == 0) return reinterpret_cast<void*>(version);
-    return reinterpret_cast<void*>(base + std::strlen(name));
-  };
-}
-ZlibLookup None() {
-  return [](const char*) -> void* { return nullptr; };
-}
-uintptr_t AddressOf(const Zlib& zlib) { return reinterpret_cast<uintptr_t>(zlib.deflateEnd) - std::strlen("deflateEnd"); }
-
-TEST(ZlibLibrary, TakesWhatTheProcessExportsWhenThatIsAll) {
-  const auto found = BindZlib({Made(1 << 20), [] { return Made(1 << 21); }});
-  ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(AddressOf(*found), uintptr_t{1 << 20});
+SymbolLookup ZlibAt(uintptr_t place, const char* (*version)()) {
+  return With("zlibVersion", reinterpret_cast<void*>(version), SymbolsAt(place));
 }
 
-TEST(ZlibLibrary, OpensTheLibraryWhereTheProcessExportsNothing) {
-  const auto found = BindZlib({None(), [] { return Made(1 << 21); }});
-  ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(AddressOf(*found), uintptr_t{1 << 21});
+TEST(ZlibLibrary, LeavesAProcessOfAnotherReleaseForTheLibrary) {
+  const Result<Zlib> found =
+      BindZlib({ZlibAt(kOwnPlace, VersionTwo), [](bool, std::string*) { return ZlibAt(kLibraryPlace, VersionOne); }});
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(found.value().deflateEnd) - std::strlen("deflateEnd"), kLibraryPlace);
 }
 
-TEST(ZlibLibrary, NeverMixesAProcessThatExportsSomeFunctionsWithTheLibrary) {
-  EXPECT_FALSE(BindZlib({Made(1 << 20, VersionOne, "deflate"), [] { return Made(1 << 21); }}).has_value());
-}
-
-TEST(ZlibLibrary, IsMissingWhereThereIsNoneOrAnotherOne) {
-  EXPECT_FALSE(BindZlib({None(), [] { return ZlibLookup(); }}).has_value());
-  EXPECT_FALSE(BindZlib({None(), [] { return Made(1 << 21, VersionOne, "deflateInit2_"); }}).has_value());
-  EXPECT_FALSE(BindZlib({Made(1 << 20, VersionTwo), [] { return Made(1 << 21); }}).has_value());
+TEST(ZlibLibrary, IsMissingWhereThereIsAnotherRelease) {
+  const Status status = BindZlib({NoSymbols(), [](bool, std::string*) { return ZlibAt(kLibraryPlace, VersionTwo); }}).status();
+  EXPECT_EQ(status.code(), StatusCode::kNotSupported);
+  EXPECT_NE(status.message().find("this one has no interface of zlib 1"), std::string::npos) << status.message();
 }
 
 TEST(ZlibLibrary, CompressesAndDecompressesWithThatOfThisMachine) {
