@@ -15,7 +15,7 @@ struct AnswerCompression::Block {
   size_t capacity = 0;
 };
 
-std::unique_ptr<AnswerCompression> AnswerCompression::Begin(DeflateStreams* streams, AnswerEncoding encoding, codec::HttpReply* reply,
+std::unique_ptr<AnswerCompression> AnswerCompression::Begin(ZlibStreams* streams, AnswerEncoding encoding, codec::HttpReply* reply,
                                                             serving::Engine* engine, std::function<void()> on_turn) {
   uint64_t bytes = reply->json.size();
   for (const memory::Slice& tail : reply->tails) {

@@ -10,7 +10,7 @@
 
 #include "codec/http_reply.h"
 #include "frontend/answer_encoding.h"
-#include "frontend/deflate_streams.h"
+#include "frontend/zlib_streams.h"
 #include "memory/slice.h"
 #include "serving/engine.h"
 #include "transport/event_loop.h"
@@ -30,7 +30,7 @@ class AnswerCompression : public transport::EventHandler {
 
   // Null, and `reply` untouched, when there is no memory. `streams` outlive it. `on_turn`: what AtTurnEnd leads to. The engine is charged
   // for what is compressed as long as that lives.
-  static std::unique_ptr<AnswerCompression> Begin(DeflateStreams* streams, AnswerEncoding encoding, codec::HttpReply* reply,
+  static std::unique_ptr<AnswerCompression> Begin(ZlibStreams* streams, AnswerEncoding encoding, codec::HttpReply* reply,
                                                   serving::Engine* engine, std::function<void()> on_turn);
   ~AnswerCompression() override;
   AnswerCompression(const AnswerCompression&) = delete;
@@ -50,7 +50,7 @@ class AnswerCompression : public transport::EventHandler {
  private:
   struct Block;
 
-  AnswerCompression(DeflateStreams* streams, AnswerEncoding encoding, serving::Engine* engine, uint64_t bytes,
+  AnswerCompression(ZlibStreams* streams, AnswerEncoding encoding, serving::Engine* engine, uint64_t bytes,
                     std::function<void()> on_turn)
       : streams_(streams), encoding_(encoding), engine_(engine), bytes_(bytes), on_turn_(std::move(on_turn)) {}
   bool Start();
@@ -59,7 +59,7 @@ class AnswerCompression : public transport::EventHandler {
   bool AddBlock(size_t bytes);
   void EndBlock();
 
-  DeflateStreams* const streams_;
+  ZlibStreams* const streams_;
   const AnswerEncoding encoding_;
   serving::Engine* const engine_;
   const uint64_t bytes_;  // of the answer

@@ -81,7 +81,7 @@ class AnswerCompressionTest : public ::testing::Test {
   uint64_t Charged() const { return served_.engine.admission().bytes(); }
 
   TestEngine served_;
-  DeflateStreams streams_{transport::FindZlib()};
+  ZlibStreams streams_{transport::FindZlib(), ZlibDirection::kDeflate};
 };
 
 TEST_F(AnswerCompressionTest, HasTheSameBytesAsWithoutTurns) {

@@ -55,8 +55,8 @@ Loop::Loop(const FrontEndOptions& options, serving::Engine* engine, const codec:
       request_events_(std::move(events)),
       http2_(http2),
       budget_(options.max_receiving_bytes),
-      deflate_streams_(transport::FindZlib()),
-      inflate_streams_(transport::FindZlib()),
+      deflate_streams_(transport::FindZlib(), ZlibDirection::kDeflate),
+      inflate_streams_(transport::FindZlib(), ZlibDirection::kInflate),
       random_(std::random_device{}()) {}
 
 Loop::~Loop() { Destroy(); }

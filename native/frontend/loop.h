@@ -15,12 +15,11 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "codec/limits.h"
-#include "frontend/deflate_streams.h"
 #include "frontend/hand_off.h"
 #include "frontend/infer_calls.h"
-#include "frontend/inflate_streams.h"
 #include "frontend/request_events.h"
 #include "frontend/tls_contexts.h"
+#include "frontend/zlib_streams.h"
 #include "serving/engine.h"
 #include "transport/channel.h"
 #include "transport/connection_source.h"
@@ -132,8 +131,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   ByteBudget& budget() { return budget_; }
   // Whether there is a zlib; the streams are those of it.
   bool compresses() const { return deflate_streams_.zlib() != nullptr; }
-  DeflateStreams& deflate_streams() { return deflate_streams_; }
-  InflateStreams& inflate_streams() { return inflate_streams_; }
+  ZlibStreams& deflate_streams() { return deflate_streams_; }
+  ZlibStreams& inflate_streams() { return inflate_streams_; }
   Random& random() { return random_; }
   RequestEvents& request_events() { return *request_events_; }
   serving::Engine& engine() { return *engine_; }
@@ -181,8 +180,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   // Loop thread only.
   transport::ReceiveBuffer receive_buffer_;
   ByteBudget budget_;
-  DeflateStreams deflate_streams_;
-  InflateStreams inflate_streams_;
+  ZlibStreams deflate_streams_;
+  ZlibStreams inflate_streams_;
   Random random_;
   TlsContexts tls_;
   bool is_going_ = false;

@@ -10,7 +10,7 @@ namespace penstock::frontend {
 namespace {
 
 // While it waits for its next turn.
-constexpr uint64_t kWorkBytes = InflateStreams::kStreamBytes + RequestDecompression::kBlockBytes;
+constexpr uint64_t kWorkBytes = ZlibStreams::kInflateBytes + RequestDecompression::kBlockBytes;
 
 }  // namespace
 

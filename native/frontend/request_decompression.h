@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "frontend/answer_encoding.h"
-#include "frontend/inflate_streams.h"
 #include "frontend/loop.h"
 #include "memory/block.h"
 #include "memory/slice.h"
