@@ -1,50 +1,21 @@
 // Memory that runs out in the middle of a change of the queue: nothing is lost, and nothing is half there.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
+#include "base/test_failing_allocation.h"
 #include "batching/batch_queue.h"
 #include "batching/test_items.h"
-
-namespace {
-
-constexpr int kNone = -1;
-// How many more allocations of this thread succeed before one fails.
-thread_local int succeeding = kNone;
-
-}  // namespace
-
-// Of the whole test binary; the other forms of new and delete come down to these.
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  if (succeeding != kNone && succeeding-- == 0) return nullptr;
-  return std::malloc(size == 0 ? 1 : size);
-}
-void* operator new(std::size_t size) {
-  void* const memory = operator new(size, std::nothrow);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void* operator new[](std::size_t size) { return operator new(size); }
-// Inlined, they would have the compiler see what `new` gave go to `free`.
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace penstock::batching {
 namespace {
 
 template <typename Act>
 bool ThrowsAtAllocation(int number, Act act) {
-  succeeding = number;
+  const FailingAllocation failing(number);
   try {
     act();
   } catch (const std::bad_alloc&) {
-    succeeding = kNone;
     return true;
   }
-  succeeding = kNone;
   return false;
 }
 

@@ -1,42 +1,16 @@
 // Memory that runs out on a loop: what it was for is given up, and the loop goes on.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <memory>
-#include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "base/test_failing_allocation.h"
 #include "frontend/loop.h"
 #include "frontend/request_events.h"
 #include "frontend/test_connection.h"
 #include "frontend/test_engine.h"
-
-namespace {
-
-constexpr int kNone = -1;
-// How many more allocations of this thread succeed before one fails.
-thread_local int succeeding = kNone;
-
-}  // namespace
-
-// Of the whole test binary; the other forms of new and delete come down to these.
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  if (succeeding != kNone && succeeding-- == 0) return nullptr;
-  return std::malloc(size == 0 ? 1 : size);
-}
-void* operator new(std::size_t size) {
-  void* const memory = operator new(size, std::nothrow);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void* operator new[](std::size_t size) { return operator new(size); }
-void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept { return operator new(size, tag); }
-// Inlined, they would have the compiler see what `new` gave go to `free`.
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace penstock::frontend {
 namespace {
@@ -47,13 +21,12 @@ TEST(OutOfMemory, LosesALineOfTheLogAndCountsIt) {
   const Status status(StatusCode::kMemory, std::string(500, 'm'));
   constexpr uint64_t kTries = 40;
   for (uint64_t number = 0; number < kTries; ++number) {
-    succeeding = static_cast<int>(number / 2);
+    const FailingAllocation failing(static_cast<int>(number / 2));
     if (number % 2 == 0) {
       events.Failed({"GRPC", path, path}, status, true);
     } else {
       events.Ended({"GRPC", path, path}, {"OK", 0, 0, 0});
     }
-    succeeding = kNone;
   }
   uint64_t lost = 0;
   const size_t kept = events.Take(&lost).size();
@@ -67,9 +40,12 @@ class WaitingConnection : public TestConnection {
  public:
   WaitingConnection(Loop* loop, std::unique_ptr<transport::Channel> channel) : TestConnection(loop, std::move(channel)) {
     loop->events_loop().AtTurnEnd(this);
-    succeeding = 0;
+    failing_.emplace(0);
   }
-  void OnTurnEnd() override { succeeding = kNone; }
+  void OnTurnEnd() override { failing_.reset(); }
+
+ private:
+  std::optional<FailingAllocation> failing_;
 };
 
 TEST(OutOfMemory, KeepsAConnectionThatHasBegun) {

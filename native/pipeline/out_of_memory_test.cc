@@ -1,51 +1,17 @@
 // Small allocations that fail: whoever was let in gets an outcome, whoever was not keeps the job.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/test_failing_allocation.h"
 #include "pipeline/batch_run.h"
 #include "pipeline/deadline_thread.h"
 #include "pipeline/pipeline_fixture.h"
 
-namespace {
-
-constexpr int kNone = -1;
-// How many more allocations of this thread succeed before one fails. It is one only: what says so needs memory, too.
-thread_local int succeeding = kNone;
-
-}  // namespace
-
-// Of the whole test binary; the other forms come down to these. Not inlined: GCC would warn of the malloc and the free that it sees then.
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  if (succeeding != kNone && succeeding-- == 0) return nullptr;
-  return std::malloc(size == 0 ? 1 : size);
-}
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (void* const memory = operator new(size, std::nothrow)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new[](std::size_t size) { return operator new(size); }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-
 namespace penstock::pipeline {
 namespace {
-
-// While it lives, allocation `number` (0 = the next one) of this thread fails.
-class FailingAllocation {
- public:
-  explicit FailingAllocation(int number) { succeeding = number; }
-  ~FailingAllocation() { succeeding = kNone; }
-  FailingAllocation(const FailingAllocation&) = delete;
-  FailingAllocation& operator=(const FailingAllocation&) = delete;
-  bool happened() const { return succeeding == kNone; }
-};
 
 static_assert(noexcept(std::declval<Alarm&>().Set(0)), "it is set for a job that has been taken already");
 
