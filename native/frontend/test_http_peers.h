@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -35,16 +34,7 @@ class HttpPeer {
 
   // All of it, however slowly the other end takes it. False when that is gone, or does not take it in time.
   bool Send(const std::string& bytes) {
-    size_t sent = 0;
-    while (sent < bytes.size()) {
-      const ssize_t taken = send(fd(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (taken > 0) {
-        sent += static_cast<size_t>(taken);
-      } else if ((errno != EAGAIN && errno != EWOULDBLOCK) || !Wait(POLLOUT)) {
-        return false;
-      }
-    }
-    return true;
+    return transport::SendAll(socket_, bytes, [this] { return Wait(POLLOUT); });
   }
   void EndSending() { shutdown(fd(), SHUT_WR); }
   // A reset, as of a process that dies with data unread.

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -49,6 +50,22 @@ inline std::pair<FileDescriptor, FileDescriptor> SocketPair() {
   int ends[2] = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return {};
   return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+}
+
+// Without blocking but in `wait`, which is called when the other end takes nothing at the moment and says whether it does now. False when
+// it is gone, or when `wait` gave up.
+template <typename Wait>
+bool SendAll(const FileDescriptor& fd, const std::string& bytes, Wait wait) {
+  size_t sent = 0;
+  while (sent < bytes.size()) {
+    const ssize_t taken = send(fd.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (taken > 0) {
+      sent += static_cast<size_t>(taken);
+    } else if ((errno != EAGAIN && errno != EWOULDBLOCK) || !wait()) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Whether the other end closes the connection in time.

@@ -149,16 +149,7 @@ class TlsTestClient {
     return TakeOut();
   }
   bool SendRaw(const std::string& bytes) {
-    size_t sent = 0;
-    while (sent < bytes.size()) {
-      const ssize_t taken = send(fd(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (taken > 0) {
-        sent += static_cast<size_t>(taken);
-      } else if ((errno != EAGAIN && errno != EWOULDBLOCK) || !Wait(POLLOUT)) {
-        return false;
-      }
-    }
-    return true;
+    return SendAll(socket_, bytes, [this] { return Wait(POLLOUT); });
   }
 
  private:
