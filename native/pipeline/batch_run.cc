@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "pipeline/gather.h"
 #include "pipeline/split.h"
+#include "pipeline/watched_run.h"
 
 namespace penstock::pipeline {
 namespace {
@@ -115,17 +116,9 @@ class BatchRun {
 
   Status RunSession(const std::vector<session::Tensor>& inputs, const std::vector<size_t>& wanted, Execution* execution,
                     std::vector<session::Tensor>* outputs) const {
-    if (heartbeat_ != nullptr) heartbeat_->Begin(execution->input_ready_ns);
-    Status status = NoMemoryForRequest();
-    try {
-      status = session_.Run(inputs, wanted, control_, outputs);
-    } catch (const std::bad_alloc&) {  // told below like any other failure
-    }
-    execution->run_end_ns = MonotonicNs();
-    if (heartbeat_ == nullptr) return status;
-    if (status.code() == StatusCode::kGpuFault) heartbeat_->Broke();
-    heartbeat_->End(execution->run_end_ns, status.ok());
-    return status;
+    WatchedRun run = RunWatched(session_, inputs, wanted, control_, heartbeat_, execution->input_ready_ns, outputs);
+    execution->run_end_ns = run.end_ns;
+    return std::move(run.status);
   }
 
   int64_t PaddingOf(int64_t rows) const {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 #include <numeric>
 #include <utility>
 
 #include "base/clock.h"
 #include "pipeline/made_up_inputs.h"
+#include "pipeline/watched_run.h"
 
 namespace penstock::pipeline {
 namespace {
@@ -20,7 +20,9 @@ constexpr size_t kTriesPerGpu = 16;
 }  // namespace
 
 Canary::Canary(std::shared_ptr<const session::Session> session, std::string model, std::vector<session::Tensor> inputs)
-    : session_(std::move(session)), model_(std::move(model)), inputs_(std::move(inputs)) {}
+    : session_(std::move(session)), model_(std::move(model)), inputs_(std::move(inputs)), all_outputs_(session_->signature().outputs.size()) {
+  std::iota(all_outputs_.begin(), all_outputs_.end(), size_t{0});
+}
 
 std::unique_ptr<Canary> Canary::Create(std::shared_ptr<const session::Session> session, const CanaryOptions& options, std::string* why) {
   MadeUpShape shape;
@@ -39,39 +41,29 @@ std::unique_ptr<Canary> Canary::Create(std::shared_ptr<const session::Session> s
     place.control = session->NewRunControl();
     place.gpu = GpuOf(*session, *place.control);
     if (std::any_of(places.begin(), places.end(), [&place](const OnGpu& other) { return other.gpu == place.gpu; })) continue;
+    if (options.watchdog != nullptr) {
+      const auto history = options.run_history != nullptr ? options.run_history : std::make_shared<RunHistory>();
+      place.heartbeat = options.watchdog->Watch(options.model, place.gpu, history);
+    }
     const Status status = canary->Learn(&place);
     if (!status.ok()) {
       *why = status.message();
       return nullptr;
-    }
-    if (options.watchdog != nullptr) {
-      const auto history = options.run_history != nullptr ? options.run_history : std::make_shared<RunHistory>();
-      place.heartbeat = options.watchdog->Watch(options.model, place.gpu, history);
     }
     places.push_back(std::move(place));
   }
   return canary;
 }
 
-Status Canary::Ask(OnGpu* place, std::vector<session::Tensor>* outputs) const {
-  Status status(StatusCode::kMemory, "the machine has no memory left for this run");
-  if (place->heartbeat != nullptr) place->heartbeat->Begin(MonotonicNs());
-  try {
-    std::vector<size_t> all(session_->signature().outputs.size());
-    std::iota(all.begin(), all.end(), size_t{0});
-    status = session_->Run(inputs_, all, *place->control, outputs);
-  } catch (const std::bad_alloc&) {  // said already
-  }
-  if (place->heartbeat == nullptr) return status;
-  if (status.code() == StatusCode::kGpuFault) place->heartbeat->Broke();
-  place->heartbeat->End(MonotonicNs(), status.ok());
-  return status;
+Status Canary::Ask(OnGpu* place, int64_t begin_ns, std::vector<session::Tensor>* outputs) const {
+  return RunWatched(*session_, inputs_, all_outputs_, *place->control, place->heartbeat.get(), begin_ns, outputs).status;
 }
 
 Status Canary::Learn(OnGpu* place) const {
   for (int i = 0; i < kFirstAnswers; ++i) {
     std::vector<session::Tensor> outputs;
-    PENSTOCK_RETURN_IF_ERROR(Ask(place, &outputs));
+    // The first run of this input on a GPU may have to compile kernels.
+    PENSTOCK_RETURN_IF_ERROR(Ask(place, kUntimed, &outputs));
     if (i == 0) {
       for (const session::Tensor& output : outputs) {
         Answer answer{output.dtype, output.dims, {}};
@@ -108,7 +100,7 @@ std::vector<CanaryCheck> Canary::Check() {
     CanaryCheck check;
     check.gpu = place.gpu;
     std::vector<session::Tensor> outputs;
-    check.status = Ask(&place, &outputs);
+    check.status = Ask(&place, MonotonicNs(), &outputs);
     if (check.status.ok()) {
       check.mismatch = Compare(place, outputs);
       if (!check.mismatch.empty()) check.mismatch = model_ + ": " + check.mismatch;

@@ -54,7 +54,8 @@ class Canary {
     std::vector<Answer> answers;
   };
   Canary(std::shared_ptr<const session::Session> session, std::string model, std::vector<session::Tensor> inputs);
-  Status Ask(OnGpu* place, std::vector<session::Tensor>* outputs) const;
+  // `begin_ns` as RunWatched has it.
+  Status Ask(OnGpu* place, int64_t begin_ns, std::vector<session::Tensor>* outputs) const;
   // What differs from the kept answers; empty: nothing does.
   std::string Compare(const OnGpu& place, const std::vector<session::Tensor>& outputs) const;
   Status Learn(OnGpu* place) const;
@@ -62,6 +63,7 @@ class Canary {
   const std::shared_ptr<const session::Session> session_;
   const std::string model_;
   const std::vector<session::Tensor> inputs_;
+  std::vector<size_t> all_outputs_;
   std::vector<OnGpu> places_;
 };
 

@@ -95,6 +95,12 @@ TEST_F(CanaryTest, IsNotThereWhereTheInputDoesNotRun) {
   EXPECT_EQ(why_, "index out of bounds");
 }
 
+TEST_F(CanaryTest, IsSuspectedOfAContextThatItsFirstAnswersBreak) {
+  session_->FailWith(Status(StatusCode::kGpuFault, "CUDA_ERROR_ILLEGAL_ADDRESS"));
+  EXPECT_EQ(Make(), nullptr);
+  EXPECT_EQ(watchdog_->activity("GPU-0").suspect, "echo version 1");
+}
+
 TEST_F(CanaryTest, MayWaitForItsTurnAsLongAsRunsOfItsVersionTake) {
   std::atomic<int> aborts{0};
   WatchdogOptions watching;

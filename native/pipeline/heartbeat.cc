@@ -68,7 +68,7 @@ struct Heartbeat::Registry {
   // With `mutex` held.
   int64_t RunningNs(const Entry& entry, int64_t now_ns) const {
     const int64_t began_ns = entry.began_ns.load(std::memory_order_relaxed);
-    return began_ns == 0 ? 0 : std::max<int64_t>(0, now_ns - std::max(began_ns, stood_still_until_ns));
+    return began_ns == 0 || began_ns == kUntimed ? 0 : std::max<int64_t>(0, now_ns - std::max(began_ns, stood_still_until_ns));
   }
 
   const int64_t limit_ns;
@@ -94,7 +94,7 @@ void Heartbeat::Begin(int64_t now_ns) noexcept { entry_->began_ns.store(now_ns, 
 
 void Heartbeat::End(int64_t now_ns, bool succeeded) noexcept {
   const int64_t began_ns = entry_->began_ns.exchange(0, std::memory_order_relaxed);
-  if (!succeeded) return;
+  if (!succeeded || began_ns == kUntimed) return;
   entry_->history->Record(now_ns - began_ns);
   entry_->place->last_success_ns.store(now_ns, std::memory_order_relaxed);
 }

@@ -40,6 +40,9 @@ struct GpuActivity {
   std::string suspect;
 };
 
+// Instead of when a run begins: it may take any time, and its end is not noted.
+inline constexpr int64_t kUntimed = INT64_MAX;
+
 // Of one thread that runs models on a GPU. Begin and End: that thread only, the same monotonic clock as everywhere.
 class Heartbeat {
  public:

@@ -82,6 +82,25 @@ TEST_F(HeartbeatsTest, AModelThatAlwaysTakesLongIsAllowedTenTimesAsLong) {
   EXPECT_TRUE(LookUntil(1700));
 }
 
+TEST_F(HeartbeatsTest, ARunThatIsNotTimedIsNeverHungAndNotNoted) {
+  const auto heartbeat = Add();
+  heartbeat->Begin(kUntimed);
+  EXPECT_EQ(heartbeats_.activity("GPU-0", kNow + 3600'000 * kMs).hung_ms, 0);
+  EXPECT_FALSE(LookUntil(1000));
+  heartbeat->End(kNow, true);
+  EXPECT_EQ(heartbeats_.activity("GPU-0", kNow).last_batch_age_ms, -1);
+  EXPECT_EQ(history_->Quantile999(), 0);
+}
+
+TEST_F(HeartbeatsTest, ARunThatIsNotTimedIsCompanyToOneThatBreaksTheContext) {
+  const auto loading = Add("GPU-0", "new 1");
+  const auto heartbeat = Add();
+  loading->Begin(kUntimed);
+  heartbeat->Begin(kNow);
+  heartbeat->Broke();
+  EXPECT_EQ(heartbeats_.activity("GPU-0", kNow).suspect, "");
+}
+
 TEST_F(HeartbeatsTest, NotesTheLastSuccessOfEachGpu) {
   const auto first = Add();
   const auto second = Add("GPU-1");

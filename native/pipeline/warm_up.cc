@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <memory>
-#include <new>
 #include <numeric>
 #include <system_error>
 #include <thread>
@@ -13,6 +12,7 @@
 #include "base/clock.h"
 #include "pipeline/made_up_inputs.h"
 #include "pipeline/split.h"
+#include "pipeline/watched_run.h"
 
 namespace penstock::pipeline {
 namespace {
@@ -32,7 +32,10 @@ class WarmUpRuns {
       : session_(session), options_(options), end_ns_(MonotonicNs() + options.budget_ns), all_outputs_(session.signature().outputs.size()) {
     std::iota(all_outputs_.begin(), all_outputs_.end(), size_t{0});
     const size_t lanes = options_.try_two_lanes ? 2 : 1;
-    for (size_t i = 0; i < std::max(lanes, session.gpus().size()); ++i) controls_.push_back(session.NewRunControl());
+    for (size_t i = 0; i < std::max(lanes, session.gpus().size()); ++i) {
+      controls_.push_back(session.NewRunControl());
+      heartbeats_.push_back(options.watchdog == nullptr || session.gpus().empty() ? nullptr : Watch(*controls_.back()));
+    }
   }
 
   WarmUpReport Report() {
@@ -52,11 +55,11 @@ class WarmUpRuns {
 
   // `lane`: which of the controls.
   Status Run(const std::vector<session::Tensor>& inputs, std::vector<session::Tensor>* outputs, size_t lane = 0) const {
-    try {
-      return session_.Run(inputs, all_outputs_, *controls_[lane], outputs);
-    } catch (const std::bad_alloc&) {
-      return Status(StatusCode::kMemory, "the machine has no memory left for this run");
-    }
+    return RunWatched(session_, inputs, all_outputs_, *controls_[lane], heartbeats_[lane].get(), kUntimed, outputs).status;
+  }
+
+  std::unique_ptr<Heartbeat> Watch(const session::RunControl& control) const {
+    return options_.watchdog->Watch(options_.model, GpuOf(session_, control), std::make_shared<RunHistory>());
   }
 
   Status RunRows(int64_t first_row, int64_t rows, const std::vector<size_t>& optional, std::vector<session::Tensor>* outputs) const {
@@ -244,6 +247,7 @@ class WarmUpRuns {
   std::vector<size_t> all_outputs_;
   // One a GPU, in their order, and one for each lane that is tried: what a lane keeps on a device is made once.
   std::vector<std::unique_ptr<session::RunControl>> controls_;
+  std::vector<std::unique_ptr<Heartbeat>> heartbeats_;  // one a control; null: nobody watches
   int64_t open_dim_ = 1;
   WarmUpReport report_;
 };

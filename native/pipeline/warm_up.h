@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "pipeline/watchdog.h"
 #include "session/session.h"
 
 namespace penstock::pipeline {
@@ -28,6 +30,9 @@ struct WarmUpOptions {
   bool try_two_lanes = false;
   int64_t budget_ns = 10'000'000'000;  // no new size is begun after this much time
   uint64_t budget_bytes = 256u << 20;  // nor one whose inputs and outputs would take more
+  // On GPUs: told of runs that break a context, by the name and version of the model; they may take any time. May be null.
+  std::shared_ptr<Watchdog> watchdog;
+  std::string model;
 };
 
 struct WarmUpReport {
@@ -44,6 +49,7 @@ struct WarmUpReport {
 double JointSpeed(const std::vector<int64_t>& one_ns, const std::vector<int64_t>& two_ns);
 
 // [thread that may block] Never fails: a model that refuses made-up inputs (sizes of open dimensions are guessed) is served without.
+// May throw std::system_error, as Watchdog::Watch.
 WarmUpReport WarmUp(const session::Session& session, const WarmUpOptions& options);
 
 }  // namespace penstock::pipeline

@@ -92,6 +92,20 @@ TEST(WarmUp, SurvivesARunThatThrowsBadAlloc) {
   EXPECT_TRUE(WarmUp(*session, Batched(1)).samples.empty());
 }
 
+TEST(WarmUp, NamesTheModelWhoseFirstRunsBreakTheContextOfAGpu) {
+  const auto session = FakeSession::WithOneInput();
+  session->RunOnGpus({"GPU-a", "GPU-b"});
+  session->JudgeRuns([](const std::vector<session::Tensor>& inputs) {
+    return inputs[0].dims[0] > 2 ? Status(StatusCode::kGpuFault, "CUDA_ERROR_ILLEGAL_ADDRESS") : Status::Ok();
+  });
+  WarmUpOptions options = Batched(4);
+  options.watchdog = std::make_shared<Watchdog>(WatchdogOptions{});
+  options.model = "resnet version 2";
+  WarmUp(*session, options);
+  EXPECT_EQ(options.watchdog->activity("GPU-a").suspect, "resnet version 2");
+  EXPECT_EQ(options.watchdog->activity("GPU-b").suspect, "");
+}
+
 TEST(WarmUp, StopsAtABatchSizeThatFailsAndKeepsTheSmallerOnes) {
   const auto session = FakeSession::WithOneInput();
   session->JudgeRuns([](const std::vector<session::Tensor>& inputs) {

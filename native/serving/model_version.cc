@@ -89,6 +89,8 @@ int64_t SettleWishes(const session::Session& session, const std::vector<size_t>&
     }
     // Of lanes on a GPU only one runs at a time, the others copy.
     options.try_two_lanes = batching.lanes > 1 && session.gpus().empty();
+    options.watchdog = spec->pipeline.watchdog;
+    options.model = spec->pipeline.model;
     // Models load side by side, but times that were taken side by side would be worth nothing.
     static std::mutex one_at_a_time;
     const std::lock_guard<std::mutex> lock(one_at_a_time);
@@ -140,8 +142,8 @@ Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const
   if (report == nullptr) report = &unread;
   spec.pipeline.model = spec.model_name + " version " + std::to_string(spec.version);
   spec.pipeline.run_history = std::make_shared<pipeline::RunHistory>();
-  const int64_t open_dim = SettleWishes(*session, inputs.value(), &spec, report);
   try {
+    const int64_t open_dim = SettleWishes(*session, inputs.value(), &spec, report);
     std::unique_ptr<pipeline::Canary> canary = KeepCanary(session, spec, open_dim, report);
     auto room = std::make_unique<pipeline::Pipeline>(session, spec.pipeline);
     session->MeasureMemory();
