@@ -224,7 +224,7 @@ export const OPTIONS = {
     flag: 'exit-on-error',
     type: 'boolean',
     default: false,
-    description: 'end with exit code 73 when a model cannot be loaded at start (Triton: true by default)',
+    description: 'end with exit code 73 when a model cannot be loaded at start; not for one that is held back (Triton: true by default)',
     triton: 'exit-on-error',
   },
   accessLog: { flag: 'access-log', type: 'boolean', default: false, description: 'one log line for each request', triton: null },

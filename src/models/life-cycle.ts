@@ -4,7 +4,7 @@ import { asServerError, ServerError } from '../errors.js';
 import { readConfigFile, type LoadedConfig } from './config-file.js';
 import { planLanes, type DefaultLanes, type LanePlan } from './instance-lanes.js';
 import { LoadTurns } from './load-turns.js';
-import { catalogModelOf, statusOf, type ModelEntry, type ModelStatus, type VersionEntry } from './model-states.js';
+import { catalogModelOf, statusOf, type ModelEntry, type ModelStatus, type VersionEntry, type VersionStatus } from './model-states.js';
 import { versionLabel, type Hold } from './model-holds.js';
 import { insistsOnGpus, mayUseGpus, NO_GPUS, type UsableGpus } from './placement.js';
 import { scanRepositories, type FoundModel } from './repository.js';
@@ -89,9 +89,10 @@ export class ModelStore {
     return [...this.#models.values()].map(statusOf);
   }
 
-  /** Models that are refused, or of which a version could not be loaded. */
+  /** Models that are refused, or of which a version could not be loaded. One that is held back has not been tried yet. */
   failedModels(): readonly ModelStatus[] {
-    return this.models().filter(({ reason }) => reason !== '');
+    const isFailed = ({ state, code }: VersionStatus): boolean => state === 'UNAVAILABLE' && code !== 'ERR_MODEL_HELD_BACK';
+    return this.models().filter(({ faultCode, versions }) => faultCode !== '' || versions.some(isFailed));
   }
 
   /** Drops every handle, now or when its load ends; the engine keeps what it serves. Nothing is published any more. May be repeated. */

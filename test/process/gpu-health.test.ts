@@ -182,7 +182,7 @@ describe('a model that ends the server again and again', { timeout: 180_000 }, (
     const flags = ['--gpu-watchdog-ms', '500', '--model-blame-file', join(folder, 'blame.json')];
     await startAndEnd(flags, fault);
     await startAndEnd(flags, fault);
-    const { server } = await startOnFakeGpus('gpus 1', { repositories: twoModels(), flags });
+    const { server } = await startOnFakeGpus('gpus 1', { repositories: twoModels(), flags: [...flags, '--exit-on-error'] });
     const reason = new RegExp(`it ended the server 2 times in a day \\(${cause}\\) and is tried again at 20[-\\d:T]+Z`);
     const [status, checks] = await probe(server, '/ready');
     expect([status, checks.find(({ name }) => name === 'models-ready')?.detail]).toEqual([

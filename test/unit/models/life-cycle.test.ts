@@ -311,6 +311,7 @@ describe('loading all models', () => {
     const { engine, store } = setUp({ 'm/1/model.onnx': '', 'n/1/model.onnx': '' }, { gpus: () => usableGpus(1), holdOf });
     await store.loadAll();
     expect(store.models()[0]?.versions).toMatchObject([{ state: 'UNAVAILABLE', reason: 'later', code: 'ERR_MODEL_HELD_BACK' }]);
+    expect(store.failedModels()).toEqual([]);
     expect(store.progress()).toEqual({ over: true, done: 2, total: 2 });
     store.close();
     await sleep(20);
