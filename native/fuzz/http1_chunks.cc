@@ -31,6 +31,21 @@ std::string_view TakeWhileIn(std::string_view set, std::string_view* rest) {
   return run;
 }
 
+// Of plain tokens: `;name`, `;name=value`. The limit counts what lies between the first semicolon and the line feed.
+State TakeExtensions(std::string_view* rest) {
+  const size_t before = rest->size();
+  while (!rest->empty() && rest->front() == ';') {
+    for (const char sign : {';', '='}) {
+      if (rest->empty() || rest->front() != sign) break;
+      rest->remove_prefix(1);
+      if (TakeWhileIn(kToken, rest).empty() && !rest->empty()) return State::kRefused;
+    }
+  }
+  const size_t most = Scanner::kMaxExtensionBytes + (rest->empty() ? 1 : 0);
+  if (before - rest->size() > most) return State::kRefused;
+  return rest->empty() ? State::kMore : State::kEnd;
+}
+
 State TakeSize(std::string_view* rest, uint64_t* size) {
   const std::string_view digits = TakeWhileIn(kHex, rest);
   if (digits.size() > 16) return State::kRefused;
@@ -41,7 +56,8 @@ State TakeSize(std::string_view* rest, uint64_t* size) {
     const size_t digit = kHex.find(c);
     *size = *size * 16 + (digit < 16 ? digit : digit - 6);
   }
-  return TakeText("\r\n", rest);
+  const State state = TakeExtensions(rest);
+  return state == State::kEnd ? TakeText("\r\n", rest) : state;
 }
 
 State TakeTrailer(std::string_view* rest) {
