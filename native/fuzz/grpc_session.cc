@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fuzz/exact_copy.h"
@@ -22,6 +23,7 @@ namespace {
 using frontend::GrpcSession;
 
 constexpr uint32_t kMostStreams = 4;
+constexpr size_t kFrameHeadBytes = 9;
 constexpr size_t kLargestFrameBytes = 16 * 1024;  // as SETTINGS_MAX_FRAME_SIZE begins
 // Beyond what was asked for: one frame, its head, and the frames of a head behind it.
 constexpr size_t kMoreSentBytes = 2 * kLargestFrameBytes;
@@ -36,6 +38,7 @@ enum FrameFlag : uint8_t { kNoFlag = 0, kEnds = 1, kAck = 1, kHeadEnds = 4 };
 
 std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, std::string_view payload, size_t length) {
   std::string frame;
+  frame.reserve(kFrameHeadBytes + payload.size());
   for (int shift = 16; shift >= 0; shift -= 8) frame += static_cast<char>(length >> shift & 0xff);
   frame += static_cast<char>(type);
   frame += static_cast<char>(flags);
@@ -129,7 +132,7 @@ class Connection {
       case 7:
         return LongHead(choice, Byte());
       case 8:
-        return Again(Byte());
+        return TakeTimes(Byte() % 32);
       case 9:
       case 10:
       case 11: {
@@ -177,8 +180,8 @@ class Connection {
 
   // Up to twice the window of a stream, and half of the connection's, in frames of the same bytes.
   void LargeBody(uint8_t choice, uint8_t frames) {
-    last_ = ExactCopy(Frame(kData, kNoFlag, Stream(frames / 16), LargePayload()));
-    for (int i = 0; i <= choice / 2 * (frames % 16) && !is_over_; ++i) Take(last_);
+    last_ = Frame(kData, kNoFlag, Stream(frames / 16), LargePayload());
+    TakeTimes(choice / 2 * (frames % 16) + 1);
     if ((choice & 1) != 0 && !is_over_) Take(ExactCopy(Frame(kData, kEnds, Stream(frames / 16), {})));
   }
 
@@ -187,22 +190,22 @@ class Connection {
     const uint32_t stream = next_stream_;
     next_stream_ += 2;
     Receive(Frame(kHeaders, kNoFlag, stream, CallHead()));
-    last_ = ExactCopy(Frame(kContinuation, kNoFlag, stream, LongField(size_t{choice} * 1000)));
-    for (int i = 0; i < fields % 32 && !is_over_; ++i) Take(last_);
+    last_ = Frame(kContinuation, kNoFlag, stream, LongField(size_t{choice} * 1000));
+    TakeTimes(fields % 32);
     if (fields >= 128 && !is_over_) Take(ExactCopy(Frame(kContinuation, kHeadEnds, stream, {})));
   }
 
-  void Again(uint8_t times) {
-    const memory::Slice last = last_;
-    for (int i = 0; i < times % 32 && !is_over_; ++i) Take(last);
+  // All of them lie at one place, as those of one read do.
+  void TakeTimes(int times) {
+    if (times == 0 || is_over_) return;
+    const memory::Slice last = ExactCopy(last_);
+    for (int i = 0; i < times && !is_over_; ++i) Take(last);
   }
 
   void Receive(std::string bytes) {
-    last_ = ExactCopy(bytes);
-    const size_t step = piece_bytes_ == 0 ? last_.size : std::max<size_t>(piece_bytes_, last_.size / 32);
-    for (size_t at = 0; at < last_.size && !is_over_; at += step) {
-      Take(ExactCopy(TextOf(last_).substr(at, step)));
-    }
+    last_ = std::move(bytes);
+    const size_t step = piece_bytes_ == 0 ? last_.size() : std::max<size_t>(piece_bytes_, last_.size() / 32);
+    for (size_t at = 0; at < last_.size() && !is_over_; at += step) Take(ExactCopy(std::string_view(last_).substr(at, step)));
   }
 
   void Take(const memory::Slice& bytes) {
@@ -231,7 +234,7 @@ class Connection {
   std::unique_ptr<GrpcSession> session_;
   uint32_t next_stream_ = 1;
   size_t piece_bytes_ = 0;  // of what is received; 0 = all at once
-  memory::Slice last_;
+  std::string last_;        // what was received, or the last of several alike
   bool is_over_ = false;
   const char* broken_ = nullptr;
 };
