@@ -60,6 +60,7 @@ inline constexpr int kCudaNotReady = 600;  // of a query: work is still going on
   X(cuMemFree_v2, (CudaPointer pointer))                                                                                               \
   X(cuMemHostAlloc, (void** pointer, size_t bytes, unsigned flags))                                                                    \
   X(cuMemFreeHost, (void* pointer))                                                                                                    \
+  X(cuMemHostGetDevicePointer_v2, (CudaPointer * pointer, void* host, unsigned flags))                                                 \
   X(cuMemcpyHtoDAsync_v2, (CudaPointer to, const void* from, size_t bytes, CudaStream stream))                                         \
   X(cuMemcpyDtoHAsync_v2, (void* to, CudaPointer from, size_t bytes, CudaStream stream))                                               \
   X(cuMemsetD8Async, (CudaPointer at, unsigned char value, size_t bytes, CudaStream stream))                                           \

@@ -14,6 +14,15 @@ constexpr unsigned kBlockThreads = 256;
 // Enough to fill the largest GPUs several times over; the kernels stride over what is left.
 constexpr uint64_t kGridMax = 4096;
 
+// Of a row, by each thread at a time: the widest load there is.
+constexpr uint64_t kGatherBytes = 16;
+
+// Threads that a gather keeps busy. The places have passed CheckPlaces.
+uint64_t GatherThreads(const RowPlaces& places, uint64_t rows) {
+  const uint64_t step = kGatherBytes / places.element_size;
+  return (places.elements / step + (places.elements % step != 0 ? 1 : 0)) * rows;
+}
+
 // A refusal of the image is no failure of the GPU, whatever the driver calls it.
 Status Refused(const Gpu& gpu, const Status& status) {
   const bool passes = status.code() == StatusCode::kGpuMemory || gpu.fatal().kind != FaultKind::kNone;
@@ -38,6 +47,13 @@ Result<std::shared_ptr<const Kernels>> Kernels::LoadImage(std::shared_ptr<const 
       {"penstock_convert_uint8", &kernels->convert_uint8_},
       {"penstock_convert_fp16", &kernels->convert_fp16_},
       {"penstock_convert_fp32", &kernels->convert_fp32_},
+      {"penstock_gather_1", &kernels->gather_[0]},
+      {"penstock_gather_2", &kernels->gather_[1]},
+      {"penstock_gather_4", &kernels->gather_[2]},
+      {"penstock_gather_8", &kernels->gather_[3]},
+      {"penstock_gather_uint8", &kernels->gather_uint8_},
+      {"penstock_gather_fp16", &kernels->gather_fp16_},
+      {"penstock_gather_fp32", &kernels->gather_fp32_},
   };
   for (const auto& [name, function] : functions) {
     const Status found = kernels->Find(name, function);
@@ -92,6 +108,30 @@ Status Kernels::ConvertInput(Stream* stream, const PreparedConversion& conversio
   uint64_t count = elements;
   void* parameters[] = {&from, &scale, &offset, &channels, &inner, &count, &to};
   return Launch(stream, function, count, parameters);
+}
+
+Status Kernels::GatherRows(Stream* stream, DevicePointer table, uint64_t rows, const RowPlaces& places, DevicePointer to) const {
+  PENSTOCK_RETURN_IF_ERROR(CheckPlaces(places, rows));
+  uint64_t elements = places.elements;
+  uint64_t fill = places.fill;
+  void* parameters[] = {&table, &rows, &elements, &fill, &to};
+  return Launch(stream, gather_[static_cast<size_t>(__builtin_ctzll(places.element_size))], GatherThreads(places, rows), parameters);
+}
+
+Status Kernels::GatherRows(Stream* stream, const PreparedConversion& conversion, DevicePointer table, uint64_t rows,
+                           const RowPlaces& places, DevicePointer to) const {
+  PENSTOCK_RETURN_IF_ERROR(CheckPlaces(places, rows));
+  CudaFunction function = gather_fp32_;
+  if (conversion.from_ == DataType::kUint8) function = gather_uint8_;
+  if (conversion.from_ == DataType::kFp16) function = gather_fp16_;
+  DevicePointer scale = conversion.tables_.data();
+  DevicePointer offset = scale + conversion.tables_.size() / 2;
+  uint32_t channels = conversion.channels_;
+  uint32_t inner = conversion.inner_;
+  uint64_t elements = places.elements;
+  uint64_t fill = places.fill;
+  void* parameters[] = {&table, &rows, &elements, &fill, &scale, &offset, &channels, &inner, &to};
+  return Launch(stream, function, GatherThreads(places, rows), parameters);
 }
 
 Status Kernels::Fill(Stream* stream, DevicePointer at, uint64_t words, uint32_t seed) const {

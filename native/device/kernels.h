@@ -1,11 +1,13 @@
 // Our kernels on one GPU. A build without nvcc has none, and a driver may refuse them: then the same work is done on the CPU.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 
 #include "base/status.h"
 #include "device/convert_input.h"
+#include "device/gather_rows.h"
 #include "device/stream.h"
 
 namespace penstock::device {
@@ -44,6 +46,14 @@ class Kernels {
   // ConvertInput on the CPU.
   Status ConvertInput(Stream* stream, const PreparedConversion& conversion, DevicePointer from, size_t elements, DevicePointer to) const;
 
+  // The rows of the table at `table`, `rows` of them, one behind the other at `to`, as they are: the bytes of GatherRows on the CPU. Errors
+  // also: those of CheckPlaces.
+  Status GatherRows(Stream* stream, DevicePointer table, uint64_t rows, const RowPlaces& places, DevicePointer to) const;
+  // The same converted, filling included: the first place begins at a channel 0, and the bits are those of ConvertInput for what the other
+  // one would write. places.element_size is the conversion's.
+  Status GatherRows(Stream* stream, const PreparedConversion& conversion, DevicePointer table, uint64_t rows, const RowPlaces& places,
+                    DevicePointer to) const;
+
   // Writes `words` words of the pattern `seed` (kernels/probe_pattern.h).
   Status Fill(Stream* stream, DevicePointer at, uint64_t words, uint32_t seed) const;
   // Adds the number of words that differ from the pattern to the uint64_t at `count`.
@@ -61,6 +71,10 @@ class Kernels {
   CudaFunction convert_uint8_ = nullptr;
   CudaFunction convert_fp16_ = nullptr;
   CudaFunction convert_fp32_ = nullptr;
+  std::array<CudaFunction, 4> gather_{};  // of 1, 2, 4 and 8 bytes
+  CudaFunction gather_uint8_ = nullptr;
+  CudaFunction gather_fp16_ = nullptr;
+  CudaFunction gather_fp32_ = nullptr;
 };
 
 }  // namespace penstock::device

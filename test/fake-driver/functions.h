@@ -10,8 +10,7 @@ namespace penstock::fake_driver {
 // Needed by tests only: the counterparts of what Penstock does once and never undoes.
 #define FAKE_CUDA_EXTRA_FUNCTIONS(X)                           \
   X(cuDevicePrimaryCtxRelease_v2, (device::CudaDevice device)) \
-  X(cuCtxSynchronize, ())                                      \
-  X(cuMemHostGetDevicePointer_v2, (device::CudaPointer * pointer, void* host, unsigned flags))
+  X(cuCtxSynchronize, ())
 
 #define FAKE_NVML_FUNCTIONS(X)                                                                                                       \
   X(nvmlInit_v2, ())                                                                                                                 \

@@ -7,6 +7,7 @@
 
 #include "base/checked_math.h"
 #include "contexts.h"
+#include "device/kernels/gather_row.h"
 #include "device/kernels/probe_pattern.h"
 
 namespace penstock::fake_driver {
@@ -43,6 +44,11 @@ float Decode(Half half) {
   return (half.bits & 0x8000) != 0 ? -magnitude : magnitude;
 }
 
+float Transform(float value, const float* scales, const float* offsets, uint64_t channel) {
+  const float result = std::fma(value, scales[channel], offsets[channel]);
+  return std::isnan(result) ? std::numeric_limits<float>::quiet_NaN() : result;
+}
+
 template <typename From>
 void Convert(const Launch& launch, uint64_t from, uint64_t scale, uint64_t offset, uint32_t channels, uint32_t inner, uint64_t elements,
              uint64_t to) {
@@ -50,11 +56,37 @@ void Convert(const Launch& launch, uint64_t from, uint64_t scale, uint64_t offse
   const auto* scales = launch.At<float>(scale, channels);
   const auto* offsets = launch.At<float>(offset, channels);
   auto* target = launch.At<float>(to, elements);
-  for (uint64_t i = 0; i < elements; ++i) {
-    const uint64_t channel = i / inner % channels;
-    const float value = std::fma(Decode(source[i]), scales[channel], offsets[channel]);
-    target[i] = std::isnan(value) ? std::numeric_limits<float>::quiet_NaN() : value;
+  for (uint64_t i = 0; i < elements; ++i) target[i] = Transform(Decode(source[i]), scales, offsets, i / inner % channels);
+}
+
+// Calls use(element, its place in all) for each element of all places.
+template <typename From, typename Use>
+void ForEachGathered(const Launch& launch, uint64_t table, uint64_t count, uint64_t place, uint64_t fill, const Use& use) {
+  From filling;
+  std::memcpy(&filling, &fill, sizeof filling);
+  const auto* rows = launch.At<device::GatherRow>(table, count);
+  for (uint64_t r = 0; r < count; ++r) {
+    const uint64_t elements = std::min(rows[r].elements, place);
+    const From* source = elements == 0 ? nullptr : launch.At<From>(rows[r].source, elements);
+    for (uint64_t i = 0; i < place; ++i) use(i < elements ? source[i] : filling, r * place + i);
   }
+}
+
+template <typename Word>
+void Gather(const Launch& launch, uint64_t table, uint64_t count, uint64_t place, uint64_t fill, uint64_t to) {
+  auto* target = launch.At<Word>(to, count * place);
+  ForEachGathered<Word>(launch, table, count, place, fill, [&](Word value, uint64_t at) { target[at] = value; });
+}
+
+template <typename From>
+void GatherConverted(const Launch& launch, uint64_t table, uint64_t count, uint64_t place, uint64_t fill, uint64_t scale, uint64_t offset,
+                     uint32_t channels, uint32_t inner, uint64_t to) {
+  const auto* scales = launch.At<float>(scale, channels);
+  const auto* offsets = launch.At<float>(offset, channels);
+  auto* target = launch.At<float>(to, count * place);
+  ForEachGathered<From>(launch, table, count, place, fill, [&](From value, uint64_t at) {
+    target[at] = Transform(Decode(value), scales, offsets, at / inner % channels);
+  });
 }
 
 // One line a kernel.
@@ -66,6 +98,13 @@ const std::vector<Kernel>& Table() {
       KernelOf<Convert<uint8_t>>::Named("penstock_convert_uint8"),
       KernelOf<Convert<Half>>::Named("penstock_convert_fp16"),
       KernelOf<Convert<float>>::Named("penstock_convert_fp32"),
+      KernelOf<Gather<uint8_t>>::Named("penstock_gather_1"),
+      KernelOf<Gather<uint16_t>>::Named("penstock_gather_2"),
+      KernelOf<Gather<uint32_t>>::Named("penstock_gather_4"),
+      KernelOf<Gather<uint64_t>>::Named("penstock_gather_8"),
+      KernelOf<GatherConverted<uint8_t>>::Named("penstock_gather_uint8"),
+      KernelOf<GatherConverted<Half>>::Named("penstock_gather_fp16"),
+      KernelOf<GatherConverted<float>>::Named("penstock_gather_fp32"),
   };
   return table;
 }
