@@ -60,7 +60,8 @@ Slice WholeSlice(std::shared_ptr<Block> block) {
   const uint8_t* data = block->data();
   const size_t size = block->size();
   const MemoryKind kind = block->kind();
-  return Slice{data, size, kind, std::move(block)};
+  const uint64_t device = block->device();
+  return Slice{data, size, kind, std::move(block), device};
 }
 
 }  // namespace penstock::memory

@@ -16,7 +16,7 @@ namespace penstock::memory {
 // Given back to where it came from with its last reference, by any thread.
 class Block {
  public:
-  Block(uint8_t* data, size_t size, MemoryKind kind) : data_(data), size_(size), kind_(kind) {}
+  Block(uint8_t* data, size_t size, MemoryKind kind, uint64_t device = 0) : data_(data), size_(size), kind_(kind), device_(device) {}
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
   virtual ~Block() = default;
@@ -25,11 +25,14 @@ class Block {
   const uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
   MemoryKind kind() const { return kind_; }
+  // As Slice::device.
+  uint64_t device() const { return device_; }
 
  private:
   uint8_t* const data_;
   const size_t size_;
   const MemoryKind kind_;
+  const uint64_t device_;
 };
 
 // Where blocks come from: the process's pool of ordinary memory, or page-locked memory of a GPU.
@@ -39,6 +42,12 @@ class BlockSource {
   // [any thread] A block of exactly `bytes`, aligned to BlockPool::kAlignment. Not zeroed: the caller writes every byte that it hands on.
   // A source of page-locked memory that has none left may give pageable memory: Block::kind says which it is. Errors: kMemory.
   virtual Result<std::shared_ptr<Block>> Allocate(uint64_t bytes) = 0;
+  // [any thread] As Allocate, of page-locked memory that GPUs read (Block::device is not 0), for what waits in a queue: null where there is
+  // none, where it would have to be locked first, or where so much is in use that later blocks could be left without.
+  virtual std::shared_ptr<Block> TryMapped(uint64_t bytes) {
+    (void)bytes;
+    return nullptr;
+  }
 };
 
 class BlockPool : public BlockSource {

@@ -36,6 +36,19 @@ TEST(DriverPageLocker, LocksPagesThatTheGpuCopiesFrom) {
   EXPECT_EQ(fake.HostBytes(), 0u);
 }
 
+TEST(DriverPageLocker, MapsPagesForKernels) {
+  FakeDriver fake;
+  const auto gpu = fake.First();
+  DriverPageLocker locker(gpu);
+  void* pages = locker.Lock(4096);
+  ASSERT_NE(pages, nullptr);
+  EXPECT_EQ(locker.DeviceAddress(pages), reinterpret_cast<uint64_t>(pages)) << "as unified addressing has it";
+  fake.Say("fail cuMemHostGetDevicePointer_v2 1");
+  EXPECT_EQ(locker.DeviceAddress(pages), 0u);
+  EXPECT_EQ(gpu->fatal().kind, FaultKind::kNone);
+  locker.Unlock(pages, 4096);
+}
+
 TEST(DriverPageLocker, LocksAndUnlocksOnThreadsThatNeverTouchedTheGpu) {
   FakeDriver fake;
   const auto gpu = fake.First();

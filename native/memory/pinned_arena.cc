@@ -47,6 +47,7 @@ struct PinnedArena::State {
   };
   struct Slab {
     uint8_t* pages = nullptr;
+    uint64_t device = 0;  // where GPUs read them; 0 = nowhere
     uint64_t size = 0;
     Ranges ranges;
     bool empty() const { return ranges.size() == 1 && ranges.begin()->second.entry.empty(); }
@@ -65,6 +66,9 @@ struct PinnedArena::State {
   void GiveBack(Slab* slab, Ranges::iterator range) noexcept;
   // Empty slabs that have to go for one of `size` to keep to the limit; false when that is not enough.
   bool MakeRoom(uint64_t size, Slabs* unlocked);
+
+  // The block of a range that has been taken, without `mutex`. Throws std::bad_alloc and has given the range back then.
+  static std::shared_ptr<Block> Own(std::shared_ptr<PinnedArena> arena, uint64_t bytes, Slab* slab, Ranges::iterator range);
 
   // A range of a new slab; false when that cannot be had. Without `mutex`, under `growing`.
   bool Grow(uint64_t size, Slab** taken, Ranges::iterator* range);
@@ -87,7 +91,10 @@ struct PinnedArena::State {
 class PinnedArena::State::Pinned final : public Block {
  public:
   Pinned(std::shared_ptr<PinnedArena> arena, size_t size, Slab* slab, Ranges::iterator range)
-      : Block(range->first, size, MemoryKind::kPinned), arena_(std::move(arena)), slab_(slab), range_(range) {}
+      : Block(range->first, size, MemoryKind::kPinned, DeviceAddress(*slab, range->first)),
+        arena_(std::move(arena)),
+        slab_(slab),
+        range_(range) {}
   ~Pinned() override {
     State& state = *arena_->state_;
     const std::lock_guard<std::mutex> lock(state.mutex);
@@ -97,6 +104,10 @@ class PinnedArena::State::Pinned final : public Block {
   }
 
  private:
+  static uint64_t DeviceAddress(const Slab& slab, const uint8_t* place) {
+    return slab.device == 0 ? 0 : slab.device + static_cast<uint64_t>(place - slab.pages);
+  }
+
   const std::shared_ptr<PinnedArena> arena_;
   Slab* const slab_;
   const Ranges::iterator range_;
@@ -194,6 +205,7 @@ bool PinnedArena::State::Grow(uint64_t size, Slab** taken, Ranges::iterator* ran
     unasked = kUnaskedAfterRefusal;
     return false;
   }
+  slab->device = locker->DeviceAddress(slab->pages);
   Ranges::node_type place = whole.extract(whole.begin());
   place.key() = slab->pages;
   Holes::node_type entry = hole.extract(hole.begin());
@@ -234,23 +246,26 @@ std::shared_ptr<PinnedArena> PinnedArena::Create(std::shared_ptr<PageLocker> loc
   return std::shared_ptr<PinnedArena>(new PinnedArena(std::make_unique<State>(std::move(locker), options)));
 }
 
+std::shared_ptr<Block> PinnedArena::State::Own(std::shared_ptr<PinnedArena> arena, uint64_t bytes, Slab* slab, Ranges::iterator range) {
+  State& state = *arena->state_;
+  Block* const block = new (std::nothrow) Pinned(std::move(arena), bytes, slab, range);
+  {
+    const std::lock_guard<std::mutex> lock(state.mutex);
+    if (block == nullptr) {
+      state.GiveBack(slab, range);
+      throw std::bad_alloc();
+    }
+    state.use.live_bytes += bytes;
+    state.use.live_blocks += 1;
+  }
+  return std::shared_ptr<Block>(block);
+}
+
 Result<std::shared_ptr<Block>> PinnedArena::Allocate(uint64_t bytes) {
   uint64_t size = 0;
   State::Slab* slab = nullptr;
   State::Ranges::iterator range;
-  if (SizeInSlab(bytes, &size) && state_->TakeOrGrow(size, &slab, &range)) {
-    Block* const block = new (std::nothrow) State::Pinned(shared_from_this(), bytes, slab, range);
-    {
-      const std::lock_guard<std::mutex> lock(state_->mutex);
-      if (block == nullptr) {
-        state_->GiveBack(slab, range);
-        throw std::bad_alloc();
-      }
-      state_->use.live_bytes += bytes;
-      state_->use.live_blocks += 1;
-    }
-    return std::shared_ptr<Block>(block);
-  }
+  if (SizeInSlab(bytes, &size) && state_->TakeOrGrow(size, &slab, &range)) return State::Own(shared_from_this(), bytes, slab, range);
   Result<std::shared_ptr<Block>> pageable = BlockPool::Process().Allocate(bytes);
   if (pageable.ok()) {
     const std::lock_guard<std::mutex> lock(state_->mutex);
@@ -258,6 +273,22 @@ Result<std::shared_ptr<Block>> PinnedArena::Allocate(uint64_t bytes) {
     state_->use.fallback_bytes += bytes;
   }
   return pageable;
+}
+
+std::shared_ptr<Block> PinnedArena::TryMapped(uint64_t bytes) {
+  uint64_t size = 0;
+  if (!SizeInSlab(bytes, &size)) return nullptr;
+  State::Slab* slab = nullptr;
+  State::Ranges::iterator range;
+  {
+    const std::lock_guard<std::mutex> lock(state_->mutex);
+    uint64_t live = 0;
+    if (!CheckedAdd(state_->use.live_bytes, size, &live) || live > state_->options.limit_bytes / 2) return nullptr;
+    if (!state_->Take(size, &slab, &range)) return nullptr;
+  }
+  std::shared_ptr<Block> block = State::Own(shared_from_this(), bytes, slab, range);
+  if (block->device() == 0) return nullptr;  // the driver has not mapped this slab
+  return block;
 }
 
 PinnedUse PinnedArena::use() const {

@@ -23,6 +23,11 @@ class PageLocker {
   virtual ~PageLocker() = default;
   // Aligned to a page. Null when there is none to be had.
   virtual void* Lock(size_t bytes) = 0;
+  // Where GPUs read pages that are locked; 0 = nowhere.
+  virtual uint64_t DeviceAddress(void* pages) {
+    (void)pages;
+    return 0;
+  }
   virtual void Unlock(void* pages, size_t bytes) = 0;
 };
 
@@ -49,6 +54,8 @@ class PinnedArena : public BlockSource, public std::enable_shared_from_this<Pinn
   ~PinnedArena() override;
 
   Result<std::shared_ptr<Block>> Allocate(uint64_t bytes) override;
+  // Never locks pages, which may take longer than whoever asks can wait, and never takes what brings all blocks above half of the limit.
+  std::shared_ptr<Block> TryMapped(uint64_t bytes) override;
 
   PinnedUse use() const;
 

@@ -32,13 +32,16 @@ class FakeLocker : public PageLocker {
     locked_.erase(pages);
     std::free(pages);
   }
+  uint64_t DeviceAddress(void* pages) override { return maps ? reinterpret_cast<uint64_t>(pages) + kDeviceOffset : 0; }
   uint64_t locked_bytes() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     uint64_t sum = 0;
     for (const auto& [pages, bytes] : locked_) sum += bytes;
     return sum;
   }
+  static constexpr uint64_t kDeviceOffset = uint64_t{1} << 60;
   std::atomic<bool> refuses{false};
+  std::atomic<bool> maps{true};
   std::atomic<int> asked{0};
 
  private:
@@ -230,6 +233,40 @@ TEST_F(PinnedArenaTest, KeepsToItsBoundsUnderManyThreads) {
   EXPECT_EQ(Take(64 * kKiB)->kind(), MemoryKind::kPinned) << "what was cut up is whole again";
   arena_.reset();
   EXPECT_EQ(locker_->locked_bytes(), 0u);
+}
+
+TEST_F(PinnedArenaTest, TellsWhereGpusReadEachBlock) {
+  Start(kMiB, kMiB);
+  const auto first = Take(1000);
+  const auto second = Take(2000);
+  for (const auto& block : {first, second}) {
+    EXPECT_EQ(block->device(), reinterpret_cast<uint64_t>(block->data()) + FakeLocker::kDeviceOffset);
+    const Slice slice = WholeSlice(block).Sub(100, 7);
+    EXPECT_EQ(slice.device, block->device() + 100);
+  }
+  locker_->maps = false;
+  Start(kMiB, kMiB);
+  const auto unmapped = Take(1000);
+  EXPECT_EQ(unmapped->kind(), MemoryKind::kPinned);
+  EXPECT_EQ(WholeSlice(unmapped).Sub(100, 7).device, 0u);
+  EXPECT_EQ(arena_->TryMapped(1000), nullptr);
+  EXPECT_EQ(arena_->use().live_blocks, 1u);
+}
+
+TEST_F(PinnedArenaTest, GivesMappedMemoryForAQueueOnlyFromWhatIsLockedAndLeavesHalf) {
+  Start(kMiB, kMiB);
+  EXPECT_EQ(arena_->TryMapped(1000), nullptr);
+  EXPECT_EQ(locker_->asked, 0) << "whoever asks cannot wait for pages to be locked";
+  Take(1000);
+  std::vector<std::shared_ptr<Block>> queued;
+  while (const auto block = arena_->TryMapped(64 * kKiB)) queued.push_back(block);
+  EXPECT_EQ(queued.size(), 8u);
+  EXPECT_EQ(arena_->use().live_bytes, 512 * kKiB);
+  EXPECT_EQ(arena_->use().fallback_blocks, 0u) << "nobody got anything else instead";
+  EXPECT_EQ(Take(512 * kKiB)->kind(), MemoryKind::kPinned);
+  EXPECT_EQ(arena_->TryMapped(UINT64_MAX), nullptr);
+  queued.clear();
+  EXPECT_EQ(arena_->use().live_bytes, 0u);
 }
 
 }  // namespace

@@ -19,9 +19,13 @@ struct Slice {
   size_t size = 0;
   MemoryKind kind = MemoryKind::kPageable;
   Owner owner;
+  // Where GPUs read the same bytes; 0 = nowhere. Only page-locked memory (kPinned) that is mapped for them has one.
+  uint64_t device = 0;
 
   // [offset, offset + length) of this slice under the same owner. The range must lie inside.
-  Slice Sub(size_t offset, size_t length) const { return Slice{data + offset, length, kind, owner}; }
+  Slice Sub(size_t offset, size_t length) const {
+    return Slice{data + offset, length, kind, owner, device == 0 ? 0 : device + offset};
+  }
 };
 
 // The bytes of one tensor or message, in order, possibly in several pieces (a message that arrived in several socket reads).
