@@ -33,6 +33,11 @@ class ConvertingSession final : public Session {
   }
 
   memory::BlockSource& input_memory() const override { return inner_->input_memory(); }
+  // What is converted here is read here.
+  bool TakesRowsApart(size_t input) const override {
+    const bool here = input < conversions_.size() && conversions_[input] != nullptr;
+    return !here && inner_->TakesRowsApart(input);
+  }
   int64_t PaddedRows(int64_t rows) const override { return inner_->PaddedRows(rows); }
   void ReleaseSpareMemory() const override { inner_->ReleaseSpareMemory(); }
   void MeasureMemory() const override { inner_->MeasureMemory(); }

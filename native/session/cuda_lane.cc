@@ -21,6 +21,30 @@ void Drop(const OrtRuntime& runtime, OrtStatus* status) {
   if (status != nullptr) runtime.functions.ReleaseStatus(status);
 }
 
+// Rows of the first dimension; only of a tensor that has one and is not empty.
+uint64_t RowsOf(const Tensor& tensor) { return static_cast<uint64_t>(tensor.dims[0]); }
+
+// Of one row, in the type that it comes in.
+device::RowPlaces PlacesOf(const Tensor& tensor) {
+  device::RowPlaces places;
+  places.element_size = DataTypeSize(tensor.dtype);
+  places.elements = tensor.bytes.size / RowsOf(tensor) / places.element_size;
+  return places;
+}
+
+// One entry a row, those that are missing at the end included; `on_device` says which address it has.
+void AppendRows(const Tensor& tensor, bool on_device, std::vector<device::GatherRow>* table) {
+  const device::RowPlaces places = PlacesOf(tensor);
+  const size_t bytes = places.elements * places.element_size;
+  const size_t end = table->size() + RowsOf(tensor);
+  table->reserve(end);
+  for (const memory::Slice& slice : tensor.rows) {
+    const uint64_t begin = on_device ? slice.device : reinterpret_cast<uint64_t>(slice.data);
+    for (size_t at = 0; at < slice.size; at += bytes) table->push_back({begin + at, places.elements});
+  }
+  table->resize(end);
+}
+
 Status Grow(const std::shared_ptr<const device::Gpu>& gpu, size_t bytes, device::DeviceBuffer* buffer) {
   if (buffer->size() >= bytes) return Status::Ok();
   *buffer = device::DeviceBuffer();  // given back first: the two need not fit side by side
@@ -54,6 +78,7 @@ CudaLane::CudaLane(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaC
       options_(std::move(options)),
       input_buffers_(model_->signature.inputs.size()),
       raw_buffers_(model_->signature.inputs.size()),
+      first_row_(model_->signature.inputs.size()),
       lacks_buffer_(model_->signature.inputs.size()) {}
 
 void CudaLane::Terminate() {
@@ -96,6 +121,7 @@ bool CudaLane::IsOnDevice(size_t index, const Tensor& tensor) const { return IsF
 Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
   PENSTOCK_RETURN_IF_ERROR(Prepare());
   lacks_buffer_.assign(lacks_buffer_.size(), false);
+  PENSTOCK_RETURN_IF_ERROR(CopyRowTables(inputs));
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (IsForDevice(inputs[i])) PENSTOCK_RETURN_IF_ERROR(CopyToDevice(i, inputs[i]));
   }
@@ -117,6 +143,19 @@ const device::PreparedConversion* CudaLane::ConversionOf(size_t index) const {
   return &*conversions_->by_input[index];
 }
 
+Status CudaLane::CopyRowTables(const std::vector<Tensor>& inputs) {
+  rows_.clear();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    first_row_[i] = rows_.size();
+    if (!inputs[i].rows.empty() && IsForDevice(inputs[i])) AppendRows(inputs[i], true, &rows_);
+  }
+  const size_t bytes = rows_.size() * sizeof(device::GatherRow);  // checked: there is a vector of this size
+  if (bytes == 0) return Status::Ok();
+  PENSTOCK_RETURN_IF_ERROR(Grow(model_->gpu, bytes, &row_buffer_));
+  copying_ = true;
+  return stream_->CopyIn(row_buffer_.data(), rows_.data(), bytes);
+}
+
 Status CudaLane::CopyToDevice(size_t index, const Tensor& tensor) {
   device::DeviceBuffer& buffer = input_buffers_[index];
   const device::PreparedConversion* conversion = ConversionOf(index);
@@ -132,6 +171,12 @@ Status CudaLane::CopyToDevice(size_t index, const Tensor& tensor) {
     return Status::Ok();
   }
   if (!grown.ok()) return grown;
+  if (!tensor.rows.empty()) {
+    const device::DevicePointer table = row_buffer_.data() + first_row_[index] * sizeof(device::GatherRow);
+    const device::Kernels& kernels = *conversions_->kernels;
+    if (conversion == nullptr) return kernels.GatherRows(stream_.get(), table, RowsOf(tensor), PlacesOf(tensor), buffer.data());
+    return kernels.GatherRows(stream_.get(), *conversion, table, RowsOf(tensor), PlacesOf(tensor), buffer.data());
+  }
   if (conversion != nullptr) PENSTOCK_RETURN_IF_ERROR(Grow(model_->gpu, tensor.bytes.size, &raw_buffers_[index]));
   const device::DevicePointer arrival = conversion == nullptr ? buffer.data() : raw_buffers_[index].data();
   copying_ = true;
@@ -153,9 +198,19 @@ Result<OrtHandle<OrtValue>> CudaLane::BorrowFromDevice(size_t index, const Tenso
   return OrtHandle<OrtValue>(raw, ort.ReleaseValue);
 }
 
-Result<OrtHandle<OrtValue>> CudaLane::BorrowOnCpu(size_t index, const Tensor& tensor) const {
+Result<OrtHandle<OrtValue>> CudaLane::BorrowOnCpu(size_t index, const Tensor& tensor) {
   Tensor on_cpu = tensor;
   if (ConversionOf(index) != nullptr) on_cpu.dtype = DataType::kFp32;  // and empty
+  if (!tensor.rows.empty() && tensor.bytes.size != 0) {
+    std::vector<device::GatherRow> rows;
+    AppendRows(tensor, false, &rows);
+    PENSTOCK_RETURN_IF_ERROR(device::CheckPlaces(PlacesOf(tensor), rows.size()));
+    Result<std::shared_ptr<memory::Block>> block = memory::BlockPool::Process().Allocate(tensor.bytes.size);
+    if (!block.ok()) return block.status();
+    device::GatherRows(rows, PlacesOf(tensor), block.value()->data());
+    on_cpu.bytes = memory::WholeSlice(std::move(block).value());
+    joined_.push_back(on_cpu.bytes);
+  }
   return BorrowAsOrtValue(model_->runtime, on_cpu);
 }
 
@@ -257,6 +312,7 @@ void CudaLane::Finish() {
   // The values of a run that are left in the binding would be written into by the next one, whatever its shapes.
   model_->runtime.functions.ClearBoundInputs(binding_.get());
   model_->runtime.functions.ClearBoundOutputs(binding_.get());
+  joined_.clear();
 }
 
 }  // namespace penstock::session

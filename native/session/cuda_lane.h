@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "device/gather_rows.h"
 #include "device/gpu.h"
 #include "device/kernels.h"
 #include "device/stream.h"
@@ -36,7 +37,7 @@ struct CudaModel {
   std::atomic<bool> can_shrink{true};  // until ONNX Runtime has refused to shrink its arena
 };
 
-// Conversions of inputs that its GPU does itself.
+// What its GPU does with inputs itself, with kernels of ours: it converts them, and gathers rows that lie apart.
 struct CudaConversions {
   std::shared_ptr<const device::Kernels> kernels;
   std::vector<std::optional<device::PreparedConversion>> by_input;  // one a signature input; none where it goes in as it comes
@@ -55,9 +56,9 @@ class CudaLane final : public RunControl {
 
   // The steps of a run, in this order, all on the lane's thread. The context is current. Finish() belongs to every run that has begun,
   // whatever became of it: after it nothing of the run's is in use any more.
-  // Copies the inputs to the device, converts them there and waits for them; BYTES and empty tensors stay on the CPU. One for which the
-  // driver has no memory is left to ONNX Runtime, whose arena may have some to spare, and Execute shrinks that arena then. Errors:
-  // kGpuMemory, kGpuFault, kGpuLost, kModelRun.
+  // Copies the inputs to the device, or has it read rows that lie apart, converts them there and waits for them; BYTES and empty tensors
+  // stay on the CPU. One for which the driver has no memory is left to ONNX Runtime, whose arena may have some to spare, and Execute
+  // shrinks that arena then. Errors: kGpuMemory, kGpuFault, kGpuLost, kModelRun.
   Status BindInputs(const std::vector<Tensor>& inputs);
   // Outputs are left on the device, BYTES on the CPU.
   Status BindOutputs(const std::vector<size_t>& outputs);
@@ -74,9 +75,11 @@ class CudaLane final : public RunControl {
   // Null where it goes in as it comes.
   const device::PreparedConversion* ConversionOf(size_t index) const;
   bool IsOnDevice(size_t index, const Tensor& tensor) const;
+  // Puts the tables of all rows that lie apart on the device.
+  Status CopyRowTables(const std::vector<Tensor>& inputs);
   Status CopyToDevice(size_t index, const Tensor& tensor);
   Result<OrtHandle<OrtValue>> BorrowFromDevice(size_t index, const Tensor& tensor) const;
-  Result<OrtHandle<OrtValue>> BorrowOnCpu(size_t index, const Tensor& tensor) const;
+  Result<OrtHandle<OrtValue>> BorrowOnCpu(size_t index, const Tensor& tensor);
   Status BindValue(size_t index, OrtHandle<OrtValue> value);
   void WaitForCopies();
   Result<Tensor> TakeOutput(OrtHandle<OrtValue>& value, memory::BlockSource& source);
@@ -89,6 +92,10 @@ class CudaLane final : public RunControl {
   std::unique_ptr<device::Stream> stream_;
   std::vector<device::DeviceBuffer> input_buffers_;  // one a signature input, grown as runs need
   std::vector<device::DeviceBuffer> raw_buffers_;    // the same as clients send it, where it is converted
+  std::vector<device::GatherRow> rows_;              // of all inputs of this run whose rows lie apart, in order
+  std::vector<size_t> first_row_;                    // in rows_; one a signature input
+  device::DeviceBuffer row_buffer_;                  // rows_ on the device, grown as runs need
+  std::vector<memory::Slice> joined_;                // of this run: rows that lay apart, for ONNX Runtime
   OrtHandle<OrtIoBinding> binding_{nullptr, nullptr};
   std::vector<bool> lacks_buffer_;  // one a signature input, of this run: there was no memory for its copy
   bool copying_ = false;  // asked for on the stream and not waited for

@@ -20,7 +20,7 @@ namespace {
 
 Status Stopped() { return Status(StatusCode::kRequestCancelled, "the run was stopped"); }
 
-// Null where the GPU has no kernels to do it with.
+// Null where the GPU has no kernels to do it with. They gather rows that lie apart too, so no input need be converted.
 Result<std::shared_ptr<const CudaConversions>> PrepareConversions(const std::shared_ptr<const device::Gpu>& gpu, const void* image,
                                                                   const InputConversions& conversions) {
   Result<std::shared_ptr<const device::Kernels>> kernels = device::Kernels::LoadImage(gpu, image);
@@ -42,7 +42,7 @@ Result<std::shared_ptr<const CudaConversions>> PrepareConversions(const std::sha
 
 class CudaSession final : public Session {
  public:
-  // `conversions` may be null.
+  // `conversions` are null where the GPU has no kernels.
   CudaSession(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaConversions> conversions, CudaSessionOptions options,
               uint64_t free_before)
       : model_(std::move(model)), conversions_(std::move(conversions)), options_(std::move(options)), free_before_(free_before) {}
@@ -74,6 +74,10 @@ class CudaSession final : public Session {
 
   memory::BlockSource& input_memory() const override {
     return options_.pinned != nullptr ? *options_.pinned : memory::BlockPool::Process();
+  }
+
+  bool TakesRowsApart(size_t input) const override {
+    return conversions_ != nullptr && model_->signature.inputs[input].dtype != DataType::kBytes;
   }
 
   int64_t PaddedRows(int64_t rows) const override {
@@ -196,7 +200,11 @@ Result<std::shared_ptr<Session>> OpenCudaSession(const OrtRuntime& runtime, cons
   PENSTOCK_RETURN_IF_ERROR(CheckRoom(options, *gpu, before.value()));
   auto model = std::make_shared<CudaModel>(runtime, gpu, options.cuda.runs_at_once);
   PENSTOCK_RETURN_IF_ERROR(LoadModel(options, session_options.value().get(), model.get()));
-  return std::shared_ptr<Session>(std::make_shared<CudaSession>(std::move(model), nullptr, options.cuda, before.value().free_bytes));
+  Result<std::shared_ptr<const CudaConversions>> kernels =
+      PrepareConversions(gpu, options.cuda.kernel_image, InputConversions(model->signature.inputs.size()));
+  if (!kernels.ok()) return kernels.status();
+  return std::shared_ptr<Session>(
+      std::make_shared<CudaSession>(std::move(model), std::move(kernels).value(), options.cuda, before.value().free_bytes));
 }
 
 }  // namespace penstock::session

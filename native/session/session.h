@@ -36,6 +36,10 @@ struct Tensor {
   DataType dtype = DataType::kInvalid;
   std::vector<int64_t> dims;
   memory::Slice bytes;
+  // Only among the inputs of a run, and only where the session takes it (TakesRowsApart): the tensor lies in these pieces, in order, each
+  // of whole rows of the first dimension and mapped for GPUs (memory::Slice::device). Rows that they lack are zeros. `bytes` then has the
+  // size of all rows, and no data. Empty: `bytes` is all there is.
+  std::vector<memory::Slice> rows{};
 
   // Among the inputs of a run: stands for an optional input that the run goes without.
   bool left_out() const { return dtype == DataType::kInvalid; }
@@ -83,6 +87,12 @@ class Session {
 
   // Where the inputs of a run are best gathered.
   virtual memory::BlockSource& input_memory() const { return memory::BlockPool::Process(); }
+
+  // Whether a run may get this input of the signature as rows that lie apart.
+  virtual bool TakesRowsApart(size_t input) const {
+    (void)input;
+    return false;
+  }
 
   // How many rows a batch of `rows` should be padded to, at least `rows`: devices re-plan for every new shape.
   virtual int64_t PaddedRows(int64_t rows) const { return rows; }

@@ -1,5 +1,6 @@
 #include "session/spread_session.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace penstock::session {
@@ -40,6 +41,10 @@ Result<std::shared_ptr<Session>> SpreadSession::ConvertingOnDevice(const InputCo
     all.push_back(std::move(converting).value());
   }
   return std::shared_ptr<Session>(std::make_shared<SpreadSession>(std::move(all)));
+}
+
+bool SpreadSession::TakesRowsApart(size_t input) const {
+  return std::all_of(sessions_.begin(), sessions_.end(), [input](const auto& session) { return session->TakesRowsApart(input); });
 }
 
 void SpreadSession::ReleaseSpareMemory() const {

@@ -21,6 +21,7 @@ class SpreadSession final : public Session {
   Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
              std::vector<Tensor>* results) const override;
   memory::BlockSource& input_memory() const override { return sessions_.front()->input_memory(); }
+  bool TakesRowsApart(size_t input) const override;
   int64_t PaddedRows(int64_t rows) const override { return sessions_.front()->PaddedRows(rows); }
   // All of them or none: a lane's GPU must not decide what its runs are given.
   Result<std::shared_ptr<Session>> ConvertingOnDevice(const InputConversions& conversions) const override;
