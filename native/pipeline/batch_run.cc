@@ -87,7 +87,7 @@ class BatchRun {
       const std::vector<Job*> jobs(first, last);
       for (const Job* job : jobs) execution.rows += job->rows;
       const int64_t padding = PaddingOf(execution.rows);
-      Result<Gathered> gathered = Gather(jobs, padding, &session_.input_memory());
+      Result<Gathered> gathered = Gather(jobs, padding, &session_.input_memory(), options_.apart);
       if (!gathered.ok()) return gathered.status();
       counters_.RecordInput(0, gathered.value().bytes_copied);
       execution.input_ready_ns = MonotonicNs();
@@ -177,7 +177,7 @@ class BatchRun {
 
   const session::Session& session_;
   session::RunControl& control_;
-  const BatchRunOptions options_;
+  const BatchRunOptions& options_;
   Counters& counters_;
   Heartbeat* const heartbeat_;
   BatchEnd end_;

@@ -22,6 +22,8 @@ struct BatchRunOptions {
   int64_t pad_up_to_rows = 0;
   // Called with the size of each larger output of a run; the result lives as long as any view of that output. May be null.
   std::function<memory::Owner(uint64_t bytes)> charge;
+  // Inputs that runs may get as rows that lie apart: InputsTakenApart of the session, or empty for none.
+  std::vector<bool> apart;
 };
 
 // What a job ends with whose client does not want it any more.

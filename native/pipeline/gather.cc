@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/checked_math.h"
+#include "pipeline/rows_apart.h"
 
 namespace penstock::pipeline {
 namespace {
@@ -60,12 +61,12 @@ Status Measure(const std::vector<Job*>& jobs, size_t index, int64_t padding, ses
 
 }  // namespace
 
-Result<Gathered> Gather(const std::vector<Job*>& jobs, int64_t padding, memory::BlockSource* memory) {
+Result<Gathered> Gather(const std::vector<Job*>& jobs, int64_t padding, memory::BlockSource* memory, const std::vector<bool>& apart) {
   Gathered gathered;
   const size_t inputs = jobs.front()->inputs.size();
   gathered.tensors.resize(inputs);
   // Everything that can fail comes before the first client slice is let go.
-  std::vector<std::shared_ptr<memory::Block>> blocks(inputs);  // null: runs in place, or is left out
+  std::vector<std::shared_ptr<memory::Block>> blocks(inputs);  // null: runs as it lies, or is left out
   std::vector<uint64_t> padding_bytes(inputs);
   for (size_t i = 0; i < inputs; ++i) {
     if (jobs.front()->inputs[i].dtype == DataType::kInvalid) continue;  // left out by all of them
@@ -73,6 +74,10 @@ Result<Gathered> Gather(const std::vector<Job*>& jobs, int64_t padding, memory::
     PENSTOCK_RETURN_IF_ERROR(Measure(jobs, i, padding, &gathered.tensors[i], &bytes, &padding_bytes[i]));
     if (padding == 0) gathered.tensors[i].bytes = WhereItLies(jobs, i);
     if (gathered.tensors[i].bytes.owner != nullptr) continue;
+    if (i < apart.size() && apart[i] && CollectRowsApart(jobs, i, &gathered.tensors[i].rows)) {
+      gathered.tensors[i].bytes = {nullptr, bytes, memory::MemoryKind::kPinned, nullptr};
+      continue;
+    }
     Result<std::shared_ptr<memory::Block>> block = memory->Allocate(bytes);
     if (!block.ok()) return block.status();
     blocks[i] = std::move(block).value();

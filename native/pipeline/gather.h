@@ -12,7 +12,8 @@
 namespace penstock::pipeline {
 
 struct Gathered {
-  std::vector<session::Tensor> tensors;  // one per input of the jobs, in order; contiguous, starting at multiples of BlockPool::kAlignment
+  // One per input of the jobs, in order; contiguous, starting at multiples of BlockPool::kAlignment, unless they are rows that lie apart.
+  std::vector<session::Tensor> tensors;
   uint64_t bytes_copied = 0;  // of the jobs' inputs; padding is not counted
 };
 
@@ -23,6 +24,9 @@ struct Gathered {
 //
 // Each job's client slices are released as soon as they are copied; its input then refers to its part of the block, so that the same jobs
 // can be gathered again in other company. When it fails no job has changed. Errors: kMemory. May throw std::bad_alloc, likewise.
-Result<Gathered> Gather(const std::vector<Job*>& jobs, int64_t padding, memory::BlockSource* memory);
+//
+// Inputs for which `apart` (one a signature input; missing ones count as false) is true are not copied either where all jobs have them in
+// mapped memory (rows_apart.h): their tensors are Tensor::rows then, padding included.
+Result<Gathered> Gather(const std::vector<Job*>& jobs, int64_t padding, memory::BlockSource* memory, const std::vector<bool>& apart = {});
 
 }  // namespace penstock::pipeline

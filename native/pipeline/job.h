@@ -67,7 +67,7 @@ struct Job : batching::QueueItem {
   std::shared_ptr<CompletionSink> sink;
   std::vector<JobInput> inputs;   // one per signature input, in order; optional ones at the end may be missing
   std::vector<size_t> outputs;    // indices into the signature's outputs
-  // Bytes of the inputs that were copied before the engine saw them (grpc-js joins a message once); for the counters.
+  // Bytes of the inputs that were copied before a lane saw them (grpc-js joins a message once; rows_apart.h); for the counters.
   uint64_t bytes_copied_before = 0;
   std::shared_ptr<const void> admission;  // given back just before the outcome leaves
   // Where Cancel goes. An aliasing pointer that owns the model version of this pipeline: a version lives as long as it has a job. Lanes

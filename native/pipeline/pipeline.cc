@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "pipeline/lane.h"
+#include "pipeline/rows_apart.h"
 
 namespace penstock::pipeline {
 namespace {
@@ -30,7 +31,8 @@ FailureReason ReasonOf(StatusCode code) {
 Pipeline::Pipeline(std::shared_ptr<const session::Session> session, PipelineOptions options)
     : session_(std::move(session)),
       batching_(options.batching),
-      run_options_{options.batching.merge, options.pad ? options.batching.max_batch_rows : 0, std::move(options.charge)},
+      run_options_{options.batching.merge, options.pad ? options.batching.max_batch_rows : 0, std::move(options.charge),
+                   options.batching.merge ? InputsTakenApart(*session_) : std::vector<bool>()},
       batcher_(std::move(options.batching)),
       alarm_([this] { Expire(); }) {
   for (const RunSample& sample : options.run_samples) {
@@ -63,6 +65,10 @@ Pipeline::~Pipeline() { Close(); }
 Status Pipeline::Unloading() { return Status(StatusCode::kModelNotReady, "the model is being unloaded; retry later"); }
 
 Status Pipeline::Submit(std::shared_ptr<Job>* job) {
+  // Also for what is refused below: its front end has read as many bytes from a socket before.
+  if (!run_options_.apart.empty()) {
+    MoveToMappedMemory(run_options_.apart, batching_.max_batch_rows, &session_->input_memory(), job->get());
+  }
   Status status;
   bool wake = false;
   {

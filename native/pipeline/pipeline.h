@@ -48,7 +48,8 @@ class Pipeline {
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  // [any thread] Takes `*job` (leaving null) only when it returns OK; nothing is called back otherwise.
+  // [any thread] Takes `*job` (leaving null) only when it returns OK; nothing is called back otherwise. Its inputs may have been moved to
+  // other memory all the same.
   // Errors: those of Batcher::Offer; after Close its reason.
   Status Submit(std::shared_ptr<Job>* job);
 

@@ -58,6 +58,7 @@ class FakeSession : public Session {
     });
   }
   void GatherInto(memory::BlockSource* memory) { input_memory_ = memory; }
+  void TakeRowsApart() { takes_rows_apart_ = true; }
   size_t spare_memory_releases() const { return Read(spare_memory_releases_); }
   size_t memory_measurements() const { return Read(memory_measurements_); }
 
@@ -80,6 +81,7 @@ class FakeSession : public Session {
     return std::make_unique<Control>(shared_, gpus_.empty() ? std::string() : gpus_[controls_++ % gpus_.size()]);
   }
   memory::BlockSource& input_memory() const override { return *input_memory_; }
+  bool TakesRowsApart(size_t) const override { return takes_rows_apart_; }
   int64_t PaddedRows(int64_t rows) const override { return padded_rows_ ? padded_rows_(rows) : rows; }
   void ReleaseSpareMemory() const override {
     Change([this] { ++spare_memory_releases_; });
@@ -114,7 +116,7 @@ class FakeSession : public Session {
       const Tensor& source = inputs[output % inputs.size()];
       Result<std::shared_ptr<memory::Block>> block = memory::BlockPool::Process().Allocate(source.bytes.size);
       if (!block.ok()) return block.status();
-      if (source.bytes.size != 0) std::memcpy(block.value()->data(), source.bytes.data, source.bytes.size);
+      CopyTensor(source, block.value()->data());
       results->push_back(Tensor{source.dtype, source.dims, memory::WholeSlice(std::move(block).value())});
     }
     if (alter_) alter_(results);
@@ -122,6 +124,14 @@ class FakeSession : public Session {
   }
 
  private:
+  // Rows that lie apart are read where a GPU would.
+  static void CopyTensor(const Tensor& source, uint8_t* to) {
+    uint8_t* const end = to + source.bytes.size;
+    if (source.rows.empty() && source.bytes.size != 0) to = std::copy_n(source.bytes.data, source.bytes.size, to);
+    for (const memory::Slice& rows : source.rows) to = std::copy_n(reinterpret_cast<const uint8_t*>(rows.device), rows.size, to);
+    std::fill(to, end, uint8_t{0});
+  }
+
   struct Shared {
     std::mutex mutex;
     std::condition_variable changed;
@@ -163,6 +173,7 @@ class FakeSession : public Session {
   std::vector<std::string> gpus_;
   std::function<int64_t(int64_t)> padded_rows_;
   memory::BlockSource* input_memory_ = &memory::BlockPool::Process();
+  bool takes_rows_apart_ = false;
   bool gate_shut_ = false;
   bool throws_ = false;
   Status failure_;
