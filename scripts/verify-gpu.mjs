@@ -41,11 +41,12 @@ async function verify(throughputArgs) {
 
   const ceiling = gpuCeiling();
   if (ceiling === null) throw new Failure(69, 'no GPU can be used here: see the line above');
-  const { gpu, copies, launchAndWaitUs, graphs } = ceiling;
+  const { gpu, copies, gathers, launchAndWaitUs, graphs } = ceiling;
   say(`${gpu.name} (${gpu.uuid}), driver ${gpu.driver}`);
   console.table(copies);
+  console.table(gathers);
   console.table(graphs);
-  record('gpu-ceiling', { gpu }, { copies, launchAndWaitUs, graphs });
+  record('gpu-ceiling', { gpu }, { copies, gathers, launchAndWaitUs, graphs });
 
   await step('the server on this GPU', () => node(path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', 'gpu'));
   const drills = [];

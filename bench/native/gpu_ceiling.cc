@@ -1,5 +1,6 @@
 // What the link to a GPU and its driver allow at best: copies by size, from page-locked and from ordinary memory, and the cost of launching
-// a kernel and a graph of kernels. Prints one JSON object.
+// a kernel and a graph of kernels; and a batch of small rows, joined and copied before it is converted against gathered by the kernel.
+// Prints one JSON object.
 // Usage: gpu_ceiling [GPU]   (index or UUID; the first one when none is given)
 #include <dlfcn.h>
 
@@ -7,12 +8,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "device/gpus.h"
+#include "device/kernels.h"
 #include "device/stream.h"
 #include "gpu_kernels.h"
 
@@ -67,6 +70,49 @@ void PrintCopies(Stream* stream, DevicePointer device, uint8_t* pinned, uint8_t*
       std::printf("%s{\"bytes\":%zu,\"memory\":\"%s\",\"toDeviceGBPerS\":%.3f,\"toHostGBPerS\":%.3f}", comma, bytes,
                   host == pinned ? "pinned" : "pageable", static_cast<double>(bytes) / in_ns, static_cast<double>(bytes) / out_ns);
       comma = ",";
+    }
+  }
+  std::printf("]");
+}
+
+// Batches of UINT8 rows that lie apart in `mapped`, which the device reads at `mapped_device`, to floats on the device: as a lane does it
+// that joins them, and as the kernel does it that reads them over the bus. Both with all their waiting. Empty in a build without kernels.
+void PrintGathers(const std::shared_ptr<Gpu>& gpu, Stream* stream, DevicePointer device, uint8_t* mapped, DevicePointer mapped_device) {
+  std::printf(",\"gathers\":[");
+  const Result<std::shared_ptr<const Kernels>> loaded = Kernels::Load(gpu);
+  if (loaded.status().code() != StatusCode::kGpuUnavailable) {
+    Need(loaded.status());
+    const Kernels& kernels = *loaded.value();
+    InputConversion conversion;
+    conversion.scale = {0.0171f, 0.0175f, 0.0174f};
+    conversion.offset = {-2.12f, -2.04f, -1.8f};
+    conversion.inner = 1024;
+    const Result<PreparedConversion> prepared = kernels.Prepare(stream, conversion);
+    Need(prepared.status());
+    // Of the 64 MiB on either side: rows in the first half, twice their size apart; joined behind them, and their table behind that.
+    constexpr size_t kRows = 64;
+    constexpr size_t kJoined = kLargest / 2;
+    constexpr size_t kTable = kLargest - (1u << 20);
+    const char* comma = "";
+    for (const size_t row : {size_t{1024}, size_t{4096}, size_t{16384}, size_t{65536}, size_t{131072}}) {
+      for (const size_t rows : {size_t{4}, size_t{16}, kRows}) {
+        std::vector<GatherRow> table;
+        for (size_t i = 0; i < rows; ++i) table.push_back({mapped_device + i * 2 * row, row});
+        const double joined_ns = MedianNs([&] {
+          for (size_t i = 0; i < rows; ++i) std::memcpy(mapped + kJoined + i * row, mapped + i * 2 * row, row);
+          Need(stream->CopyIn(device + kJoined, mapped + kJoined, rows * row));
+          Need(kernels.ConvertInput(stream, prepared.value(), device + kJoined, rows * row, device));
+          Need(stream->Synchronize());
+        });
+        const double gathered_ns = MedianNs([&] {
+          Need(stream->CopyIn(device + kTable, table.data(), table.size() * sizeof(GatherRow)));
+          Need(kernels.GatherRows(stream, prepared.value(), device + kTable, rows, {row, 1, 0}, device));
+          Need(stream->Synchronize());
+        });
+        std::printf("%s{\"rowBytes\":%zu,\"rows\":%zu,\"joinedUs\":%.3f,\"gatheredUs\":%.3f}", comma, row, rows, joined_ns / 1e3,
+                    gathered_ns / 1e3);
+        comma = ",";
+      }
     }
   }
   std::printf("]");
@@ -142,7 +188,10 @@ int main(int argc, char** argv) {
   Result<DeviceBuffer> device = DeviceBuffer::Allocate(gpu, kLargest);
   Need(device.status());
   void* pinned = nullptr;
-  Need(gpu->Check("cuMemHostAlloc", gpu->driver().cuda().cuMemHostAlloc(&pinned, kLargest, kCudaHostAllocPortable)));
+  DevicePointer mapped = 0;
+  constexpr unsigned kFlags = kCudaHostAllocPortable | kCudaHostAllocDeviceMap;
+  Need(gpu->Check("cuMemHostAlloc", gpu->driver().cuda().cuMemHostAlloc(&pinned, kLargest, kFlags)));
+  Need(gpu->Check("cuMemHostGetDevicePointer_v2", gpu->driver().cuda().cuMemHostGetDevicePointer_v2(&mapped, pinned, 0)));
   std::vector<uint8_t> pageable(kLargest, 1);
 
   const GpuInfo& info = gpu->info();
@@ -150,6 +199,7 @@ int main(int argc, char** argv) {
               info.name.c_str(), info.uuid.c_str(), static_cast<unsigned long long>(info.total_bytes), info.compute_major,
               info.compute_minor, gpus.driver_version.c_str());
   PrintCopies(stream.value().get(), device.value().data(), static_cast<uint8_t*>(pinned), pageable.data());
+  PrintGathers(gpu, stream.value().get(), device.value().data(), static_cast<uint8_t*>(pinned), mapped);
   PrintLaunches(*gpu, stream.value().get());
   std::printf("}\n");
   return 0;
