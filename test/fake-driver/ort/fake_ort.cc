@@ -94,6 +94,7 @@ struct Books {
   std::map<const OrtSession*, std::shared_ptr<DeviceMemory>> weights;
   std::map<const OrtIoBinding*, std::vector<Output>> outputs;  // in the order of binding
   std::map<const OrtIoBinding*, std::map<std::string, Input>> inputs;  // by name
+  std::map<const OrtIoBinding*, int64_t> rows;  // of the input that was bound first; 0: it is a scalar
   std::map<const OrtValue*, std::shared_ptr<DeviceMemory>> values;
   std::set<const OrtRunOptions*> shrinking;
   uint64_t shrinks = 0;
@@ -257,6 +258,7 @@ OrtStatus* BindInput(OrtIoBinding* binding, const char* name, const OrtValue* va
   {
     const Lock lock(TheBooks().mutex);
     TheBooks().inputs[binding][name] = std::move(input);
+    TheBooks().rows.emplace(binding, shape.dims.empty() ? 0 : shape.dims.front());
   }
   return TheReal().ort.BindInput(binding, name, value);
 }
@@ -265,6 +267,7 @@ void ClearBoundInputs(OrtIoBinding* binding) {
   {
     const Lock lock(TheBooks().mutex);
     TheBooks().inputs.erase(binding);
+    TheBooks().rows.erase(binding);
   }
   TheReal().ort.ClearBoundInputs(binding);
 }
@@ -292,6 +295,7 @@ void ReleaseIoBinding(OrtIoBinding* binding) {
     const Lock lock(TheBooks().mutex);
     TheBooks().outputs.erase(binding);
     TheBooks().inputs.erase(binding);
+    TheBooks().rows.erase(binding);
   }
   TheReal().ort.ReleaseIoBinding(binding);
 }
@@ -321,25 +325,31 @@ OrtStatus* RealOutputs(const OrtIoBinding* binding, std::vector<OrtValue*>* valu
 
 OrtStatus* RunWithBinding(OrtSession* session, const OrtRunOptions* options, const OrtIoBinding* binding) {
   Books& books = TheBooks();
+  int64_t rows = 0;
   {
     const Lock lock(books.mutex);
+    rows = books.rows[binding];
     books.shrinks += books.shrinking.count(options);
     for (const auto& [name, input] : books.inputs[binding]) {
       if (input.bytes.empty() || std::memcmp(input.data, input.bytes.data(), input.bytes.size()) == 0) continue;
       return Failure("input " + name + " has changed since it was bound");
     }
   }
-  if (const std::string text = BeginCall("RunWithBinding"); !text.empty()) return Failure(text);
+  const RunOrder order = BeginRun("RunWithBinding", rows);
+  if (!order.failure.empty()) return Failure(order.failure);
   if (OrtStatus* status = TheReal().ort.RunWithBinding(session, options, binding); status != nullptr) return status;
   std::vector<OrtValue*> values;
   if (OrtStatus* status = RealOutputs(binding, &values); status != nullptr) return status;
   OrtStatus* failure = nullptr;
-  const Lock lock(books.mutex);
-  std::vector<Output>& outputs = books.outputs[binding];
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (failure == nullptr && outputs.at(i).ordinal >= 0) failure = MoveToDevice(values[i], &outputs[i]);
-    TheReal().ort.ReleaseValue(values[i]);
+  {
+    const Lock lock(books.mutex);
+    std::vector<Output>& outputs = books.outputs[binding];
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (failure == nullptr && outputs.at(i).ordinal >= 0) failure = MoveToDevice(values[i], &outputs[i]);
+      TheReal().ort.ReleaseValue(values[i]);
+    }
   }
+  WaitUntil(order.ends);
   return failure;
 }
 
