@@ -99,6 +99,8 @@ FleetJob ReadJob(ObjectReader& reader) {
     job.run_times.push_back(std::move(table));
   }
   job.lane_slowdown = DecimalList(reader, "laneSlowdown");
+  job.runs_at_once = Whole(reader, "runsAtOnce");
+  job.aside_ns = MsToNs(Decimal(reader, "asideMs"));
   job.goal_ns = MsToNs(Decimal(reader, "goalMs"));
   return job;
 }

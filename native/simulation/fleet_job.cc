@@ -72,6 +72,8 @@ Status CheckServers(const FleetJob& job) {
   PENSTOCK_RETURN_IF_ERROR(CheckRange("frontEnd.threads", job.front_end_threads, 1, kMostThreads));
   PENSTOCK_RETURN_IF_ERROR(CheckDuration("frontEnd.perRequestMs", job.front_end_ns));
   PENSTOCK_RETURN_IF_ERROR(CheckDuration("frontEnd.fixedMs", job.fixed_ns));
+  PENSTOCK_RETURN_IF_ERROR(CheckRange("runsAtOnce", job.runs_at_once, 1, kMostLanes));
+  PENSTOCK_RETURN_IF_ERROR(CheckDuration("asideMs", job.aside_ns));
   if (job.lane_slowdown.empty()) return Wrong("laneSlowdown", "at least one factor");
   for (size_t i = 0; i < job.lane_slowdown.size(); ++i) {
     if (job.lane_slowdown[i] > 0 && job.lane_slowdown[i] <= kMostSlowdown) continue;

@@ -36,6 +36,8 @@ struct FleetJob {
   int64_t fixed_ns = 0;             // that an answer takes besides
   std::vector<RunQuantiles> run_times;
   std::vector<double> lane_slowdown;  // by lanes of a server that run; more than it knows: as its last
+  int64_t runs_at_once = kMostLanes;  // of each server: on a GPU further ones wait, in the order in which they ask (session/run_permits.h)
+  int64_t aside_ns = 0;               // of a run's time, that it takes before and after its turn, one half each: copies to and from a GPU
   int64_t goal_ns = 0;                // answers that take longer are late; 0: none is
 };
 

@@ -66,6 +66,28 @@ TEST(Fleet, AddsFrontEndRunAndAnswer) {
   EXPECT_DOUBLE_EQ(totals.latency.mean_ns(), 8e6);
 }
 
+TEST(Fleet, LetsARunWaitForItsTurnOnTheDevice) {
+  FleetJob job = JobOfMoments({0, 0, 0});
+  job.lanes = 3;
+  job.runs_at_once = 1;
+  const FleetTotals totals = TotalsOf(job);
+  EXPECT_EQ(totals.latency.AtRank(1) / 100'000, 50);
+  EXPECT_EQ(totals.latency.AtRank(2) / 100'000, 100);
+  EXPECT_EQ(totals.latency.max_ns(), 15 * kMs);
+  job.runs_at_once = 3;
+  EXPECT_EQ(TotalsOf(job).latency.max_ns(), 5 * kMs);
+}
+
+TEST(Fleet, KeepsTheDeviceBusyWhileOtherLanesCopy) {
+  FleetJob job = JobOfMoments({0, 0, 0});
+  job.lanes = 3;
+  job.runs_at_once = 1;
+  job.aside_ns = kMs;  // of 5: half before, 4 on the device, half after
+  EXPECT_EQ(TotalsOf(job).latency.max_ns(), 13 * kMs);
+  job.aside_ns = 10 * kMs;
+  EXPECT_EQ(TotalsOf(job).latency.max_ns(), 5 * kMs + 2);  // a nanosecond each is left of the device's time
+}
+
 TEST(Fleet, SlowsARunByTheLanesThatRunWhenItStarts) {
   FleetJob job = JobOfMoments({0, 0, 0});
   job.lanes = 3;
@@ -204,6 +226,8 @@ TEST(Fleet, NamesTheFieldThatMakesNoSense) {
       {"frontEnd.threads", [](FleetJob* job) { job->front_end_threads = 0; }},
       {"frontEnd.perRequestMs", [](FleetJob* job) { job->front_end_ns = -1; }},
       {"frontEnd.fixedMs", [](FleetJob* job) { job->fixed_ns = -1; }},
+      {"runsAtOnce", [](FleetJob* job) { job->runs_at_once = 0; }},
+      {"asideMs", [](FleetJob* job) { job->aside_ns = -1; }},
       {"laneSlowdown", [](FleetJob* job) { job->lane_slowdown.clear(); }},
       {"laneSlowdown[1]", [](FleetJob* job) { job->lane_slowdown[1] = 0; }},
       {"runTimes", [](FleetJob* job) { job->run_times.clear(); }},

@@ -46,6 +46,7 @@ void SimulatedServer::BeginLife() {
   if (learns_) WarmUp();
   thread_free_ns_.assign(static_cast<size_t>(job_.front_end_threads), 0);
   next_thread_ = 0;
+  turn_free_ns_.assign(static_cast<size_t>(std::min(job_.runs_at_once, job_.lanes)), 0);
   Simulator::World world;
   world.next_request = [this] { return NextRequest(); };
   world.run_ns = [this](const RunStart& run) { return RunNs(run); };
@@ -89,10 +90,19 @@ const Request* SimulatedServer::NextRequest() {
 int64_t SimulatedServer::RunNs(const RunStart& run) {
   const size_t busy = std::min(static_cast<size_t>(run.busy_lanes), job_.lane_slowdown.size());
   const double ns = runs_.Ns(run.rows, random_.Uniform()) * job_.lane_slowdown[busy - 1];
-  const auto run_ns = std::max<int64_t>(1, static_cast<int64_t>(ns));
+  const int64_t run_ns = TakeTurn(run.at_ns, std::max<int64_t>(1, static_cast<int64_t>(ns)));
   if (IsCounted(run.at_ns)) ++totals_.runs[run.rows];
   CountLaneTime(run.at_ns, std::min(run.at_ns + run_ns, lives_[life_].end_ns), 1, &totals_.lane_busy_ns);
   return run_ns;
+}
+
+// How long a lane has to do with a run that takes `run_ns` where it need not wait for its turn.
+int64_t SimulatedServer::TakeTurn(int64_t at_ns, int64_t run_ns) {
+  const int64_t aside_ns = std::min(job_.aside_ns, run_ns - 1);
+  const int64_t asks_ns = at_ns + aside_ns / 2;
+  int64_t& free_ns = *std::min_element(turn_free_ns_.begin(), turn_free_ns_.end());
+  free_ns = std::max(free_ns, asks_ns) + run_ns - aside_ns;
+  return free_ns + aside_ns - aside_ns / 2 - at_ns;
 }
 
 void SimulatedServer::Ended(const SimulatedItem& item, int64_t now_ns) {

@@ -59,6 +59,7 @@ class SimulatedServer {
   void WarmUp();
   const Request* NextRequest();
   int64_t RunNs(const RunStart& run);
+  int64_t TakeTurn(int64_t at_ns, int64_t run_ns);
   void Ended(const SimulatedItem& item, int64_t now_ns);
   void CountLaneTime(int64_t from_ns, int64_t to_ns, double lanes, double* total) const;
 
@@ -74,6 +75,7 @@ class SimulatedServer {
   std::vector<int64_t> inbox_;  // moments
   size_t inbox_next_ = 0;       // before it: in the front end or further
   std::vector<int64_t> thread_free_ns_;
+  std::vector<int64_t> turn_free_ns_;  // one for each run that may go on at once
   size_t next_thread_ = 0;
   Request request_;       // that the front end hands over next
   int64_t in_flight_ = 0;  // counted requests past the inbox without an end

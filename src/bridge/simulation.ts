@@ -46,6 +46,10 @@ export interface SimulationJob {
   readonly runTimes: readonly { readonly rows: number; readonly quantilesMs: readonly number[] }[];
   /** By lanes of one server that run; [0] = 1. */
   readonly laneSlowdown: readonly number[];
+  /** Of each server: on a GPU further ones wait for their turn. As many as there are lanes, or more: none waits. */
+  readonly runsAtOnce: number;
+  /** Milliseconds of a run's time before and after its turn, half each. */
+  readonly asideMs: number;
   /** Answers later than this count as late; 0 = none does. */
   readonly goalMs: number;
 }

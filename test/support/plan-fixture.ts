@@ -74,6 +74,7 @@ export const WHOLE_PLAN: Plan = {
       { rows: 16, quantilesMs: [4.9, 5.6, 6.1, 6.9, 9.8] },
     ],
     laneSlowdown: [1, 1.31],
+    gpu: null,
     contention: 0.4,
     frontEnd: { threads: 1, perRequestMs: 0.061, fixedMs: 0.18 },
     residuals: [

@@ -13,6 +13,8 @@ export function simulationJob(change: Partial<SimulationJob> = {}): SimulationJo
     frontEnd: { threads: 1, perRequestMs: 0, fixedMs: 0 },
     runTimes: [{ rows: 1, quantilesMs: [5] }],
     laneSlowdown: [1],
+    runsAtOnce: 1,
+    asideMs: 0,
     goalMs: 0,
     ...change,
   };

@@ -16,7 +16,7 @@ import type { LoadSettings } from '../load/load-settings.js';
 import { ROWS } from '../load/sample-tensors.js';
 import type { ServerSettings } from '../server-settings.js';
 import { writeRepository, type ModelUnderTest } from './model-under-test.js';
-import { readServed, type Served } from './served-model.js';
+import { readServed, type Placement, type Served } from './served-model.js';
 import { readUse, useBetween, type ServerUse } from './server-use.js';
 import type { Trial, TrialLoad } from './trial.js';
 
@@ -151,7 +151,7 @@ export class MeasuredServer {
       const result = await runLoad(this.#settingsOf(load), target, ends, () => {});
       stop.throwIfAborted();
       if (result === undefined || this.#ended.signal.aborted) throw this.#death('died while it was measured');
-      return { settings: this.#settings, load, result, ...useBetween(before, await this.#use()) };
+      return { settings: this.#settings, gpus: gpusOf(this.served.placement), load, result, ...useBetween(before, await this.#use()) };
     } catch (thrown) {
       throw await this.#reasonOf(thrown, stop, 'died while it was measured');
     }
@@ -275,6 +275,10 @@ export class MeasuredServer {
     const words = lastWords(this.#lines);
     return new ServerDied(`the measured server ${how}${end === '' ? '' : ` (${end})`}${words === '' ? '' : `: ${words}`}`);
   }
+}
+
+function gpusOf(placement: Placement): number {
+  return placement.kind === 'gpu' ? placement.gpus.length : 0;
 }
 
 const NO_LOAD: TrialLoad = { rate: 1, inFlight: null, arrivals: 'constant', seconds: 1, rowsPerRequest: 1, seed: 1, goalMs: null };

@@ -28,6 +28,8 @@ export interface BatchRuns {
 
 export interface Trial {
   readonly settings: ServerSettings;
+  /** That runs went to; 0 = the CPU. */
+  readonly gpus: number;
   readonly load: TrialLoad;
   readonly result: LoadResult;
   /** During the trial, by rising rows. */

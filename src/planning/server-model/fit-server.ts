@@ -5,12 +5,13 @@
  * curve and stated as one figure, `contention`, relative to the time of the front end: with it in the curve, a batch size seen only at low
  * rates would come out too fast for high ones, which is the unsafe side. On a machine with cores to spare, or with a GPU, it comes out near 0.
  * Lanes that run at the same time are the other thing that is divided out: how many do is taken as binomial, from the share of the time in
- * which each of them ran.
+ * which each of them ran. Lanes of a GPU take turns instead (gpu-runs.ts).
  */
 import { defaultFrontEndCount } from '../../config/cpu-limit.js';
 import { OptionsError } from '../../config/load.js';
 import type { Trial } from '../measure/trial.js';
 import type { FittedServer } from './fitted-server.js';
+import { lanesOn, paddedRows, timeAside, withoutWaits } from './gpu-runs.js';
 import { fitCurve, robustWeights, timeAt, weightedMedian, type CurvePoint, type MeanRun } from './run-time-curve.js';
 import { runTimeSpread } from './run-time-spread.js';
 
@@ -27,7 +28,7 @@ const MANY_IN_FLIGHT = 16;
 const MANY_ANSWERED = 1000;
 const IDLE_LANES = 0.85;
 
-/** What was measured of one batch size in one trial, with what made it longer than on a machine that does nothing else. */
+/** What was measured of one batch size, padded on a GPU, in one trial, with what made it longer than on a machine that does nothing else. */
 interface Observation extends MeanRun {
   readonly lanes: number;
   /** Chance of each number of lanes that run while this one does, itself among them; [0] of one. */
@@ -48,7 +49,8 @@ export function fitServer(trials: readonly Trial[], cpus: number): FittedServer 
 
   const threads = defaultFrontEndCount(cpus);
   const perRequestMs = Math.max(loadedFrontEndTime(usable), limitedFrontEndTime(usable, threads));
-  const observations = usable.flatMap((trial) => observationsOf(trial, perRequestMs));
+  const gpus = Math.max(...usable.map((trial) => trial.gpus));
+  const observations = withoutWaits(usable).flatMap((trial) => observationsOf(trial, perRequestMs));
   let [laneSlowdown, contention] = [[1], 0];
   const lengthened = ({ running, frontEndBusy }: Observation): number => expected(running, laneSlowdown) * (1 + contention * frontEndBusy);
   let curve: CurvePoint[] = [];
@@ -68,6 +70,7 @@ export function fitServer(trials: readonly Trial[], cpus: number): FittedServer 
   return {
     runTimes: curve.map(({ rows, ms }) => ({ rows, quantilesMs: spread.map((factor) => factor * ms) })),
     laneSlowdown,
+    gpu: gpus === 0 ? null : { count: gpus, asideMs: timeAside(usable, curve, laneShare) },
     contention,
     frontEnd: { threads, perRequestMs, fixedMs },
     residuals: observations.map((each) => ({
@@ -84,26 +87,30 @@ function requireEnough(usable: readonly Trial[], lone: readonly Trial[]): void {
     faults.push(`${runs} runs were measured in ${usable.length} usable trials; at least ${LEAST_RUNS} are needed to fit a server`);
   if (lone.length === 0) faults.push('no trial has one request in flight: what a request costs besides its run cannot be told');
   const threads = new Set(usable.map(({ settings }) => settings.cpuThreads));
+  const devices = new Set(usable.map(({ gpus }) => gpus));
+  if (devices.size > 1) faults.push(`the trials ran on ${[...devices].join(', ')} GPUs; a fitted server has one number of them`);
   if (threads.size > 1) faults.push(`the trials have ${[...threads].join(', ')} CPU threads a run; a fitted server has one number of them`);
   if (faults.length > 0) throw new OptionsError(faults);
 }
 
 function observationsOf(trial: Trial, perRequestMs: number): Observation[] {
-  const lanes = Math.max(1, trial.settings.lanes);
+  // So many run at one time at most, whatever their number.
+  const lanes = Math.min(lanesOn(trial.settings, trial.gpus), trial.load.inFlight ?? Infinity);
   const running = binomial(lanes - 1, laneShare(trial));
+  const sizeOf = (rows: number): number => (trial.gpus === 0 ? rows : paddedRows(rows, trial.settings.maxBatchSize));
   return trial.batches
     .filter(({ runs, meanMs }) => runs > 0 && meanMs > 0)
     .map(({ rows, runs, meanMs }) => ({
-      ...{ rows, runs, ms: meanMs, lanes, running },
+      ...{ rows: sizeOf(rows), runs, ms: meanMs, lanes, running },
       frontEndBusy: (trial.result.rate_answered * perRequestMs) / 1e3,
     }));
 }
 
 /** Of the time, in which each of the lanes ran. */
-function laneShare({ batches, result, load, settings }: Trial): number {
+function laneShare({ batches, result, load, settings, gpus }: Trial): number {
   const rows = batches.reduce((sum, batch) => sum + batch.runs * batch.rows, 0);
   const ms = batches.reduce((sum, batch) => sum + batch.runs * batch.meanMs, 0);
-  return rows === 0 ? 0 : Math.min(1, (result.rate_answered * load.rowsPerRequest * ms) / rows / 1e3 / Math.max(1, settings.lanes));
+  return rows === 0 ? 0 : Math.min(1, (result.rate_answered * load.rowsPerRequest * ms) / rows / 1e3 / lanesOn(settings, gpus));
 }
 
 /** Chances of 0 to n. */

@@ -4,6 +4,7 @@ import { OptionsError } from '../../config/load.js';
 import type { ServerSettings } from '../server-settings.js';
 import { slowdownOf } from './fit-server.js';
 import type { FittedServer } from './fitted-server.js';
+import { lanesOn, runTimesFor } from './gpu-runs.js';
 import { timeAt } from './run-time-curve.js';
 
 /** Results in the order of the jobs. */
@@ -39,6 +40,7 @@ const LONGEST_COUNTED_S = 900_000;
 export function simulationJob(fitted: FittedServer, settings: ServerSettings, load: SimulatedLoad): SimulationJob {
   const counted = Math.min(load.requests / load.rate, LONGEST_COUNTED_S);
   const frontEndBusy = ((load.rate / load.servers) * fitted.frontEnd.perRequestMs) / 1e3;
+  const lanes = lanesOf(fitted, settings);
   const longer = 1 + fitted.contention * frontEndBusy;
   return {
     seed: load.seed,
@@ -49,26 +51,30 @@ export function simulationJob(fitted: FittedServer, settings: ServerSettings, lo
     events: [],
     batching: {
       maxBatchRows: Math.max(1, load.rowsPerRequest, settings.maxBatchSize),
-      lanes: settings.lanes,
+      lanes,
       maxQueueDelayUs: settings.maxQueueDelayUs ?? 0,
       latencyGoalMs: 0,
     },
     frontEnd: fitted.frontEnd,
-    runTimes: fitted.runTimes.map(({ rows, quantilesMs }) => ({ rows, quantilesMs: quantilesMs.map((ms) => ms * longer) })),
-    laneSlowdown: Array.from({ length: settings.lanes }, (_, i) => slowdownOf(fitted.laneSlowdown, i + 1)),
+    runTimes: runTimesFor(fitted, settings).map(({ rows, quantilesMs }) => ({ rows, quantilesMs: quantilesMs.map((ms) => ms * longer) })),
+    laneSlowdown: Array.from({ length: lanes }, (_, i) => slowdownIn(fitted, i + 1)),
+    runsAtOnce: fitted.gpu?.count ?? lanes,
+    asideMs: fitted.gpu?.asideMs ?? 0,
     goalMs: load.goalMs,
   };
 }
 
 /** Requests per second that no server of this kind exceeds, whatever the latency. */
 export function capacityOf(fitted: FittedServer, settings: ServerSettings, rowsPerRequest: number): number {
-  const curve = fitted.runTimes.map(({ rows, quantilesMs }) => ({ rows, ms: meanOf(quantilesMs) }));
+  const curve = runTimesFor(fitted, settings).map(({ rows, quantilesMs }) => ({ rows, ms: meanOf(quantilesMs) }));
   const most = Math.max(1, Math.floor(settings.maxBatchSize / rowsPerRequest));
   let perMs = 0;
-  for (let running = 1; running <= settings.lanes; running++) {
-    const slowdown = slowdownOf(fitted.laneSlowdown, running);
+  for (let running = 1; running <= lanesOf(fitted, settings); running++) {
+    const slowdown = slowdownIn(fitted, running);
     for (let requests = 1; requests <= most; requests++) {
-      perMs = Math.max(perMs, (running * requests) / (timeAt(curve, requests * rowsPerRequest) * slowdown));
+      const runMs = timeAt(curve, requests * rowsPerRequest) * slowdown;
+      const turnsPerMs = fitted.gpu === null ? Infinity : fitted.gpu.count / Math.max(runMs - fitted.gpu.asideMs, Number.EPSILON);
+      perMs = Math.max(perMs, requests * Math.min(running / runMs, turnsPerMs));
     }
   }
   const { threads, perRequestMs } = fitted.frontEnd;
@@ -78,6 +84,15 @@ export function capacityOf(fitted: FittedServer, settings: ServerSettings, rowsP
 /** Of requests without an answer in time, as a share of all. */
 export function missShare({ requests, late, answered }: SimulationResult): number {
   return requests === 0 ? 0 : (requests - answered + late) / requests;
+}
+
+function lanesOf({ gpu }: FittedServer, settings: ServerSettings): number {
+  return gpu === null ? settings.lanes : lanesOn(settings, gpu.count);
+}
+
+/** Lanes beyond one for each GPU wait for their turn, which takes nothing from those that run. */
+function slowdownIn({ laneSlowdown, gpu }: FittedServer, running: number): number {
+  return slowdownOf(laneSlowdown, gpu === null ? running : Math.min(running, gpu.count));
 }
 
 function meanOf(quantiles: readonly number[]): number {

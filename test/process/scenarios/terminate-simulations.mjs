@@ -15,6 +15,8 @@ const job = {
   frontEnd: { threads: 1, perRequestMs: 0.1, fixedMs: 0.1 },
   runTimes: [{ rows: 1, quantilesMs: [4, 6] }],
   laneSlowdown: [1],
+  runsAtOnce: 1,
+  asideMs: 0,
   goalMs: 0,
 };
 const started = performance.now();

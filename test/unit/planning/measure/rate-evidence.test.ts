@@ -10,7 +10,7 @@ function trial(rate: number, requests: number, over: number, refused = false): T
   const even = (count: number, i: number): number => Math.floor(((i + 1) * count) / PARTS) - Math.floor((i * count) / PARTS);
   const parts = Array.from({ length: PARTS }, (_, i) => [even(10 * requests, i), even(10 * over, i)] as const);
   const result = resultOf(parts, 1, refused ? 'late itself' : null);
-  return { settings: SETTINGS, load, result, batches: [], laneCpuMs: 0, frontEndCpuMs: 0 };
+  return { settings: SETTINGS, gpus: 0, load, result, batches: [], laneCpuMs: 0, frontEndCpuMs: 0 };
 }
 
 describe('tallyOf', () => {

@@ -44,6 +44,6 @@ export class SimulatedQueue {
     this.nowS += (countedMs + warmUpMs) / 1000 + 0.2;
     const result = resultOf(parts, runMs, null, goal.latencyMs);
     const answered = { ...result, rate_wanted: load.rate, rate_answered: Math.min(load.rate ?? Infinity, 1000 / runMs) };
-    return { settings: SETTINGS, load, result: answered, batches: [], laneCpuMs: 0.1, frontEndCpuMs: 0.1 };
+    return { settings: SETTINGS, gpus: 0, load, result: answered, batches: [], laneCpuMs: 0.1, frontEndCpuMs: 0.1 };
   }
 }

@@ -60,7 +60,7 @@ export class SimulatedServer {
       rate_wanted: load.rate,
       rate_answered: isAnswered || most > 0 ? Math.min(rate, load.inFlight === 1 ? rate : closed) : 0,
     };
-    return { settings, load, result: answered, batches: [], laneCpuMs: 0.1, frontEndCpuMs: 0.1 };
+    return { settings, gpus: 0, load, result: answered, batches: [], laneCpuMs: 0.1, frontEndCpuMs: 0.1 };
   }
 }
 

@@ -98,6 +98,7 @@ class SlowServer {
           const latency = requests === 0 ? { ...result.latency_ms, p50: empty } : { ...result.latency_ms, p50: { ...empty, value: ms } };
           return Promise.resolve({
             settings,
+            gpus: 0,
             load,
             result: { ...result, latency_ms: latency },
             batches: [],

@@ -24,7 +24,7 @@ function trial({ rate = 100, answered, seconds = 1, p99 = 1, refused = null, set
     latency_ms: { p50: quantile, p90: quantile, p99: quantile },
   } as unknown as LoadResult;
   const load = { rate, inFlight: rate === null ? 1 : null, arrivals: 'poisson', seconds, rowsPerRequest: 1, seed: 1, goalMs: null };
-  return { settings, load, result, batches: [], laneCpuMs: 0, frontEndCpuMs: 0 };
+  return { settings, gpus: 0, load, result, batches: [], laneCpuMs: 0, frontEndCpuMs: 0 };
 }
 
 describe('latency over rate', () => {

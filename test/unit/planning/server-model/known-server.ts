@@ -12,6 +12,7 @@ const LANE_CPU_MS = 1;
 
 export interface KnownTrial {
   readonly settings?: ServerSettings;
+  readonly gpus?: number;
   readonly runs: readonly { readonly rows: number; readonly runs: number; readonly ms: number }[];
   readonly inFlight?: number;
   readonly rate?: number;
@@ -21,7 +22,16 @@ export interface KnownTrial {
   readonly spread?: Partial<Record<'p90' | 'p95' | 'p99' | 'p999', number>>;
 }
 
-export function trialOf({ settings = ONE_LANE, runs, inFlight, rate = 100, refused, answered = 1000, spread = {} }: KnownTrial): Trial {
+export function trialOf({
+  settings = ONE_LANE,
+  gpus = 0,
+  runs,
+  inFlight,
+  rate = 100,
+  refused,
+  answered = 1000,
+  spread = {},
+}: KnownTrial): Trial {
   const [first] = runs;
   const delayMs = settings.maxBatchSize > 1 ? (settings.maxQueueDelayUs ?? 0) / 1e3 : 0;
   const median = (first?.ms ?? 0) + PER_REQUEST_MS + FIXED_MS;
@@ -64,6 +74,7 @@ export function trialOf({ settings = ONE_LANE, runs, inFlight, rate = 100, refus
   };
   return {
     settings,
+    gpus,
     load: {
       rate: inFlight === undefined ? rate : null,
       inFlight: inFlight ?? null,
@@ -85,6 +96,7 @@ export function steadyServer(msOf: (rows: number) => number, sizes: readonly num
   return {
     runTimes: sizes.map((rows) => ({ rows, quantilesMs: [msOf(rows), msOf(rows)] })),
     laneSlowdown: [1],
+    gpu: null,
     contention: 0,
     frontEnd: { threads: 1, perRequestMs: 0, fixedMs: 0 },
     residuals: [],
