@@ -34,15 +34,23 @@ function valueText(name: string, value: string | number): string {
   return BYTES.test(name) ? `${numberText(value / GIB)} GiB` : numberText(value);
 }
 
-function frontEndFacts({ frontEnd, laneSlowdown }: FittedServer): [string, string][] {
+function frontEndFacts({ frontEnd, laneSlowdown, gpu }: FittedServer): [string, string][] {
   const slower = laneSlowdown
     .slice(1)
     .map((times, i): [string, string] => [`a run beside ${i + 1} more`, `${numberText(times)} times as long`]);
+  const turns: [string, string][] =
+    gpu === null
+      ? []
+      : [
+          ['GPUs, one run at a time on each', numberText(gpu.count)],
+          ['of a run, beside its turn', msText(gpu.asideMs)],
+        ];
   return [
     ['threads for requests', numberText(frontEnd.threads)],
     ['each, for a request', msText(frontEnd.perRequestMs)],
     ['besides', msText(frontEnd.fixedMs)],
     ...slower,
+    ...turns,
   ];
 }
 

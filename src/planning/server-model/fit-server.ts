@@ -11,7 +11,8 @@ import { defaultFrontEndCount } from '../../config/cpu-limit.js';
 import { OptionsError } from '../../config/load.js';
 import type { Trial } from '../measure/trial.js';
 import type { FittedServer } from './fitted-server.js';
-import { lanesOn, paddedRows, timeAside, withoutWaits } from './gpu-runs.js';
+import { lanesOn, paddedRows } from './gpu-runs.js';
+import { IDLE_LANES, laneShare, shareBetweenRuns, timeAside, withoutWaits } from './lane-use.js';
 import { fitCurve, robustWeights, timeAt, weightedMedian, type CurvePoint, type MeanRun } from './run-time-curve.js';
 import { runTimeSpread } from './run-time-spread.js';
 
@@ -22,11 +23,10 @@ const ROUNDS = 40;
 /** Seconds a second: what is measured at loads that hardly differ says nothing of contention. */
 const LEAST_LOAD_APART = 0.02;
 
-/** In a closed loop with so many requests in flight, lanes that run less than this share of the time are not what limits it. */
+/** A closed loop with so many requests in flight may show what limits it. */
 const MANY_IN_FLIGHT = 16;
 /** With fewer the beginning and the end of the trial matter. */
 const MANY_ANSWERED = 1000;
-const IDLE_LANES = 0.85;
 
 /** What was measured of one batch size, padded on a GPU, in one trial, with what made it longer than on a machine that does nothing else. */
 interface Observation extends MeanRun {
@@ -50,7 +50,8 @@ export function fitServer(trials: readonly Trial[], cpus: number): FittedServer 
   const threads = defaultFrontEndCount(cpus);
   const perRequestMs = Math.max(loadedFrontEndTime(usable), limitedFrontEndTime(usable, threads));
   const gpus = Math.max(...usable.map((trial) => trial.gpus));
-  const observations = withoutWaits(usable).flatMap((trial) => observationsOf(trial, perRequestMs));
+  const withHandOver = 1 + shareBetweenRuns(usable);
+  const observations = withoutWaits(usable).flatMap((trial) => observationsOf(trial, perRequestMs, withHandOver));
   let [laneSlowdown, contention] = [[1], 0];
   const lengthened = ({ running, frontEndBusy }: Observation): number => expected(running, laneSlowdown) * (1 + contention * frontEndBusy);
   let curve: CurvePoint[] = [];
@@ -62,15 +63,18 @@ export function fitServer(trials: readonly Trial[], cpus: number): FittedServer 
 
   const fixedMs = weightedMedian(
     lone.map((trial) => {
-      const inLane = meanRun(trial);
+      const inLane = meanRun(trial) * withHandOver;
       return { value: Math.max(0, loneLatency(trial) - inLane - perRequestMs), weight: 1 };
     }),
   );
   const spread = runTimeSpread(lone.map((trial) => ({ latency: trial.result.from_send_ms, lessMs: delayOf(trial) })));
+  // A GPU takes its time; what comes on top of it arises around the run, and is as long for a large one.
+  const loneMs = weightedMedian(lone.map((trial) => ({ value: loneLatency(trial), weight: 1 })));
+  const timesOf = (ms: number) => (factor: number) => (gpus === 0 ? factor * ms : Math.max(0, ms + (factor - 1) * loneMs));
   return {
-    runTimes: curve.map(({ rows, ms }) => ({ rows, quantilesMs: spread.map((factor) => factor * ms) })),
+    runTimes: curve.map(({ rows, ms }) => ({ rows, quantilesMs: spread.map(timesOf(ms)) })),
     laneSlowdown,
-    gpu: gpus === 0 ? null : { count: gpus, asideMs: timeAside(usable, curve, laneShare) },
+    gpu: gpus === 0 ? null : { count: gpus, asideMs: timeAside(usable, curve) },
     contention,
     frontEnd: { threads, perRequestMs, fixedMs },
     residuals: observations.map((each) => ({
@@ -93,7 +97,7 @@ function requireEnough(usable: readonly Trial[], lone: readonly Trial[]): void {
   if (faults.length > 0) throw new OptionsError(faults);
 }
 
-function observationsOf(trial: Trial, perRequestMs: number): Observation[] {
+function observationsOf(trial: Trial, perRequestMs: number, withHandOver: number): Observation[] {
   // So many run at one time at most, whatever their number.
   const lanes = Math.min(lanesOn(trial.settings, trial.gpus), trial.load.inFlight ?? Infinity);
   const running = binomial(lanes - 1, laneShare(trial));
@@ -101,16 +105,9 @@ function observationsOf(trial: Trial, perRequestMs: number): Observation[] {
   return trial.batches
     .filter(({ runs, meanMs }) => runs > 0 && meanMs > 0)
     .map(({ rows, runs, meanMs }) => ({
-      ...{ rows: sizeOf(rows), runs, ms: meanMs, lanes, running },
+      ...{ rows: sizeOf(rows), runs, ms: meanMs * withHandOver, lanes, running },
       frontEndBusy: (trial.result.rate_answered * perRequestMs) / 1e3,
     }));
-}
-
-/** Of the time, in which each of the lanes ran. */
-function laneShare({ batches, result, load, settings, gpus }: Trial): number {
-  const rows = batches.reduce((sum, batch) => sum + batch.runs * batch.rows, 0);
-  const ms = batches.reduce((sum, batch) => sum + batch.runs * batch.meanMs, 0);
-  return rows === 0 ? 0 : Math.min(1, (result.rate_answered * load.rowsPerRequest * ms) / rows / 1e3 / lanesOn(settings, gpus));
 }
 
 /** Chances of 0 to n. */

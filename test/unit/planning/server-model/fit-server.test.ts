@@ -150,3 +150,22 @@ describe('trials that do not suffice', () => {
     expect(() => fitServer([lone, other], CPUS)).toThrow(/1, 2 CPU threads/);
   });
 });
+
+describe('lanes with work waiting all the time', () => {
+  const busy = trialOf({ rate: 100, runs: [1, 2, 4, 16].map((rows) => ({ rows, runs: 1000, ms: line(rows) })) });
+  const closed = (share: number, inFlight = 32) =>
+    trialOf({ inFlight, rate: (share * 16e3) / line(16), runs: [{ rows: 16, runs: 1000, ms: line(16) }] });
+
+  it('tell what passes between two runs', () => {
+    const fitted = fitServer([lone, busy, closed(0.96), closed(0.97), closed(0.98)], CPUS);
+    for (const rows of [1, 4, 16]) expect(meanAt(fitted, rows) / line(rows)).toBeCloseTo(1 / 0.97, 2);
+    // A lone request takes as long as before: what is more of the run is less of the rest.
+    expect(meanAt(fitted, 1) + fitted.frontEnd.perRequestMs + fitted.frontEnd.fixedMs).toBeCloseTo(line(1) + PER_REQUEST_MS + FIXED_MS, 1);
+  });
+
+  it('do not tell it where the next batch may have been on its way, or where something else was slow', () => {
+    for (const trial of [closed(0.9, 16), closed(0.8)]) {
+      expect(meanAt(fitServer([lone, busy, trial], CPUS), 16) / line(16)).toBeCloseTo(1, 2);
+    }
+  });
+});

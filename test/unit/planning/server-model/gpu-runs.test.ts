@@ -3,7 +3,7 @@ import { fitServer } from '../../../../src/planning/server-model/fit-server.js';
 import type { FittedServer } from '../../../../src/planning/server-model/fitted-server.js';
 import { paddedRows, runTimesFor } from '../../../../src/planning/server-model/gpu-runs.js';
 import { capacityOf, simulationJob } from '../../../../src/planning/server-model/simulation-job.js';
-import { ONE_LANE, steadyServer, trialOf, type KnownTrial } from './known-server.js';
+import { FIXED_MS, ONE_LANE, PER_REQUEST_MS, steadyServer, trialOf, type KnownTrial } from './known-server.js';
 
 const CPUS = 4;
 const TWO_LANES = { ...ONE_LANE, lanes: 2 };
@@ -71,6 +71,13 @@ describe('a fitted server with a GPU', () => {
     const fitted = fitServer([lone, saturated(0)], CPUS);
     expect(medianAt(fitted, 16)).toBeGreaterThanOrEqual(0.99 * msOf(16));
     expect(fitted.gpu?.asideMs).toBe(0);
+  });
+
+  it('has what scatters around a lone run on top of every run, in milliseconds', () => {
+    const spread = { p90: 1.1, p95: 1.1, p99: 1.1, p999: 1.1 };
+    const fitted = fitServer([onGpu({ inFlight: 1, spread, runs: [{ rows: 1, runs: 4000, ms: msOf(1) }] }), alone], CPUS);
+    const [least = 0, most = 0] = [0, 100].map((i) => runTimesFor(fitted, ONE_LANE).at(-1)?.quantilesMs[i]);
+    expect(most - least).toBeCloseTo(0.1 * (msOf(1) + PER_REQUEST_MS + FIXED_MS), 1);
   });
 
   it('is not fitted to trials of other devices', () => {
