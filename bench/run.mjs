@@ -21,6 +21,7 @@ const SECONDS = {
   overload: 140,
   'on-time': 660,
   prediction: 1300,
+  'prediction-device': 1080,
 };
 const FOLDER = path.dirname(fileURLToPath(import.meta.url));
 const minutes = (seconds) => `${Math.ceil(seconds / 60)} min`;
