@@ -6,7 +6,7 @@
 import { modelFile } from './models.mjs';
 import { bareRun } from './processes.mjs';
 
-export const BARE_SECONDS = 2;
+const BARE_SECONDS = 2;
 /** Between the bare runs before a cell and those after it. */
 const MOST_SPEED_CHANGE = 0.05;
 

@@ -34,7 +34,7 @@ export function secondsPerCell(script, usual) {
 /** One thread a run: the other core is left to front end and generator, which would be on other machines. */
 export const cell = (maxBatchSize, lanes, maxQueueDelayUs) => ({ maxBatchSize, lanes, maxQueueDelayUs, cpuThreads: 1 });
 
-export const goalOf = ({ latencyMs }) => ({ percentile: 99, latencyMs });
+export const goalOf = ({ latencyMs }, settings) => ({ percentile: 99, latencyMs: latencyMs(settings) });
 
 /** Its highest rate, with a lone request first: where the fixed part of the latency comes from. */
 export async function measureCell({ model, settings }, seconds, say) {
@@ -43,7 +43,7 @@ export async function measureCell({ model, settings }, seconds, say) {
     say('one request at a time');
     const lone = await server.measure({ ...STEADY, rate: null, inFlight: 1, seconds: LONE_SECONDS, goalMs: null }, never);
     const found = await findMaxRate({
-      ...{ ...STEADY, settings, goal: goalOf(model), budgetS: seconds, firstGuess: null, progress: ({ text }) => say(text) },
+      ...{ ...STEADY, settings, goal: goalOf(model, settings), budgetS: seconds, firstGuess: null, progress: ({ text }) => say(text) },
       measure: (load) => server.measure(load, never),
     });
     return { settings, measured: found.rate, isConfirmed: found.isConfirmed, notes: found.notes, trials: [lone, ...found.trials] };
@@ -53,8 +53,8 @@ export async function measureCell({ model, settings }, seconds, say) {
 }
 
 /**
- * All cells of `models` (each {name, file, latencyMs}, and what `prepare` makes servers see of it), by model: {model, cells}. `measure` takes
- * a cell and what it says meanwhile; a cell of which `proves` says no is measured twice. What was interrupted goes on where it was: finished
+ * All cells of `models`, by model: {model, cells}. Each model is {name, file, latencyMs(settings)}, and what `prepare` makes servers see of it.
+ * `measure` takes a cell and what it says meanwhile; a cell of which `proves` says no is measured twice. What was interrupted goes on where it was: finished
  * cells of the same script, build, machine, model files and lengths are taken from build/prediction.
  */
 export async function measureCells({ script, models, settings, seconds, prepare = () => {}, measure, proves }) {

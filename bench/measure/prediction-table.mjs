@@ -22,9 +22,9 @@ export async function judgePredictions({ measured, proves, unprovenBecause, othe
   const pool = new SimulationPool(usableCpus());
   const table = [];
   for (const { model, cells } of measured) {
-    const options = { ...STEADY, simulate: (jobs) => pool.run(jobs), shared: [], goal: goalOf(model), cpus: usableCpus() };
+    const options = { ...STEADY, simulate: (jobs) => pool.run(jobs), shared: [], cpus: usableCpus() };
     for (const each of cells) {
-      const prediction = await predictLeftOut(each, { ...options, cells: others(each, cells) });
+      const prediction = await predictLeftOut(each, { ...options, goal: goalOf(model, each.settings), cells: others(each, cells) });
       table.push({ ...rowOf(model, each, prediction, proves(each, model)), ...more(each) });
     }
   }
@@ -55,7 +55,7 @@ function rowOf(
   return {
     model: model.name,
     settings: settingsName(settings),
-    p99WithinMs: model.latencyMs,
+    p99WithinMs: model.latencyMs(settings),
     measuredPerS: { value: rounded(value), low: rounded(low), high: rounded(high) },
     isConfirmed,
     isJudged,

@@ -46,7 +46,7 @@ describe('a measured server', () => {
 
     const trial = await server.measure({ ...LOAD, rowsPerRequest: 2 }, never());
     expect(trial.result.counts).toMatchObject({ requests: 100, answered: 100, misses: 0, warm_up: 25 });
-    expect(trial.settings).toMatchObject({ maxBatchSize: 4, lanes: 3 });
+    expect(trial).toMatchObject({ settings: { maxBatchSize: 4, lanes: 3 }, gpus: 0 });
     const rows = trial.batches.reduce((sum, batch) => sum + batch.rows * batch.runs, 0);
     expect(rows).toBe(250);
     expect(trial.batches.every((batch) => batch.rows <= 4 && batch.meanMs > 0)).toBe(true);
@@ -160,6 +160,18 @@ describe('a measured server', () => {
       const none = await MeasuredServer.start(model, SETTINGS, never());
       onTestFinished(() => none.stop());
       expect(none.served.placement).toEqual({ kind: 'cpu' });
+    });
+
+    it('tells of how many GPUs a trial is, and times in a lane with the wait for its turn', async () => {
+      const model = await openModel(digits);
+      withGpus(1).write(['gpus 1', 'ort delay RunWithBinding 0ms 20ms/row']);
+      const server = await MeasuredServer.start(model, { ...SETTINGS, maxBatchSize: 1, lanes: 2 }, never());
+      onTestFinished(() => server.stop());
+      const { gpus, batches } = await server.measure({ ...LOAD, rate: null, inFlight: 8, seconds: 2 }, never());
+      expect(gpus).toBe(1);
+      // Two runs one behind the other, but for the first and the last.
+      expect(batches).toEqual([{ rows: 1, runs: expect.any(Number) as number, meanMs: expect.any(Number) as number }]);
+      expect(batches[0]?.meanMs).toBeGreaterThan(30);
     });
 
     it('counts as dead when it answers as a broken server does', async () => {
