@@ -36,6 +36,7 @@ inline constexpr unsigned kCudaHostAllocPortable = 1;
 inline constexpr unsigned kCudaHostAllocDeviceMap = 2;
 inline constexpr int kCudaComputeMajor = 75;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
 inline constexpr int kCudaComputeMinor = 76;
+inline constexpr int kCudaCaptureModeThreadLocal = 1;  // CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
 inline constexpr int kCudaSuccess = 0;
 inline constexpr int kCudaNotReady = 600;  // of a query: work is still going on; no failure
 
@@ -69,6 +70,7 @@ inline constexpr int kCudaNotReady = 600;  // of a query: work is still going on
   X(cuStreamDestroy_v2, (CudaStream stream))                                                                                           \
   X(cuStreamSynchronize, (CudaStream stream))                                                                                          \
   X(cuStreamQuery, (CudaStream stream))                                                                                                \
+  X(cuThreadExchangeStreamCaptureMode, (int* mode))                                                                                    \
   X(cuModuleLoadData, (CudaModule * module, const void* image))                                                                        \
   X(cuModuleUnload, (CudaModule module))                                                                                               \
   X(cuModuleGetFunction, (CudaFunction * function, CudaModule module, const char* name))                                               \

@@ -21,7 +21,19 @@ std::shared_ptr<Gpu> Gpu::Open(std::shared_ptr<const Driver> driver, GpuInfo inf
   return gpu;
 }
 
-Status Gpu::Enter() const { return Check("cuCtxSetCurrent", driver_->cuda().cuCtxSetCurrent(context_)); }
+// ONNX Runtime records in CUDA's global mode (onnxruntime/core/providers/cuda/cuda_graph.cc). Meanwhile every other thread is refused calls
+// such as cuMemAlloc, unless it has said that only its own recordings count (CUDA driver API, cuThreadExchangeStreamCaptureMode).
+void Gpu::IgnoreOthersRecording() const {
+  thread_local bool done = false;
+  if (done) return;
+  int mode = kCudaCaptureModeThreadLocal;
+  done = driver_->cuda().cuThreadExchangeStreamCaptureMode(&mode) == kCudaSuccess;
+}
+
+Status Gpu::Enter() const {
+  IgnoreOthersRecording();
+  return Check("cuCtxSetCurrent", driver_->cuda().cuCtxSetCurrent(context_));
+}
 
 Result<DeviceMemory> Gpu::ReadMemory() const {
   PENSTOCK_RETURN_IF_ERROR(Enter());
@@ -33,6 +45,7 @@ Result<DeviceMemory> Gpu::ReadMemory() const {
 
 Fault Gpu::Ask() const {
   if (const Fault known = fatal(); known.kind != FaultKind::kNone) return known;
+  IgnoreOthersRecording();
   Fault fault = driver_->FaultOf("cuCtxSetCurrent", driver_->cuda().cuCtxSetCurrent(context_));
   if (fault.kind == FaultKind::kNone) {
     // Every call in a context gives its sticky error. This one waits neither for work nor, unlike cuCtxSynchronize, for other streams.

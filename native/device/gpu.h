@@ -39,8 +39,8 @@ class Gpu {
   const GpuInfo& info() const { return info_; }
   const Driver& driver() const { return *driver_; }
 
-  // [any thread] Makes the context current on this thread. Cheap; to be called before a thread's first call, and again whenever another
-  // library may have changed it.
+  // [any thread] Makes the context current on this thread, which from then on does not care that other threads record CUDA graphs. Cheap; to
+  // be called before a thread's first call, and again whenever another library may have changed it.
   Status Enter() const;
 
   // [any thread] cuMemGetInfo.
@@ -64,6 +64,7 @@ class Gpu {
 
  private:
   Gpu(std::shared_ptr<const Driver> driver, GpuInfo info) : driver_(std::move(driver)), info_(std::move(info)) {}
+  void IgnoreOthersRecording() const;
   const std::shared_ptr<const Driver> driver_;
   const GpuInfo info_;
   CudaContext context_ = nullptr;

@@ -50,6 +50,18 @@ TEST(Gpu, EntersItsContextOnAnyThread) {
   other.join();
 }
 
+TEST(Gpu, LetsAThreadWorkWhileOthersRecordGraphs) {
+  FakeDriver fake;
+  const auto gpu = fake.First();
+  std::thread other([&] {
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(gpu->Enter().ok());
+    int mode = 0;
+    ASSERT_EQ(gpu->driver().cuda().cuThreadExchangeStreamCaptureMode(&mode), 0);
+    EXPECT_EQ(mode, kCudaCaptureModeThreadLocal);
+  });
+  other.join();
+}
+
 TEST(Gpu, RemembersTheFirstFatalFaultAndNoOther) {
   FakeDriver fake;
   const auto gpu = fake.First();

@@ -1,5 +1,6 @@
 // Streams, modules and launches.
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "contexts.h"
@@ -56,6 +57,16 @@ FAKE_EXPORT int cuStreamQuery(CudaStream handle) {
   if (stream == nullptr) return kInvalidHandle;
   if (stream->busy()) return penstock::device::kCudaNotReady;
   return call.context()->sticky();
+}
+
+// Needs no context. Nothing here records, so the mode is all there is.
+FAKE_EXPORT int cuThreadExchangeStreamCaptureMode(int* mode) {
+  const CudaCall call(FAKE_FUNCTION(cuThreadExchangeStreamCaptureMode), Needs::kInit);
+  if (call.code() != 0) return call.code();
+  static thread_local int current __attribute__((tls_model("initial-exec"))) = 0;
+  if (mode == nullptr || *mode < 0 || *mode > 2) return kInvalidValue;
+  std::swap(current, *mode);
+  return 0;
 }
 
 FAKE_EXPORT int cuModuleLoadData(CudaModule* module, const void* image) {
