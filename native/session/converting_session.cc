@@ -17,6 +17,7 @@ class ConvertingSession final : public Session {
 
   const Signature& signature() const override { return signature_; }
   std::unique_ptr<RunControl> NewRunControl() const override { return inner_->NewRunControl(); }
+  std::unique_ptr<RunControl> NewLaneControl() const override { return inner_->NewLaneControl(); }
 
   Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
              std::vector<Tensor>* results) const override {
@@ -42,6 +43,7 @@ class ConvertingSession final : public Session {
   void ReleaseSpareMemory() const override { inner_->ReleaseSpareMemory(); }
   void MeasureMemory() const override { inner_->MeasureMemory(); }
   std::vector<MemoryUse> memory_use() const override { return inner_->memory_use(); }
+  std::vector<std::string> notes() const override { return inner_->notes(); }
   std::vector<std::string> gpus() const override { return inner_->gpus(); }
 
  private:

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <mutex>
+#include <numeric>
 #include <utility>
 
 #include "base/checked_math.h"
@@ -54,32 +54,18 @@ Status Grow(const std::shared_ptr<const device::Gpu>& gpu, size_t bytes, device:
   return Status::Ok();
 }
 
-// Reachable, so that leak checkers know that it is meant.
-void KeepForEver(OrtSession* session) {
-  static auto* mutex = new std::mutex();
-  static auto* kept = new std::vector<OrtSession*>();
-  const std::lock_guard<std::mutex> lock(*mutex);
-  kept->push_back(session);
-}
-
 }  // namespace
 
-CudaModel::~CudaModel() {
-  if (session == nullptr) return;
-  // Asked rather than looked up: nobody may have noticed yet. In a broken context ONNX Runtime throws out of destructors, which ends
-  // the process on the spot (CUDAPinnedAllocator::Free, onnxruntime/core/providers/cuda/cuda_allocator.cc; issue 15174 there), and a
-  // device that has left may never answer. Where it answers, its context is current now, as the handles of a second GPU need.
-  if (device::IsFatal(gpu->Ask().kind)) KeepForEver(session.release());
-}
-
-CudaLane::CudaLane(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaConversions> conversions, OrtHandle<OrtRunOptions> options)
+CudaLane::CudaLane(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaConversions> conversions,
+                   std::unique_ptr<CudaGraphs> graphs, OrtHandle<OrtRunOptions> options)
     : model_(std::move(model)),
       conversions_(std::move(conversions)),
       options_(std::move(options)),
       input_buffers_(model_->signature.inputs.size()),
       raw_buffers_(model_->signature.inputs.size()),
       first_row_(model_->signature.inputs.size()),
-      lacks_buffer_(model_->signature.inputs.size()) {}
+      lacks_buffer_(model_->signature.inputs.size()),
+      graphs_(std::move(graphs)) {}
 
 void CudaLane::Terminate() {
   terminated_.store(true);
@@ -110,7 +96,7 @@ Status CudaLane::Prepare() {
   if (binding_ == nullptr) {
     const OrtFunctions& ort = model_->runtime.functions;
     OrtIoBinding* raw = nullptr;
-    PENSTOCK_RETURN_IF_ERROR(Check(ort.CreateIoBinding(model_->session.get(), &raw)));
+    PENSTOCK_RETURN_IF_ERROR(Check(ort.CreateIoBinding(session(), &raw)));
     binding_ = OrtHandle<OrtIoBinding>(raw, ort.ReleaseIoBinding);
   }
   return Status::Ok();
@@ -121,14 +107,11 @@ bool CudaLane::IsOnDevice(size_t index, const Tensor& tensor) const { return IsF
 Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
   PENSTOCK_RETURN_IF_ERROR(Prepare());
   lacks_buffer_.assign(lacks_buffer_.size(), false);
-  PENSTOCK_RETURN_IF_ERROR(CopyRowTables(inputs));
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (IsForDevice(inputs[i])) PENSTOCK_RETURN_IF_ERROR(CopyToDevice(i, inputs[i]));
-  }
-  // ONNX Runtime works on streams of its own, which do not wait for this one, and it does so from BindInput on: what a node on the CPU
-  // wants is copied back there and then (IOBinding::BindInput, onnxruntime/core/session/IOBinding.cc).
-  copying_ = false;
-  PENSTOCK_RETURN_IF_ERROR(stream_->Synchronize());
+  draft_.reset();
+  graph_ = graphs_ != nullptr ? graphs_->Find(inputs) : nullptr;
+  if (graph_ != nullptr) return CopyIntoGraph(inputs);
+  if (graphs_ != nullptr) draft_ = graphs_->Begin(inputs, model_->signature);
+  PENSTOCK_RETURN_IF_ERROR(CopyInputs(inputs));
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].left_out()) continue;
     Result<OrtHandle<OrtValue>> value = IsOnDevice(i, inputs[i]) ? BorrowFromDevice(i, inputs[i]) : BorrowOnCpu(i, inputs[i]);
@@ -136,6 +119,25 @@ Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
     PENSTOCK_RETURN_IF_ERROR(BindValue(i, std::move(value).value()));
   }
   return Status::Ok();
+}
+
+Status CudaLane::CopyInputs(const std::vector<Tensor>& inputs) {
+  PENSTOCK_RETURN_IF_ERROR(CopyRowTables(inputs));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (IsForDevice(inputs[i])) PENSTOCK_RETURN_IF_ERROR(CopyToDevice(i, inputs[i]));
+  }
+  // ONNX Runtime works on streams of its own, which do not wait for this one, and it does so from BindInput on: what a node on the CPU
+  // wants is copied back there and then (IOBinding::BindInput, onnxruntime/core/session/IOBinding.cc).
+  copying_ = false;
+  return stream_->Synchronize();
+}
+
+// Its buffers take the place of the lane's own meanwhile. They are large enough, so that none is made anew.
+Status CudaLane::CopyIntoGraph(const std::vector<Tensor>& inputs) {
+  std::swap(input_buffers_, graph_->inputs);
+  const Status copied = CopyInputs(inputs);
+  std::swap(input_buffers_, graph_->inputs);
+  return copied;
 }
 
 const device::PreparedConversion* CudaLane::ConversionOf(size_t index) const {
@@ -221,7 +223,15 @@ Status CudaLane::BindValue(size_t index, OrtHandle<OrtValue> value) {
 }
 
 Status CudaLane::BindOutputs(const std::vector<size_t>& outputs) {
-  for (const size_t output : outputs) {
+  outputs_ = outputs;
+  if (graph_ != nullptr) return Status::Ok();
+  // A graph gives all of them.
+  std::vector<size_t> bound = outputs;
+  if (draft_ != nullptr) {
+    bound.resize(model_->signature.outputs.size());
+    std::iota(bound.begin(), bound.end(), size_t{0});
+  }
+  for (const size_t output : bound) {
     const TensorSpec& spec = model_->signature.outputs[output];
     const OrtMemoryInfo* place = spec.dtype == DataType::kBytes ? model_->runtime.cpu_memory : model_->device_memory.get();
     PENSTOCK_RETURN_IF_ERROR(Check(model_->runtime.functions.BindOutputToDevice(binding_.get(), spec.name.c_str(), place)));
@@ -235,8 +245,11 @@ OrtStatus* CudaLane::Execute(bool shrink) {
   const OrtFunctions& ort = runtime.functions;
   // Waits until the device has finished, as onnxruntime_run_options_config_keys.h says of "disable_synchronize_execution_providers",
   // which is not set.
-  const auto run = [&] { return ort.RunWithBinding(model_->session.get(), options_.get(), binding_.get()); };
-  if (!shrink || !model_->can_shrink.load()) return run();
+  OrtIoBinding* const binding = graph_ != nullptr ? graph_->binding.get() : binding_.get();
+  const auto run = [&] { return ort.RunWithBinding(session(), options_.get(), binding); };
+  if (graphs_ != nullptr) Drop(runtime, ort.AddRunConfigEntry(options_.get(), kGraphIdKey, graph_ != nullptr ? graph_->id.c_str() : kNoGraph));
+  // What the arena holds without need between runs is where graphs keep their intermediate results.
+  if (!shrink || graphs_ != nullptr || !model_->can_shrink.load()) return run();
   // The same header: a list of devices; an empty one, the default, shrinks nothing.
   constexpr const char* kShrink = "memory.enable_memory_arena_shrinkage";
   const std::string devices = "gpu:" + std::to_string(model_->gpu->info().ordinal);
@@ -253,31 +266,57 @@ OrtStatus* CudaLane::Execute(bool shrink) {
 }
 
 Status CudaLane::TakeOutputs(memory::BlockSource& source, std::vector<Tensor>* results) {
-  const OrtRuntime& runtime = model_->runtime;
-  const OrtFunctions& ort = runtime.functions;
-  OrtValue** raw = nullptr;
-  size_t count = 0;
-  PENSTOCK_RETURN_IF_ERROR(Check(ort.GetBoundOutputValues(binding_.get(), runtime.allocator, &raw, &count)));
   std::vector<OrtHandle<OrtValue>> values;
-  values.reserve(count);
-  for (size_t i = 0; i < count; ++i) values.emplace_back(raw[i], ort.ReleaseValue);
-  if (raw != nullptr) Drop(runtime, ort.AllocatorFree(runtime.allocator, raw));
-
   std::vector<Tensor> tensors;
-  tensors.reserve(count);
   // Values and blocks are in use until the copies are done, whatever goes wrong before.
   struct Waiter {
     CudaLane& lane;
     ~Waiter() { lane.WaitForCopies(); }
   } const waiter{*this};
-  for (OrtHandle<OrtValue>& value : values) {
-    Result<Tensor> tensor = TakeOutput(value, source);
-    if (!tensor.ok()) return tensor.status();
-    tensors.push_back(std::move(tensor).value());
-  }
+  PENSTOCK_RETURN_IF_ERROR(graph_ != nullptr ? TakeFromGraph(source, &tensors) : TakeValues(source, &tensors, &values));
   copying_ = false;
   PENSTOCK_RETURN_IF_ERROR(stream_->Synchronize());
   *results = std::move(tensors);
+  return Status::Ok();
+}
+
+Status CudaLane::TakeValues(memory::BlockSource& source, std::vector<Tensor>* tensors, std::vector<OrtHandle<OrtValue>>* values) {
+  const OrtRuntime& runtime = model_->runtime;
+  const OrtFunctions& ort = runtime.functions;
+  OrtValue** raw = nullptr;
+  size_t count = 0;
+  PENSTOCK_RETURN_IF_ERROR(Check(ort.GetBoundOutputValues(binding_.get(), runtime.allocator, &raw, &count)));
+  values->reserve(count);
+  for (size_t i = 0; i < count; ++i) values->emplace_back(raw[i], ort.ReleaseValue);
+  if (raw != nullptr) Drop(runtime, ort.AllocatorFree(runtime.allocator, raw));
+
+  const bool all_bound = draft_ != nullptr;
+  if (all_bound) PENSTOCK_RETURN_IF_ERROR(ReadDraft(*values));
+  tensors->reserve(outputs_.size());
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    Result<Tensor> tensor = TakeOutput((*values)[all_bound ? outputs_[i] : i], source);
+    if (!tensor.ok()) return tensor.status();
+    tensors->push_back(std::move(tensor).value());
+  }
+  return Status::Ok();
+}
+
+// Puts it away where some later run of the same inputs' shapes might give other shapes.
+Status CudaLane::ReadDraft(const std::vector<OrtHandle<OrtValue>>& values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    Tensor tensor;
+    uint64_t count = 0;
+    OutputShape shape;
+    PENSTOCK_RETURN_IF_ERROR(DescribeOrtValue(model_->runtime, values[i].get(), &tensor, &count, &shape.bytes));
+    shape.dtype = tensor.dtype;
+    shape.dims = std::move(tensor.dims);
+    if (shape.bytes == 0 || !IsFixed(model_->signature, model_->signature.outputs[i], draft_->rows, shape.dims)) {
+      graphs_->GoWithout(draft_->rows);
+      draft_.reset();
+      return Status::Ok();
+    }
+    draft_->output_shapes.push_back(std::move(shape));
+  }
   return Status::Ok();
 }
 
@@ -287,16 +326,33 @@ Result<Tensor> CudaLane::TakeOutput(OrtHandle<OrtValue>& value, memory::BlockSou
   uint64_t bytes = 0;
   PENSTOCK_RETURN_IF_ERROR(DescribeOrtValue(model_->runtime, value.get(), &tensor, &count, &bytes));
   if (tensor.dtype == DataType::kBytes) return TensorFromOrtValue(model_->runtime, std::move(value), {});
+  void* data = nullptr;
+  if (bytes != 0) PENSTOCK_RETURN_IF_ERROR(Check(model_->runtime.functions.GetTensorMutableData(value.get(), &data)));
+  PENSTOCK_RETURN_IF_ERROR(CopyOut(reinterpret_cast<device::DevicePointer>(data), bytes, source, &tensor));
+  return tensor;
+}
+
+Status CudaLane::TakeFromGraph(memory::BlockSource& source, std::vector<Tensor>* tensors) {
+  for (const size_t output : outputs_) {
+    const OutputShape& shape = graph_->output_shapes[output];
+    Tensor tensor;
+    tensor.dtype = shape.dtype;
+    tensor.dims = shape.dims;
+    PENSTOCK_RETURN_IF_ERROR(CopyOut(graph_->outputs[output].data(), shape.bytes, source, &tensor));
+    tensors->push_back(std::move(tensor));
+  }
+  return Status::Ok();
+}
+
+Status CudaLane::CopyOut(device::DevicePointer from, uint64_t bytes, memory::BlockSource& source, Tensor* tensor) {
   Result<std::shared_ptr<memory::Block>> block = source.Allocate(bytes);
   if (!block.ok()) return block.status();
   if (bytes != 0) {
-    void* data = nullptr;
-    PENSTOCK_RETURN_IF_ERROR(Check(model_->runtime.functions.GetTensorMutableData(value.get(), &data)));
     copying_ = true;
-    PENSTOCK_RETURN_IF_ERROR(stream_->CopyOut(block.value()->data(), reinterpret_cast<device::DevicePointer>(data), bytes));
+    PENSTOCK_RETURN_IF_ERROR(stream_->CopyOut(block.value()->data(), from, bytes));
   }
-  tensor.bytes = memory::WholeSlice(std::move(block).value());
-  return tensor;
+  tensor->bytes = memory::WholeSlice(std::move(block).value());
+  return Status::Ok();
 }
 
 void CudaLane::WaitForCopies() {
@@ -304,6 +360,34 @@ void CudaLane::WaitForCopies() {
   copying_ = false;
   // Only after a failure with a reason of its own: here the waiting is all that matters.
   (void)stream_->Synchronize();
+}
+
+Status CudaLane::BindRecording(const std::vector<Tensor>& inputs) {
+  graph_ = draft_.get();
+  PENSTOCK_RETURN_IF_ERROR(graphs_->Bind(*model_, graph_));
+  return CopyIntoGraph(inputs);
+}
+
+void CudaLane::EndRecording(const Status& status) {
+  std::unique_ptr<CudaGraph> graph = std::move(draft_);
+  graph_ = nullptr;
+  if (status.ok()) return graphs_->Add(std::move(graph));
+  switch (status.code()) {
+    case StatusCode::kRequestCancelled:  // the next run of this size tries again
+    case StatusCode::kGpuFault:          // there will be none
+    case StatusCode::kGpuLost:
+      return;
+    case StatusCode::kGpuMemory:
+    case StatusCode::kMemory:
+      return graphs_->GoWithout(graph->rows);
+    default:
+      break;
+  }
+  model_->records.store(false);
+  model_->Note("optimization.cuda.graphs: runs without CUDA graphs: recording a run failed: " + status.message());
+  graph.reset();
+  binding_.reset();
+  graphs_.reset();
 }
 
 void CudaLane::Finish() {

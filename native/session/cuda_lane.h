@@ -12,30 +12,12 @@
 #include "device/kernels.h"
 #include "device/stream.h"
 #include "memory/block.h"
+#include "session/cuda_graphs.h"
+#include "session/cuda_model.h"
 #include "session/ort_handle.h"
-#include "session/ort_runtime.h"
-#include "session/run_permits.h"
 #include "session/session.h"
 
 namespace penstock::session {
-
-// The loaded model. Its lanes keep it: a binding must not outlive the session that it is made of.
-struct CudaModel {
-  CudaModel(const OrtRuntime& ort_runtime, std::shared_ptr<const device::Gpu> device, int runs_at_once)
-      : runtime(ort_runtime), gpu(std::move(device)), permits(runs_at_once) {}
-  // Where the GPU is gone the session is kept for ever.
-  ~CudaModel();
-  CudaModel(const CudaModel&) = delete;
-  CudaModel& operator=(const CudaModel&) = delete;
-
-  const OrtRuntime& runtime;
-  const std::shared_ptr<const device::Gpu> gpu;
-  OrtHandle<OrtMemoryInfo> device_memory{nullptr, nullptr};
-  OrtHandle<OrtSession> session{nullptr, nullptr};
-  Signature signature;
-  RunPermits permits;
-  std::atomic<bool> can_shrink{true};  // until ONNX Runtime has refused to shrink its arena
-};
 
 // What its GPU does with inputs itself, with kernels of ours: it converts them, and gathers rows that lie apart.
 struct CudaConversions {
@@ -45,8 +27,9 @@ struct CudaConversions {
 
 class CudaLane final : public RunControl {
  public:
-  // Creates nothing on the device yet: that is done on the lane's own thread. `conversions` may be null.
-  CudaLane(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaConversions> conversions, OrtHandle<OrtRunOptions> options);
+  // Creates nothing on the device yet: that is done on the lane's own thread. `conversions` and `graphs` may be null.
+  CudaLane(std::shared_ptr<CudaModel> model, std::shared_ptr<const CudaConversions> conversions, std::unique_ptr<CudaGraphs> graphs,
+           OrtHandle<OrtRunOptions> options);
 
   // [any thread] Also wakes a lane that waits for a permit.
   void Terminate() override;
@@ -63,11 +46,19 @@ class CudaLane final : public RunControl {
   // Outputs are left on the device, BYTES on the CPU.
   Status BindOutputs(const std::vector<size_t>& outputs);
   // [holding a permit] `shrink`, or an input that found no memory: gives back what the arena holds without need, after the run, where there
-  // is such an arena. Null, or a failure that the caller takes.
+  // is such an arena and no graph lies in it. Null, or a failure that the caller takes.
   OrtStatus* Execute(bool shrink);
   // Copies the outputs into blocks of `source` and waits for them. Errors: kMemory, kGpuFault, kGpuLost, kModelRun.
   Status TakeOutputs(memory::BlockSource& source, std::vector<Tensor>* results);
   void Finish();
+
+  // After a run has ended well. Whether a graph is to be made of it: then come the following steps, Execute() before the last and Finish()
+  // after it.
+  bool wants_recording() const { return draft_ != nullptr; }
+  // With the inputs of that run. Errors: those of BindInputs.
+  Status BindRecording(const std::vector<Tensor>& inputs);
+  // Keeps the graph, or goes on without: for this size, where memory ran out; for all, where the model cannot be recorded.
+  void EndRecording(const Status& status);
 
  private:
   Status Prepare();
@@ -77,12 +68,19 @@ class CudaLane final : public RunControl {
   bool IsOnDevice(size_t index, const Tensor& tensor) const;
   // Puts the tables of all rows that lie apart on the device.
   Status CopyRowTables(const std::vector<Tensor>& inputs);
+  OrtSession* session() const { return graphs_ != nullptr ? graphs_->session() : model_->session->get(); }
+  Status CopyInputs(const std::vector<Tensor>& inputs);
+  Status CopyIntoGraph(const std::vector<Tensor>& inputs);
   Status CopyToDevice(size_t index, const Tensor& tensor);
   Result<OrtHandle<OrtValue>> BorrowFromDevice(size_t index, const Tensor& tensor) const;
   Result<OrtHandle<OrtValue>> BorrowOnCpu(size_t index, const Tensor& tensor);
   Status BindValue(size_t index, OrtHandle<OrtValue> value);
   void WaitForCopies();
+  Status TakeValues(memory::BlockSource& source, std::vector<Tensor>* tensors, std::vector<OrtHandle<OrtValue>>* values);
   Result<Tensor> TakeOutput(OrtHandle<OrtValue>& value, memory::BlockSource& source);
+  Status TakeFromGraph(memory::BlockSource& source, std::vector<Tensor>* tensors);
+  Status CopyOut(device::DevicePointer from, uint64_t bytes, memory::BlockSource& source, Tensor* tensor);
+  Status ReadDraft(const std::vector<OrtHandle<OrtValue>>& values);
 
   const std::shared_ptr<CudaModel> model_;
   const std::shared_ptr<const CudaConversions> conversions_;
@@ -96,8 +94,12 @@ class CudaLane final : public RunControl {
   std::vector<size_t> first_row_;                    // in rows_; one a signature input
   device::DeviceBuffer row_buffer_;                  // rows_ on the device, grown as runs need
   std::vector<memory::Slice> joined_;                // of this run: rows that lay apart, for ONNX Runtime
-  OrtHandle<OrtIoBinding> binding_{nullptr, nullptr};
   std::vector<bool> lacks_buffer_;  // one a signature input, of this run: there was no memory for its copy
+  std::vector<size_t> outputs_;     // asked for of this run
+  std::unique_ptr<CudaGraphs> graphs_;  // null: goes without
+  OrtHandle<OrtIoBinding> binding_{nullptr, nullptr};  // of session()
+  CudaGraph* graph_ = nullptr;          // of this run
+  std::unique_ptr<CudaGraph> draft_;    // a graph that this run may become
   bool copying_ = false;  // asked for on the stream and not waited for
 };
 

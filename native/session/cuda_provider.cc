@@ -50,9 +50,9 @@ OrtStatus* Update(const OrtRuntime& runtime, OrtCUDAProviderOptionsV2* target, c
 }  // namespace
 
 Status AppendCudaProvider(const OrtRuntime& runtime, const device::Gpu& gpu, const std::map<std::string, std::string>& provider_options,
-                          OrtSessionOptions* session_options) {
+                          bool graphs, OrtSessionOptions* session_options) {
   const OrtFunctions& ort = runtime.functions;
-  for (const char* ours : {"device_id", "has_user_compute_stream", "user_compute_stream"}) {
+  for (const char* ours : {"device_id", "has_user_compute_stream", "user_compute_stream", "enable_cuda_graph"}) {
     if (provider_options.count(ours) != 0) {
       return Status(StatusCode::kModelConfig, std::string("option '") + ours + "' of the CUDA provider is the server's to set");
     }
@@ -64,6 +64,7 @@ Status AppendCudaProvider(const OrtRuntime& runtime, const device::Gpu& gpu, con
   std::map<std::string, std::string> all = {{"device_id", std::to_string(gpu.info().ordinal)}};
   PENSTOCK_RETURN_IF_ERROR(ProviderStatus(runtime, gpu, Update(runtime, raw, all)));
   all.insert(provider_options.begin(), provider_options.end());
+  if (graphs) all.emplace("enable_cuda_graph", "1");
   all.emplace("cudnn_conv_algo_search", "HEURISTIC");
   PENSTOCK_RETURN_IF_ERROR(TakeOrtStatus(ort, Update(runtime, raw, all), StatusCode::kModelConfig, "CUDA provider: "));
   return ProviderStatus(runtime, gpu, ort.SessionOptionsAppendExecutionProvider_CUDA_V2(session_options, raw));

@@ -21,6 +21,9 @@ class FakeOrt {
   uint64_t Calls(const char* function) const { return Call<uint64_t(const char*)>("fake_ort_calls")(function); }
   // Runs that asked for the arena to be shrunk, since the process began.
   uint64_t Shrinks() const { return Call<uint64_t()>("fake_ort_shrinks")(); }
+  // Graphs that were captured, and runs that used one, since the process began.
+  uint64_t Captures() const { return Call<uint64_t()>("fake_ort_captures")(); }
+  uint64_t Replays() const { return Call<uint64_t()>("fake_ort_replays")(); }
   // An option as the provider got it last; empty when it got none.
   std::string Option(const char* name) const {
     const char* const value = Call<const char*(const char*)>("fake_ort_option")(name);

@@ -117,6 +117,7 @@ constexpr int kOrtLogFatal = 4;           // OrtLoggingLevel
   X(134, CreateIoBinding, OrtStatus*, (OrtSession*, OrtIoBinding**))                                                                  \
   X(135, ReleaseIoBinding, void, (OrtIoBinding*))                                                                                     \
   X(136, BindInput, OrtStatus*, (OrtIoBinding*, const char* name, const OrtValue*))                                                   \
+  X(137, BindOutput, OrtStatus*, (OrtIoBinding*, const char* name, const OrtValue*))                                                  \
   X(138, BindOutputToDevice, OrtStatus*, (OrtIoBinding*, const char* name, const OrtMemoryInfo*))                                     \
   X(140, GetBoundOutputValues, OrtStatus*, (const OrtIoBinding*, OrtAllocator*, OrtValue*** values, size_t* count))                   \
   X(141, ClearBoundInputs, void, (OrtIoBinding*))                                                                                     \

@@ -27,6 +27,8 @@ struct CudaSessionOptions {
   std::map<std::string, std::string> provider_options;
   // Pads batches to powers of two. False: every batch has the rows it has.
   bool buckets = true;
+  // Lanes record their runs as CUDA graphs, each in a session of its own, where the model can be recorded.
+  bool graphs = false;
   // Runs of one session that may go on at one time; copies of other lanes overlap with them in any case.
   int runs_at_once = 1;
   // Page-locked memory for inputs and outputs; null: ordinary memory.

@@ -77,6 +77,8 @@ class Session {
 
   // Those of a session on several GPUs go round them in turn.
   virtual std::unique_ptr<RunControl> NewRunControl() const = 0;
+  // [loader thread, may take as long as loading] The same for a lane that serves, which is worth memory of its own to make it fast.
+  virtual std::unique_ptr<RunControl> NewLaneControl() const { return NewRunControl(); }
 
   // [lane thread] Blocks until the run ends. `inputs` has one tensor per signature input, in order, already checked against dtype and
   // byte size; optional ones at the end may be missing. They stay alive until Run returns. `outputs` are indices into
@@ -113,6 +115,9 @@ class Session {
   virtual void MeasureMemory() const {}
   // [any thread] What MeasureMemory found; empty before.
   virtual std::vector<MemoryUse> memory_use() const { return {}; }
+
+  // [any thread] For the log, once all lanes are there: what was wished for and is not, and why.
+  virtual std::vector<std::string> notes() const { return {}; }
 
   // UUIDs of the GPUs that it runs on; empty: the CPU.
   virtual std::vector<std::string> gpus() const { return {}; }

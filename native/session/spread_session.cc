@@ -27,6 +27,11 @@ std::unique_ptr<RunControl> SpreadSession::NewRunControl() const {
   return std::make_unique<SpreadRunControl>(index, sessions_[index]->NewRunControl());
 }
 
+std::unique_ptr<RunControl> SpreadSession::NewLaneControl() const {
+  const size_t index = next_.fetch_add(1, std::memory_order_relaxed) % sessions_.size();
+  return std::make_unique<SpreadRunControl>(index, sessions_[index]->NewLaneControl());
+}
+
 Status SpreadSession::Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
                           std::vector<Tensor>* results) const {
   auto& spread = static_cast<SpreadRunControl&>(control);
@@ -59,6 +64,16 @@ std::vector<MemoryUse> SpreadSession::memory_use() const {
   std::vector<MemoryUse> all;
   for (const std::shared_ptr<Session>& session : sessions_) {
     for (MemoryUse& use : session->memory_use()) all.push_back(std::move(use));
+  }
+  return all;
+}
+
+std::vector<std::string> SpreadSession::notes() const {
+  std::vector<std::string> all;
+  for (const std::shared_ptr<Session>& session : sessions_) {
+    for (std::string& note : session->notes()) {
+      if (std::find(all.begin(), all.end(), note) == all.end()) all.push_back(std::move(note));
+    }
   }
   return all;
 }

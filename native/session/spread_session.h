@@ -18,6 +18,7 @@ class SpreadSession final : public Session {
   const Signature& signature() const override { return sessions_.front()->signature(); }
   // Each next control, and the lane that has it, belongs to the next GPU.
   std::unique_ptr<RunControl> NewRunControl() const override;
+  std::unique_ptr<RunControl> NewLaneControl() const override;
   Status Run(const std::vector<Tensor>& inputs, const std::vector<size_t>& outputs, RunControl& control,
              std::vector<Tensor>* results) const override;
   memory::BlockSource& input_memory() const override { return sessions_.front()->input_memory(); }
@@ -28,6 +29,7 @@ class SpreadSession final : public Session {
   void ReleaseSpareMemory() const override;
   void MeasureMemory() const override;
   std::vector<MemoryUse> memory_use() const override;
+  std::vector<std::string> notes() const override;  // each once
   std::vector<std::string> gpus() const override;
 
  private:

@@ -14,6 +14,7 @@
 #include "base/checked_math.h"
 #include "base/data_type.h"
 #include "gpu_memory.h"
+#include "graphs.h"
 #include "ort_script.h"
 #include "session/ort_api.h"
 #include "session/ort_tensor.h"
@@ -76,7 +77,9 @@ OrtStatus* NoRoom(uint64_t bytes) { return Failure("Failed to allocate memory fo
 
 // An output of a binding: where it was bound to, and after a run its bytes on the device.
 struct Output {
-  int ordinal = -1;  // -1: on the CPU
+  std::string name;
+  int ordinal = -1;  // -1: on the CPU, or in memory of the caller's
+  const void* fixed = nullptr;  // the latter
   std::shared_ptr<DeviceMemory> memory;
 };
 
@@ -98,6 +101,7 @@ struct Books {
   std::map<const OrtValue*, std::shared_ptr<DeviceMemory>> values;
   std::set<const OrtRunOptions*> shrinking;
   uint64_t shrinks = 0;
+  Graphs graphs;  // has a lock of its own
 };
 
 Books& TheBooks() {
@@ -132,6 +136,8 @@ OrtStatus* AppendCuda(OrtSessionOptions* session_options, const OrtCUDAProviderO
   const Lock lock(books.mutex);
   books.last_options = options->options;
   const auto device = options->options.find("device_id");
+  const auto graphs = options->options.find("enable_cuda_graph");
+  books.graphs.Enable(session_options, graphs != options->options.end() && graphs->second == "1");
   books.ordinals[session_options] = device == options->options.end() ? 0 : std::atoi(device->second.c_str());
   return nullptr;
 }
@@ -141,6 +147,7 @@ void ReleaseSessionOptions(OrtSessionOptions* options) {
     Books& books = TheBooks();
     const Lock lock(books.mutex);
     books.ordinals.erase(options);
+    books.graphs.Forget(options);
   }
   TheReal().ort.ReleaseSessionOptions(options);
 }
@@ -179,6 +186,7 @@ OrtStatus* CreateSession(const OrtEnv* env, const char* path, const OrtSessionOp
   if (status == nullptr && weights != nullptr) {
     const Lock lock(books.mutex);
     books.weights[*session] = weights;
+    books.graphs.Open(*session, options);
   }
   return status;
 }
@@ -188,12 +196,17 @@ void ReleaseSession(OrtSession* session) {
   {
     const Lock lock(TheBooks().mutex);
     TheBooks().weights.erase(session);
+    TheBooks().graphs.Forget(session);
   }
   TheReal().ort.ReleaseSession(session);
 }
 
 // The real library refuses to shrink an arena of a GPU that it does not have.
 OrtStatus* AddRunConfigEntry(OrtRunOptions* options, const char* key, const char* value) {
+  if (std::strcmp(key, "gpu_graph_id") == 0) {
+    TheBooks().graphs.SetId(options, value);
+    return nullptr;
+  }
   if (std::strcmp(key, "memory.enable_memory_arena_shrinkage") != 0) return TheReal().ort.AddRunConfigEntry(options, key, value);
   Books& books = TheBooks();
   const Lock lock(books.mutex);
@@ -210,6 +223,7 @@ void ReleaseRunOptions(OrtRunOptions* options) {
     Books& books = TheBooks();
     const Lock lock(books.mutex);
     books.shrinking.erase(options);
+    books.graphs.Forget(options);
   }
   TheReal().ort.ReleaseRunOptions(options);
 }
@@ -277,9 +291,19 @@ OrtStatus* BindOutputToDevice(OrtIoBinding* binding, const char* name, const Ort
     Books& books = TheBooks();
     const Lock lock(books.mutex);
     const auto found = books.places.find(place);
-    books.outputs[binding].push_back(Output{found == books.places.end() ? -1 : found->second, nullptr});
+    books.outputs[binding].push_back(Output{name, found == books.places.end() ? -1 : found->second, nullptr, nullptr});
   }
   return TheReal().ort.BindOutputToDevice(binding, name, place);
+}
+
+OrtStatus* BindOutput(OrtIoBinding* binding, const char* name, const OrtValue* value) {
+  void* data = nullptr;
+  if (OrtStatus* status = TheReal().ort.GetTensorMutableData(const_cast<OrtValue*>(value), &data); status != nullptr) return status;
+  {
+    const Lock lock(TheBooks().mutex);
+    TheBooks().outputs[binding].push_back(Output{name, -1, data, nullptr});
+  }
+  return TheReal().ort.BindOutput(binding, name, value);
 }
 
 void ClearBoundOutputs(OrtIoBinding* binding) {
@@ -323,20 +347,39 @@ OrtStatus* RealOutputs(const OrtIoBinding* binding, std::vector<OrtValue*>* valu
   return raw != nullptr ? ort.AllocatorFree(allocator, raw) : nullptr;
 }
 
+// With the books locked.
+Addresses AddressesOf(const OrtIoBinding* binding) {
+  Addresses all;
+  for (const auto& [name, input] : TheBooks().inputs[binding]) all["input " + name] = input.data;
+  for (const Output& output : TheBooks().outputs[binding]) all["output " + output.name] = output.fixed;
+  return all;
+}
+
 OrtStatus* RunWithBinding(OrtSession* session, const OrtRunOptions* options, const OrtIoBinding* binding) {
   Books& books = TheBooks();
   int64_t rows = 0;
+  Addresses addresses;
+  {
+    const Lock lock(books.mutex);
+    addresses = AddressesOf(binding);
+  }
+  const Graphs::Run run(&books.graphs, session, options, addresses);
+  if (!run.fault().empty()) return Failure(run.fault());
   {
     const Lock lock(books.mutex);
     rows = books.rows[binding];
     books.shrinks += books.shrinking.count(options);
     for (const auto& [name, input] : books.inputs[binding]) {
-      if (input.bytes.empty() || std::memcmp(input.data, input.bytes.data(), input.bytes.size()) == 0) continue;
+      // What a graph reads changes from run to run, in place.
+      if (run.uses_graph() || input.bytes.empty() || std::memcmp(input.data, input.bytes.data(), input.bytes.size()) == 0) continue;
       return Failure("input " + name + " has changed since it was bound");
     }
   }
   const RunOrder order = BeginRun("RunWithBinding", rows);
   if (!order.failure.empty()) return Failure(order.failure);
+  if (run.uses_graph()) {
+    if (const std::string text = BeginCall("RunGraph"); !text.empty()) return Failure(text);
+  }
   if (OrtStatus* status = TheReal().ort.RunWithBinding(session, options, binding); status != nullptr) return status;
   std::vector<OrtValue*> values;
   if (OrtStatus* status = RealOutputs(binding, &values); status != nullptr) return status;
@@ -396,6 +439,7 @@ void Replace(OrtFunctions* functions) {
   functions->ReleaseRunOptions = ReleaseRunOptions;
   functions->ReleaseSessionOptions = ReleaseSessionOptions;
   functions->RunWithBinding = RunWithBinding;
+  functions->BindOutput = BindOutput;
   functions->BindOutputToDevice = BindOutputToDevice;
   functions->GetBoundOutputValues = GetBoundOutputValues;
   functions->BindInput = BindInput;
@@ -443,6 +487,10 @@ FAKE_EXPORT uint64_t fake_ort_shrinks() {
   const penstock::fake_ort::Lock lock(books.mutex);
   return books.shrinks;
 }
+
+// Graphs that were captured, and runs that used one, since the process began.
+FAKE_EXPORT uint64_t fake_ort_captures() { return penstock::fake_ort::TheBooks().graphs.captures(); }
+FAKE_EXPORT uint64_t fake_ort_replays() { return penstock::fake_ort::TheBooks().graphs.replays(); }
 
 // Valid until the provider is appended again.
 FAKE_EXPORT const char* fake_ort_option(const char* name) {

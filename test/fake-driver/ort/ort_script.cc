@@ -54,7 +54,7 @@ nanoseconds ParseTime(const std::string& line, const std::string& word) {
 Rule ParseRule(const std::string& line, std::istringstream& words) {
   Rule rule;
   words >> rule.action >> rule.function;
-  static const std::set<std::string> known = {"Run", "RunWithBinding", "BindInput", "CreateSession", "ReleaseSession"};
+  static const std::set<std::string> known = {"Run", "RunWithBinding", "RunGraph", "BindInput", "CreateSession", "ReleaseSession"};
   if (known.count(rule.function) == 0) Die(line, "no such function");
   if (rule.action == "fail") {
     words >> std::quoted(rule.text);
