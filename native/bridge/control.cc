@@ -107,6 +107,7 @@ Napi::Value OpenSession(const Napi::CallbackInfo& info) {
   options.intra_op_threads = static_cast<int>(reader.Whole("intraOpThreads", 0, kMaxThreads));
   const std::vector<std::string> uuids = reader.TextList("gpus");
   options.cuda.provider_options = reader.TextMap("providerOptions");
+  options.cuda.graphs = reader.Flag("graphs");
   options.cuda.buckets = reader.Flag("buckets");
   options.cuda.runs_at_once = static_cast<int>(reader.Whole("runsAtOnce", 1, kMaxThreads));
   Status status = reader.status();

@@ -47,7 +47,7 @@ Pipeline::Pipeline(std::shared_ptr<const session::Session> session, PipelineOpti
   // What took long before anybody watched may take long again.
   for (const RunSample& sample : options.run_samples) history->Record(sample.ns);
   for (int i = 0; i < batching_.lanes; ++i) {
-    std::unique_ptr<session::RunControl> control = session_->NewRunControl();
+    std::unique_ptr<session::RunControl> control = session_->NewLaneControl();
     std::unique_ptr<Heartbeat> heartbeat;
     if (watched) heartbeat = options.watchdog->Watch(options.model, GpuOf(*session_, *control), history);
     lanes_.push_back(std::make_unique<Lane>(i, std::move(control), std::move(heartbeat), options.spin));

@@ -33,7 +33,7 @@ class WarmUpRuns {
     std::iota(all_outputs_.begin(), all_outputs_.end(), size_t{0});
     const size_t lanes = options_.try_two_lanes ? 2 : 1;
     for (size_t i = 0; i < std::max(lanes, session.gpus().size()); ++i) {
-      controls_.push_back(session.NewRunControl());
+      controls_.push_back(session.NewLaneControl());
       heartbeats_.push_back(options.watchdog == nullptr || session.gpus().empty() ? nullptr : Watch(*controls_.back()));
     }
   }

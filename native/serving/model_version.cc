@@ -147,6 +147,7 @@ Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const
     std::unique_ptr<pipeline::Canary> canary = KeepCanary(session, spec, open_dim, report);
     auto room = std::make_unique<pipeline::Pipeline>(session, spec.pipeline);
     session->MeasureMemory();
+    for (std::string& note : session->notes()) report->notes.push_back(std::move(note));
     return std::shared_ptr<ModelVersion>(new ModelVersion(std::move(spec), std::move(inputs).value(), std::move(outputs).value(),
                                                           std::move(room), std::move(canary)));
   } catch (const std::system_error& error) {

@@ -82,6 +82,8 @@ export interface NativeSessionOptions {
   readonly gpus: readonly string[];
   /** Of ONNX Runtime's CUDA provider, by its own names. */
   readonly providerOptions: Readonly<Record<string, string>>;
+  /** Record runs on GPUs as CUDA graphs, each lane in a session of its own. */
+  readonly graphs: boolean;
   /** Pad batches to powers of two. */
   readonly buckets: boolean;
   /** Runs of one session at one time, >= 1; the copies of other lanes overlap with them in any case. */

@@ -66,7 +66,7 @@ const OURS: Readonly<Record<string, string>> = {
   has_user_compute_stream: 'the server has streams of its own',
   do_copy_in_default_stream: 'the server copies on streams of its own',
   use_ep_level_unified_stream: 'the server copies on streams of its own',
-  enable_cuda_graph: 'CUDA graphs are not supported yet',
+  enable_cuda_graph: 'optimization.cuda.graphs asks for CUDA graphs',
 };
 
 /** A parameter of the model by the name `key`: whether it is one for GPUs. Then it is read into `options`. */
@@ -82,16 +82,17 @@ export function readCudaParameter(key: string, parameter: ConfigReader, options:
   return true;
 }
 
-/** The parts of `optimization` that are about GPUs. What they say goes before what `parameters` say. */
-export function readGpuOptimization(optimization: ConfigReader, options: Record<string, string>): void {
+/** The parts of `optimization` that are about GPUs. What they say goes before what `parameters` say. Returns whether CUDA graphs are wanted. */
+export function readGpuOptimization(optimization: ConfigReader, options: Record<string, string>): boolean {
   const cuda = optimization.message('cuda');
-  if (cuda?.flag('graphs')) cuda.warn(`${cuda.pathOf('graphs')} is ignored: CUDA graphs are not supported yet; the model runs without`);
+  const graphs = cuda?.flag('graphs') ?? false;
   cuda?.ignore('busy_wait_events', 'graph_spec', 'output_copy_stream');
   cuda?.finish();
   const accelerators = optimization.message('execution_accelerators');
   accelerators?.ignore('cpu_execution_accelerator');
   for (const accelerator of accelerators?.messages('gpu_execution_accelerator') ?? []) readAccelerator(accelerator, options);
   accelerators?.finish();
+  return graphs;
 }
 
 function readAccelerator(accelerator: ConfigReader, options: Record<string, string>): void {
@@ -120,7 +121,10 @@ function readProviderOption(accelerator: ConfigReader, key: string, text: string
 }
 
 /** As the config route answers it, for a model on GPUs: every option that the provider is given. */
-export function gpuOptimizationDocument(options: CudaOptions): object {
-  const cuda = { name: 'cuda', parameters: options };
-  return { execution_accelerators: { gpu_execution_accelerator: [cuda], cpu_execution_accelerator: [] } };
+export function gpuOptimizationDocument(options: CudaOptions, graphs: boolean): object {
+  const accelerator = { name: 'cuda', parameters: options };
+  return {
+    ...(graphs ? { cuda: { graphs, busy_wait_events: false, graph_spec: [], output_copy_stream: false } } : {}),
+    execution_accelerators: { gpu_execution_accelerator: [accelerator], cpu_execution_accelerator: [] },
+  };
 }

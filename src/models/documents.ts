@@ -51,7 +51,7 @@ export function configDocument(name: string, given: ModelConfig, config: Complet
     batch_input: [],
     batch_output: [],
     // Only what the engine does.
-    ...(lanes.gpus.length > 0 ? { optimization: gpuOptimizationDocument(given.cudaOptions) } : {}),
+    ...(lanes.gpus.length > 0 ? { optimization: gpuOptimizationDocument(given.cudaOptions, given.cudaGraphs) } : {}),
     ...(running.merges ? { dynamic_batching: batchingDocument(config.batching, config.maxBatchSize) } : {}),
     instance_group: runningGroups(lanes, running.lanes).map((group) => ({
       ...group,

@@ -47,6 +47,8 @@ export interface ModelConfig {
   readonly latencyGoalMs: number;
   /** For runs on GPUs. */
   readonly cudaOptions: CudaOptions;
+  /** Runs on GPUs are recorded and replayed as CUDA graphs. */
+  readonly cudaGraphs: boolean;
   /** Inputs that clients send in another type than the model file has. */
   readonly conversions: readonly InputConversion[];
 }
@@ -82,6 +84,7 @@ export const EMPTY_CONFIG: ModelConfig = {
   batching: undefined,
   latencyGoalMs: 0,
   cudaOptions: DEFAULT_CUDA_OPTIONS,
+  cudaGraphs: false,
   conversions: [],
 };
 
@@ -208,7 +211,7 @@ function readFilename(reader: ConfigReader): string {
 }
 
 /** Parameters are free in Triton: those of other servers and backends are passed over. */
-function readParameters(reader: ConfigReader): Pick<ModelConfig, 'latencyGoalMs' | 'cudaOptions' | 'conversions'> {
+function readParameters(reader: ConfigReader): Pick<ModelConfig, 'latencyGoalMs' | 'cudaOptions' | 'cudaGraphs' | 'conversions'> {
   let latencyGoalMs = 0;
   const cudaOptions: Record<string, string> = { ...DEFAULT_CUDA_OPTIONS };
   const conversions: InputConversion[] = [];
@@ -221,9 +224,9 @@ function readParameters(reader: ConfigReader): Pick<ModelConfig, 'latencyGoalMs'
   const optimization = reader.message('optimization');
   optimization?.accept('input_pinned_memory', 'output_pinned_memory');
   optimization?.ignore('graph', 'priority', 'gather_kernel_buffer_threshold', 'eager_batching');
-  if (optimization !== undefined) readGpuOptimization(optimization, cudaOptions);
+  const cudaGraphs = optimization !== undefined && readGpuOptimization(optimization, cudaOptions);
   optimization?.finish();
-  return { latencyGoalMs, cudaOptions, conversions };
+  return { latencyGoalMs, cudaOptions, cudaGraphs, conversions };
 }
 
 function readMilliseconds(parameter: ConfigReader): number {

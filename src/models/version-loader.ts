@@ -44,6 +44,8 @@ export interface LoadedVersion extends NativeCreatedVersion {
 /** The copies of other lanes overlap with the one that runs. Concurrent runs of one CUDA session were seen slower than serial ones. */
 const RUNS_AT_ONCE = 1;
 
+const GRAPHS_ON_CPU = 'optimization.cuda.graphs does nothing here: the model runs on the CPU';
+
 /** Rejects with a `ServerError`, mostly ERR_MODEL_LOAD or ERR_MODEL_CONFIG, whose message holds no path of the server. */
 export async function loadVersion(maker: VersionMaker, order: LoadOrder): Promise<LoadedVersion> {
   const { lanes, lanesOnCpu } = order;
@@ -66,6 +68,7 @@ async function loadWith(maker: VersionMaker, order: LoadOrder, plan: LanePlan, w
     intraOpThreads: 0,
     gpus: plan.gpus,
     providerOptions: onGpus ? config.cudaOptions : {},
+    graphs: onGpus && config.cudaGraphs,
     buckets: onGpus,
     runsAtOnce: RUNS_AT_ONCE,
   });
@@ -84,7 +87,8 @@ async function loadWith(maker: VersionMaker, order: LoadOrder, plan: LanePlan, w
       conversions: planConversions(complete.conversions, complete.inputs),
     });
     const configJson = configDocument(model.name, config, complete, plan, created);
-    return { ...created, api, configJson, plan, queueLimit: queueLimit(batching), warning };
+    const notes = onGpus || !config.cudaGraphs ? created.notes : [...created.notes, GRAPHS_ON_CPU];
+    return { ...created, notes, api, configJson, plan, queueLimit: queueLimit(batching), warning };
   } finally {
     session.close();
   }

@@ -39,7 +39,7 @@ export function startEngine(options: Partial<NativeEngineOptions> = {}): void {
 }
 
 export function onCpu(modelPath: string): NativeSessionOptions {
-  return { modelPath, intraOpThreads: 0, gpus: [], providerOptions: {}, buckets: false, runsAtOnce: 1 };
+  return { modelPath, intraOpThreads: 0, gpus: [], providerOptions: {}, graphs: false, buckets: false, runsAtOnce: 1 };
 }
 
 export function openFixture(name: string): Promise<NativeSession> {
