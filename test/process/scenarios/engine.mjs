@@ -67,7 +67,15 @@ export function startEngine() {
   });
 }
 
-export const onCpu = (modelPath) => ({ modelPath, intraOpThreads: 0, gpus: [], providerOptions: {}, graphs: false, buckets: false, runsAtOnce: 1 });
+export const onCpu = (modelPath) => ({
+  modelPath,
+  intraOpThreads: 0,
+  gpus: [],
+  providerOptions: {},
+  graphs: false,
+  buckets: false,
+  runsAtOnce: 1,
+});
 
 export const modelPath = (name) => at(`test/fixtures/models/${name}/1/model.onnx`);
 

@@ -58,14 +58,29 @@ describe('options of the CUDA provider', () => {
   it.each([
     [parameter('do_copy_in_default_stream', '0'), 'parameters["do_copy_in_default_stream"].string_value is ignored: the server copies'],
     [accelerator('device_id=1'), 'gpu_execution_accelerator[0].parameters["device_id"] is ignored: instance_group.gpus says'],
-    [accelerator('enable_cuda_graph=1'), 'parameters["enable_cuda_graph"] is ignored: CUDA graphs are not supported yet'],
-    ['optimization { cuda { graphs: true } }', 'optimization.cuda.graphs is ignored: CUDA graphs are not supported yet; the model runs'],
+    [accelerator('enable_cuda_graph=1'), 'parameters["enable_cuda_graph"] is ignored: optimization.cuda.graphs asks for'],
     ['optimization { cuda { busy_wait_events: true } }', 'optimization.cuda.busy_wait_events is ignored'],
     [accelerator().replace('cuda', 'tensorrt'), 'gpu_execution_accelerator[0].name: "tensorrt" is ignored: on GPUs models run with'],
   ])('that are not for the configuration to set are passed over with a warning: %s', (text, warning) => {
     const { options, warnings } = read(text);
     expect(options).toEqual({ cudnn_conv_algo_search: 'HEURISTIC' });
     expect(warnings).toEqual([expect.stringContaining(warning)]);
+  });
+
+  it.each([
+    ['', false],
+    ['optimization { }', false],
+    ['optimization { cuda { graphs: false } }', false],
+    ['optimization { cuda { graphs: true } }', true],
+    [accelerator('enable_cuda_graph=1'), false],
+  ])('record CUDA graphs only where `graphs` says so: %s', (text, graphs) => {
+    expect(readModelConfig(parsePbtxt(text, 'config.pbtxt'), 'config.pbtxt').config.cudaGraphs).toBe(graphs);
+  });
+
+  it('record CUDA graphs from JSON, too, without a warning', () => {
+    const { config, warnings } = readModelConfig({ optimization: { cuda: { graphs: true } } }, 'config.json');
+    expect(config.cudaGraphs).toBe(true);
+    expect(warnings).toEqual([]);
   });
 
   it('that are off need no warning', () => {

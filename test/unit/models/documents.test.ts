@@ -131,6 +131,16 @@ describe('the configuration document', () => {
     expect(documentOfTree(document, {}, usableGpus(2))).toEqual(document);
   });
 
+  it('says that CUDA graphs are wanted, where the model runs on GPUs', () => {
+    const text = 'optimization { cuda { graphs: true } }';
+    const document = documentOf(text, {}, usableGpus(1));
+    expect(document).toMatchObject({ optimization: { cuda: { graphs: true } } });
+    expect(ModelConfigMessage.deserialize(ModelConfigMessage.serialize(document))).toMatchObject(withoutDefaults(document) as object);
+    expect(documentOfTree(document, {}, usableGpus(1))).toEqual(document);
+    expect(documentOf(text)).not.toHaveProperty('optimization');
+    expect((documentOf('', {}, usableGpus(1)) as { optimization: object }).optimization).not.toHaveProperty('cuda');
+  });
+
   it.each(['max_batch_size: 4 instance_group { count: 3 kind: KIND_AUTO } version_policy { latest { num_versions: 2 } }', BATCHING, ''])(
     'can be read back as a configuration of the same meaning: %s',
     (text) => {

@@ -274,6 +274,18 @@ describe('loading all models', () => {
     });
   });
 
+  it('asks for CUDA graphs where a configuration does and there are GPUs, and says where there are none', async () => {
+    const files = { 'a/1/model.onnx': '', 'b/1/model.onnx': '', 'b/config.json': '{"optimization":{"cuda":{"graphs":true}}}' };
+    for (const gpus of [0, 1]) {
+      const engine = new FakeEngine();
+      const { store, lines } = setUp(files, { gpus: () => usableGpus(gpus), parallelLoads: 1 }, engine);
+      await store.loadAll();
+      expect(engine.sessions.map(({ graphs }) => graphs)).toEqual([false, gpus > 0]);
+      const note = 'info: b version 1: optimization.cuda.graphs does nothing here: the model runs on the CPU';
+      expect(lines.filter((line) => line === note)).toHaveLength(gpus > 0 ? 0 : 1);
+    }
+  });
+
   it('falls back to the CPU where ONNX Runtime cannot use the GPUs, unless the configuration insists on them', async () => {
     const engine = new FakeEngine();
     engine.hasProvider = false;

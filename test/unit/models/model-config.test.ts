@@ -49,6 +49,7 @@ describe('a model configuration', () => {
         batching: { ...DEFAULT_BATCHING, defaultQueuePolicy: { ...DEFAULT_BATCHING.defaultQueuePolicy, maxQueueSize: 5 } },
         latencyGoalMs: 0,
         cudaOptions: DEFAULT_CUDA_OPTIONS,
+        cudaGraphs: false,
         conversions: [],
       },
       warnings: [],
