@@ -6,14 +6,17 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { drill, gpuCeiling } from '../bench/measure/gpu.mjs';
+import { drill, gpuCeiling, graphsRun } from '../bench/measure/gpu.mjs';
 import { modelFile } from '../bench/measure/models.mjs';
 import { buildReferences, ORT } from '../bench/measure/processes.mjs';
 import { record } from '../bench/measure/record.mjs';
 import { ensureBuilt } from './build-steps.mjs';
 import { Failure, main, root, run, say, seconds } from './processes.mjs';
 
-const MODELS = ['resnet50', 'resnet50_fp16', 'bert_base', 'bert_base_fp16'];
+const MODELS = ['mlp_tiny', 'resnet50', 'resnet50_fp16', 'bert_base', 'bert_base_fp16'];
+/** CUDA graphs at batch 1, by what open dimensions beyond the batch are. */
+const RECORDED = { mlp_tiny: 1, resnet50: 1 };
+const RECORDED_RUNS = 1000;
 const HOUR_MS = 3_600_000;
 /** Rows of the batch that the drills run: ResNet-50 then needs some hundred MB beside its weights. */
 const DRILL_BATCH = 64;
@@ -60,6 +63,15 @@ async function verify(throughputArgs) {
     });
   }
   record('gpu-drills', { gpu, model: 'resnet50', batch: DRILL_BATCH }, drills);
+  const recorded = [];
+  await step('CUDA graphs', () => {
+    for (const [model, openDim] of Object.entries(RECORDED)) {
+      recorded.push(graphsRun(ORT, model, modelFile(model), { openDim, runs: RECORDED_RUNS }));
+    }
+    console.table(recorded);
+    return recorded.every(({ ok }) => ok);
+  });
+  record('gpu-graphs', { gpu, batch: 1, runs: RECORDED_RUNS }, recorded);
   await step('throughput over real sockets', () => node(path.join(root, 'bench/gpu-throughput.mjs'), ...throughputArgs));
   return failed;
 }

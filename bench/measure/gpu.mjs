@@ -22,6 +22,20 @@ export function bareGpuRun(ort, model, { batch, openDim, loops, seconds }) {
   return JSON.parse(execFileSync(program('bare_run'), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
 }
 
+/**
+ * A model at batch 1 on the first GPU, without and with CUDA graphs: {model, withoutUs, withUs, largestDifference (of the largest value),
+ * recorded, ok}; without the numbers, and with the reason on stderr, where it could not be run.
+ */
+export function graphsRun(ort, name, model, { openDim, runs }) {
+  const { status, stdout, stderr } = spawnSync(program('gpu_graphs'), [ort, model, String(openDim), String(runs)], {
+    encoding: 'utf8',
+    timeout: 300_000,
+    killSignal: 'SIGKILL',
+  });
+  process.stderr.write(stderr);
+  return { model: name, ...(stdout.startsWith('{') ? JSON.parse(stdout) : {}), ok: status === 0 };
+}
+
 /** One real failure in a process of its own: its steps as printed, and whether all ended as they should. */
 export function drill(name, ort, model, batch) {
   const { status, stdout, stderr, signal } = spawnSync(program('gpu_drill'), [name, ort, model, String(batch)], {

@@ -41,6 +41,7 @@ export function buildReferences() {
       'penstock-loadgen',
       'gpu_ceiling',
       'gpu_drill',
+      'gpu_graphs',
       '-j2',
     ],
   ]) {
