@@ -9,6 +9,7 @@
 #include "pipeline/counters.h"
 #include "pipeline/heartbeat.h"
 #include "pipeline/job.h"
+#include "pipeline/pad_rows.h"
 #include "session/session.h"
 
 namespace penstock::pipeline {
@@ -22,6 +23,9 @@ struct BatchRunOptions {
   int64_t pad_up_to_rows = 0;
   // Called with the size of each larger output of a run; the result lives as long as any view of that output. May be null.
   std::function<memory::Owner(uint64_t bytes)> charge;
+  // Inputs whose rows are padded to the longest of a run, and outputs that are cut back to what each job sent. Null: jobs of a batch have
+  // the same shapes. Needs `merge`.
+  std::shared_ptr<const Ragged> ragged;
 };
 
 // What a job ends with whose client does not want it any more.

@@ -30,7 +30,8 @@ FailureReason ReasonOf(StatusCode code) {
 Pipeline::Pipeline(std::shared_ptr<const session::Session> session, PipelineOptions options)
     : session_(std::move(session)),
       batching_(options.batching),
-      run_options_{options.batching.merge, options.pad ? options.batching.max_batch_rows : 0, std::move(options.charge)},
+      run_options_{options.batching.merge, options.pad ? options.batching.max_batch_rows : 0, std::move(options.charge),
+                   std::move(options.ragged)},
       batcher_(std::move(options.batching)),
       alarm_([this] { Expire(); }) {
   for (const RunSample& sample : options.run_samples) {
