@@ -63,8 +63,8 @@ Status LayOutAll(const std::vector<Job*>& jobs, size_t index, const RaggedInput*
   return Status::Ok();
 }
 
-// Dims and bytes of input `index` of all jobs and the padding together; `*padding_bytes` of them are the padding's, which is rows of its own.
-// `layouts` gets one a job.
+// Dims and bytes of input `index` of all jobs and the padding together; `*padding_bytes` of them are the padding's, which is rows of its
+// own. `layouts` gets one a job.
 Status Measure(const std::vector<Job*>& jobs, size_t index, int64_t padding, const RaggedInput* uneven, session::Tensor* tensor,
                uint64_t* bytes, uint64_t* padding_bytes, PieceLayout* layouts) {
   const JobInput& first = jobs.front()->inputs[index];

@@ -17,10 +17,11 @@ struct Gathered {
   uint64_t bytes_copied = 0;  // of the jobs' inputs; padding is not counted
 };
 
-// [lane thread] Joins the inputs of `jobs` (one or more, of one group: same inputs, same shapes beyond the first dimension, but see below) along the first
-// dimension, in their order, and appends `padding` rows of zeros (BYTES: of empty elements) to each. One job alone without padding keeps
-// its dims, whatever they are. What lies aligned and contiguous already, and may run there (JobInput::in_place), is not copied; the rest goes
-// to blocks of `memory`. A session that wants page-locked memory copies from other memory as well: moving it there would gain nothing.
+// [lane thread] Joins the inputs of `jobs` (one or more, of one group: same inputs, same shapes beyond the first dimension, but see below)
+// along the first dimension, in their order, and appends `padding` rows of zeros (BYTES: of empty elements) to each. One job alone without
+// padding keeps its dims, whatever they are. What lies aligned and contiguous already, and may run there (JobInput::in_place), is not copied;
+// the rest goes to blocks of `memory`. A session that wants page-locked memory copies from other memory as well: moving it there would gain
+// nothing.
 //
 // Each job's client slices are released as soon as they are copied; its input then refers to its part of the block, so that the same jobs
 // can be gathered again in other company. When it fails no job has changed. Errors: kMemory. May throw std::bad_alloc, likewise.

@@ -50,6 +50,7 @@ describe('a model configuration', () => {
         latencyGoalMs: 0,
         cudaOptions: DEFAULT_CUDA_OPTIONS,
         conversions: [],
+        padding: [],
       },
       warnings: [],
     });
