@@ -251,6 +251,19 @@ TEST(WarmUp, FindsARowThatFeelsItsPadding) {
             "the same row alone");
 }
 
+TEST(WarmUp, ChecksThePaddingOfAnOptionalInputWhereItIsGiven) {
+  const auto session = WithAnOptionalInput();
+  std::vector<std::vector<int64_t>> shapes;
+  session->OnRun([&shapes](const std::vector<session::Tensor>& inputs) { shapes.push_back(inputs.at(1).dims); });
+  WarmUpOptions options = Checked();
+  options.optional_inputs = {1};
+  options.ragged = std::make_shared<const Ragged>(Ragged{{{1, 1, FloatBytes({0})}}, {}});
+  EXPECT_TRUE(WarmUp(*session, options).rows_may_be_padded);
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{1, 5}, {1, 8}, {2, 8}}) {
+    EXPECT_NE(std::find(shapes.begin(), shapes.end(), shape), shapes.end());
+  }
+}
+
 TEST(WarmUp, GrantsNoPaddingWhereNoOtherLengthCouldBeTried) {
   const auto session = FakeSession::WithOneInput(DataType::kFp32, {-1, -1});
   session->JudgeRuns([](const std::vector<session::Tensor>& inputs) {
