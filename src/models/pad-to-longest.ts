@@ -54,7 +54,8 @@ export function checkPadding(config: PaddedConfig, file: NativeSignature, faults
   const { padding, inputs, outputs, maxBatchSize, merge } = config;
   if (padding.length === 0) return;
   const fault: Fault = (found, expected, fix) => void faults.push({ field: FIELD, found, expected, fix });
-  if (merge === 'never' || maxBatchSize === 0) {
+  // Batches of one row are no contradiction: there is nothing to pad.
+  if (maxBatchSize === 0 || (merge === 'never' && maxBatchSize > 1)) {
     fault('inputs to pad', 'none, because requests do not share batches', 'add dynamic_batching { }, or remove the parameter');
     return;
   }

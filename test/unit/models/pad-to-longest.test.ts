@@ -142,6 +142,10 @@ describe('padding of a model', () => {
     },
   );
 
+  it('may be there where batches have one row', () => {
+    expect(load('ids', FILE, 'max_batch_size: 1').paddedInputs).toHaveLength(1);
+  });
+
   it('needs names in the model file where an output is open', () => {
     const unnamed = { ...FILE, inputs: [tensor('ids', 'INT64', ['batch', '?'])] };
     const withOutput = (...outputs: readonly NativeTensorSpec[]): NativeSignature => ({ ...unnamed, outputs });
