@@ -34,6 +34,9 @@ memory::Slice WhereItLies(const std::vector<Job*>& jobs, size_t index) {
 
 Status TooLarge() { return Status(StatusCode::kMemory, "the inputs of this batch are larger than any memory"); }
 
+// In the batch, padding of its rows included. LayOut has seen to it that the product fits.
+uint64_t SizeOf(const PieceLayout& layout) { return layout.pieces * layout.padded_bytes; }
+
 // Null where the rows of input `index` of all jobs are of the same length.
 const RaggedInput* FindUneven(const std::vector<Job*>& jobs, size_t index, const std::vector<RaggedInput>& ragged) {
   for (const RaggedInput& found : ragged) {
@@ -71,9 +74,9 @@ Status Measure(const std::vector<Job*>& jobs, size_t index, int64_t padding, con
   tensor->dtype = first.dtype;
   tensor->dims = first.dims;
   PENSTOCK_RETURN_IF_ERROR(LayOutAll(jobs, index, uneven, tensor, layouts));
-  *bytes = layouts[0].pieces * layouts[0].padded_bytes;
+  *bytes = SizeOf(layouts[0]);
   for (size_t i = 1; i < jobs.size(); ++i) {
-    if (!CheckedAdd(*bytes, layouts[i].pieces * layouts[i].padded_bytes, bytes)) return TooLarge();
+    if (!CheckedAdd(*bytes, SizeOf(layouts[i]), bytes)) return TooLarge();
     if (__builtin_add_overflow(tensor->dims[0], jobs[i]->inputs[index].dims[0], &tensor->dims[0])) return TooLarge();
   }
   *padding_bytes = 0;
@@ -120,7 +123,7 @@ Result<Gathered> Gather(const std::vector<Job*>& jobs, int64_t padding, memory::
     size_t offset = 0;
     for (size_t j = 0; j < jobs.size(); ++j) {
       const PieceLayout& layout = layouts[i * jobs.size() + j];
-      const size_t size = layout.pieces * layout.padded_bytes;
+      const size_t size = SizeOf(layout);
       parts[i * jobs.size() + j] = PiecesWithin(whole.Sub(offset, size), layout);
       offset += size;
     }
@@ -137,7 +140,7 @@ Result<Gathered> Gather(const std::vector<Job*>& jobs, int64_t padding, memory::
       } else {
         PadPieces(input.data, layout, uneven[i]->value, destination);
       }
-      destination += layout.pieces * layout.padded_bytes;
+      destination += SizeOf(layout);
       gathered.bytes_copied += input.data.size();
       input.data = std::move(parts[i * jobs.size() + j]);
       input.in_place = true;
