@@ -29,6 +29,24 @@ std::vector<serving::ApiTensor> ReadTensors(ObjectReader& spec, const char* name
   return tensors;
 }
 
+void ReadPadding(ObjectReader& spec, serving::VersionSpec* version) {
+  for (ObjectReader& item : spec.List("paddedInputs")) {
+    serving::PaddedInput padded;
+    padded.input = item.Text("input");
+    padded.dim = item.Whole("dim", 1, kMaxInt32);
+    for (const int64_t byte : item.WholeList("value", 0, 255)) padded.value.push_back(static_cast<uint8_t>(byte));
+    spec.Adopt(item);
+    version->padded_inputs.push_back(std::move(padded));
+  }
+  for (ObjectReader& item : spec.List("cutOutputs")) {
+    serving::CutOutput cut;
+    cut.output = item.Text("output");
+    cut.dims = item.WholeList("dims", 1, kMaxInt32);
+    spec.Adopt(item);
+    version->cut_outputs.push_back(std::move(cut));
+  }
+}
+
 batching::QueuePolicy ReadPolicy(ObjectReader& parent, const char* name) {
   ObjectReader reader = parent.Nested(name);
   batching::QueuePolicy policy;
@@ -84,6 +102,7 @@ serving::VersionSpec ReadVersionSpec(ObjectReader& reader) {
   spec.pipeline.batching.lanes = static_cast<int>(reader.Whole("lanes", 1, kMaxLanes));
   spec.lanes_if_faster = reader.Flag("lanesIfFaster");
   ReadBatching(reader, &spec);
+  ReadPadding(reader, &spec);
   return spec;
 }
 

@@ -87,7 +87,9 @@ class BatchRun {
       const std::vector<Job*> jobs(first, last);
       for (const Job* job : jobs) execution.rows += job->rows;
       const int64_t padding = PaddingOf(execution.rows);
-      Result<Gathered> gathered = Gather(jobs, padding, &session_.input_memory(), options_.apart);
+      memory::BlockSource& memory = session_.input_memory();
+      Result<Gathered> gathered = options_.ragged == nullptr ? Gather(jobs, padding, &memory, options_.apart)
+                                                             : Gather(jobs, padding, &memory, options_.apart, options_.ragged->inputs);
       if (!gathered.ok()) return gathered.status();
       counters_.RecordInput(0, gathered.value().bytes_copied);
       execution.input_ready_ns = MonotonicNs();
@@ -127,16 +129,17 @@ class BatchRun {
 
   // A view keeps the whole output alive, however small its part is: one answer that is slow to leave holds those of all who shared the run.
   void ChargeOutputs(std::vector<session::Tensor>* outputs) const {
+    for (session::Tensor& output : *outputs) Charge(&output);
+  }
+
+  void Charge(session::Tensor* output) const {
     struct Charged {
       memory::Owner bytes;
       memory::Owner charge;
     };
-    if (options_.charge == nullptr) return;
-    for (session::Tensor& output : *outputs) {
-      if (output.bytes.size < kChargedFromBytes) continue;
-      memory::Owner charge = options_.charge(output.bytes.size);
-      output.bytes.owner = std::make_shared<const Charged>(Charged{std::move(output.bytes.owner), std::move(charge)});
-    }
+    if (options_.charge == nullptr || output->bytes.size < kChargedFromBytes) return;
+    memory::Owner charge = options_.charge(output->bytes.size);
+    output->bytes.owner = std::make_shared<const Charged>(Charged{std::move(output->bytes.owner), std::move(charge)});
   }
 
   // What at least one job asks for. One job alone keeps its order.
@@ -164,6 +167,7 @@ class BatchRun {
       Result<std::vector<session::Tensor>> pieces = CutRows(outputs[i], rows, session_.signature().outputs[wanted[i]].name);
       if (!pieces.ok()) return pieces.status();
       cut.push_back(std::move(pieces).value());
+      PENSTOCK_RETURN_IF_ERROR(CutToLengths(jobs, wanted[i], &cut.back()));
     }
     parts->resize(jobs.size());
     for (size_t j = 0; j < jobs.size(); ++j) {
@@ -172,6 +176,35 @@ class BatchRun {
         (*parts)[j].push_back(cut[static_cast<size_t>(position)][j]);
       }
     }
+    return Status::Ok();
+  }
+
+  // Takes from `pieces`, one a job, what padding has added to output `index`.
+  Status CutToLengths(const std::vector<Job*>& jobs, size_t index, std::vector<session::Tensor>* pieces) const {
+    if (options_.ragged == nullptr) return Status::Ok();
+    const std::vector<RaggedOutput>& outputs = options_.ragged->outputs;
+    const auto output = std::find_if(outputs.begin(), outputs.end(), [index](const RaggedOutput& one) { return one.output == index; });
+    if (output == outputs.end()) return Status::Ok();
+    int64_t shortest = INT64_MAX;
+    int64_t longest = 0;
+    for (const Job* job : jobs) {
+      const int64_t length = LengthOf(*job, *options_.ragged);
+      shortest = std::min(shortest, length);
+      longest = std::max(longest, length);
+    }
+    if (shortest == longest) return Status::Ok();
+    const std::string& name = session_.signature().outputs[index].name;
+    uint64_t copied = 0;
+    for (size_t j = 0; j < jobs.size(); ++j) {
+      session::Tensor& piece = pieces->at(j);
+      const uint64_t before = copied;
+      Result<session::Tensor> cut =
+          CutToLength(piece, output->dims, longest, LengthOf(*jobs[j], *options_.ragged), name, &memory::BlockPool::Process(), &copied);
+      if (!cut.ok()) return cut.status();
+      piece = std::move(cut).value();
+      if (copied != before) Charge(&piece);
+    }
+    counters_.RecordOutput(0, copied);
     return Status::Ok();
   }
 

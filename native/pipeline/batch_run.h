@@ -9,6 +9,7 @@
 #include "pipeline/counters.h"
 #include "pipeline/heartbeat.h"
 #include "pipeline/job.h"
+#include "pipeline/pad_rows.h"
 #include "session/session.h"
 
 namespace penstock::pipeline {
@@ -24,6 +25,9 @@ struct BatchRunOptions {
   std::function<memory::Owner(uint64_t bytes)> charge;
   // Inputs that runs may get as rows that lie apart: InputsTakenApart of the session, or empty for none.
   std::vector<bool> apart;
+  // Inputs whose rows are padded to the longest of a run, and outputs that are cut back to what each job sent. Null: jobs of a batch have
+  // the same shapes. Needs `merge`.
+  std::shared_ptr<const Ragged> ragged;
 };
 
 // What a job ends with whose client does not want it any more.

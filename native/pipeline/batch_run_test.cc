@@ -292,5 +292,61 @@ TEST_F(BatchRunTest, JobsThatAreNeverMergedPassThroughUntouched) {
   EXPECT_TRUE(results[0].outputs.at(0).dims.empty());
 }
 
+std::shared_ptr<const Ragged> LengthsOfTheFirstInput() {
+  return std::make_shared<const Ragged>(Ragged{{{0, 1, FloatBytes({9})}}, {{0, {1}}}});
+}
+
+TEST_F(BatchRunTest, GivesRowsOfDifferentLengthBackAsLongAsTheyCame) {
+  options_.ragged = LengthsOfTheFirstInput();
+  std::vector<float> seen;
+  session_->OnRun([&seen](const std::vector<session::Tensor>& inputs) { seen = FloatsOf(inputs[0]); });
+  const auto results = Run({FloatJob(1, {{1, 2}}), FloatJob(2, {{3, 4, 5, 6, 7, 8}}), FloatJob(2, {{1, 2, 3, 4}})});
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{5}));
+  EXPECT_EQ(seen, (std::vector<float>{1, 2, 9, 3, 4, 5, 6, 7, 8, 1, 2, 9, 3, 4, 9}));
+  EXPECT_EQ(results[0].outputs.at(0).dims, (std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(FloatsOf(results[0].outputs[0]), (std::vector<float>{1, 2}));
+  EXPECT_EQ(FloatsOf(results[1].outputs.at(0)), (std::vector<float>{3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(results[2].outputs.at(0).dims, (std::vector<int64_t>{2, 2}));
+  EXPECT_EQ(FloatsOf(results[2].outputs[0]), (std::vector<float>{1, 2, 3, 4}));
+  const CounterSnapshot counts = counters_.Snapshot();
+  EXPECT_EQ(counts.bytes_copied, 12u * sizeof(float));
+  EXPECT_EQ(counts.output_bytes_copied, 4u * sizeof(float)) << "only two short rows of one job do not lie side by side";
+}
+
+TEST_F(BatchRunTest, LeavesOutputsAloneThatAreNotAsLongAsTheRows) {
+  options_.ragged = std::make_shared<const Ragged>(Ragged{LengthsOfTheFirstInput()->inputs, {}});
+  const auto results = Run({FloatJob(1, {{1}}), FloatJob(1, {{3, 4}})});
+  EXPECT_EQ(FloatsOf(results[0].outputs.at(0)), (std::vector<float>{1, 9}));
+}
+
+TEST_F(BatchRunTest, RunsEachOfThoseAloneWhoseCommonOutputHasAnotherLength) {
+  options_.ragged = LengthsOfTheFirstInput();
+  session_->AlterResults([](std::vector<session::Tensor>* results) {
+    std::vector<int64_t>& dims = results->at(0).dims;
+    if (dims[0] == 2) dims = {2, dims[1] / 2, 2};
+  });
+  const auto results = Run({FloatJob(1, {{1, 2, 3}}), FloatJob(1, {{4, 5, 6, 7}})});
+  EXPECT_EQ(session_->rows_per_run(), (std::vector<int64_t>{2, 1, 1}));
+  EXPECT_FALSE(end_.in_one_go);
+  EXPECT_EQ(FloatsOf(results[0].outputs.at(0)), (std::vector<float>{1, 2, 3})) << "unpadded";
+  EXPECT_EQ(FloatsOf(results[1].outputs.at(0)), (std::vector<float>{4, 5, 6, 7}));
+}
+
+TEST_F(BatchRunTest, ChargesTheCopyOfALargeOutputThatWasCut) {
+  options_.ragged = LengthsOfTheFirstInput();
+  int64_t charged = 0;
+  options_.charge = [&charged](uint64_t bytes) {
+    charged += static_cast<int64_t>(bytes);
+    return memory::Owner(&charged, [bytes](const int64_t* sum) { *const_cast<int64_t*>(sum) -= static_cast<int64_t>(bytes); });
+  };
+  constexpr size_t kLong = 16 * 1024;  // a row of so many is charged
+  auto results = Run({FloatJob(2, {std::vector<float>(2 * (kLong - 1))}), FloatJob(1, {std::vector<float>(kLong)})});
+  EXPECT_EQ(charged, static_cast<int64_t>(4 * (3 * kLong + 2 * (kLong - 1))));
+  results[1] = {};
+  EXPECT_EQ(charged, static_cast<int64_t>(4 * 2 * (kLong - 1))) << "the copy does not keep what it was cut from";
+  results[0] = {};
+  EXPECT_EQ(charged, 0);
+}
+
 }  // namespace
 }  // namespace penstock::pipeline

@@ -51,6 +51,11 @@ Result<session::Tensor> MakeUp(const session::TensorSpec& spec, uint64_t index, 
     if (dim < 0) dim = shape.open_dim;
   }
   if (shape.batched && !tensor.dims.empty()) tensor.dims[0] = shape.rows;
+  if (shape.ragged != nullptr) {
+    for (const RaggedInput& input : shape.ragged->inputs) {
+      if (input.input == index) tensor.dims[input.dim] = shape.length;
+    }
+  }
   const size_t element_size = spec.dtype == DataType::kBytes ? sizeof(uint32_t) + 1 : DataTypeSize(spec.dtype);
   uint64_t elements = 0;
   uint64_t bytes = 0;

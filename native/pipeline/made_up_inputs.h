@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "pipeline/pad_rows.h"
 #include "session/session.h"
 
 namespace penstock::pipeline {
@@ -14,6 +15,8 @@ struct MadeUpShape {
   int64_t rows = 1;       // of the batch
   int64_t first_row = 0;  // contents depend on the row: row 1 of {0, 1} equals row 0 of {1}
   int64_t open_dim = 1;   // what every other dimension that the signature leaves open gets
+  const Ragged* ragged = nullptr;  // not null: the dimensions that these inputs may differ in get
+  int64_t length = 1;              // so much instead
 };
 
 // One tensor per input of the signature, always the same ones; of the optional inputs only those at the positions `optional` are given, the

@@ -26,13 +26,21 @@ FailureReason ReasonOf(StatusCode code) {
   }
 }
 
+// Rows that may have to be padded are joined by the lane, which pads them on the way: in mapped memory they would be copied once for nothing.
+std::vector<bool> TakenApart(const session::Session& session, const Ragged* ragged) {
+  std::vector<bool> apart = InputsTakenApart(session);
+  if (ragged == nullptr || apart.empty()) return apart;
+  for (const RaggedInput& input : ragged->inputs) apart[input.input] = false;
+  return apart;
+}
+
 }  // namespace
 
 Pipeline::Pipeline(std::shared_ptr<const session::Session> session, PipelineOptions options)
     : session_(std::move(session)),
       batching_(options.batching),
       run_options_{options.batching.merge, options.pad ? options.batching.max_batch_rows : 0, std::move(options.charge),
-                   options.batching.merge ? InputsTakenApart(*session_) : std::vector<bool>()},
+                   options.batching.merge ? TakenApart(*session_, options.ragged.get()) : std::vector<bool>(), std::move(options.ragged)},
       batcher_(std::move(options.batching)),
       alarm_([this] { Expire(); }) {
   for (const RunSample& sample : options.run_samples) {

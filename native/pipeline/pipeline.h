@@ -33,6 +33,7 @@ struct PipelineOptions {
   std::vector<RunSample> run_samples;  // of a warm-up; empty: run times are learned from requests alone
   // Batches are padded to the rows that the session likes best, never beyond batching.max_batch_rows; see BatchRunOptions.
   bool pad = false;
+  std::shared_ptr<const Ragged> ragged;  // null: only equal shapes share a batch; see BatchRunOptions
   SpinOptions spin;
   std::shared_ptr<Watchdog> watchdog;  // of runs on GPUs; null: nobody watches
   std::shared_ptr<RunHistory> run_history;  // of whatever else the watchdog sees of this version; null: of its lanes alone

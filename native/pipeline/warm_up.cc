@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "pipeline/gather.h"
 #include "pipeline/made_up_inputs.h"
 #include "pipeline/split.h"
 #include "pipeline/watched_run.h"
@@ -50,7 +51,7 @@ class WarmUpRuns {
 
  private:
   Result<std::vector<session::Tensor>> Inputs(int64_t rows) const {
-    return MakeUpInputs(session_.signature(), {options_.batched, rows, 0, open_dim_});
+    return MakeUpInputs(session_.signature(), {options_.batched, rows, 0, open_dim_, nullptr, 1});
   }
 
   // `lane`: which of the controls.
@@ -64,7 +65,7 @@ class WarmUpRuns {
 
   Status RunRows(int64_t first_row, int64_t rows, const std::vector<size_t>& optional, std::vector<session::Tensor>* outputs) const {
     const Result<std::vector<session::Tensor>> inputs =
-        MakeUpInputs(session_.signature(), {options_.batched, rows, first_row, open_dim_}, optional);
+        MakeUpInputs(session_.signature(), {options_.batched, rows, first_row, open_dim_, nullptr, 1}, optional);
     if (!inputs.ok()) return inputs.status();
     return Run(inputs.value(), outputs);
   }
@@ -101,6 +102,77 @@ class WarmUpRuns {
     }
     report_.rows_are_independent = why_not.empty();
     if (!why_not.empty()) report_.notes.push_back("rows cannot share a batch: " + why_not);
+    if (why_not.empty() && options_.ragged != nullptr) CheckPadding();
+  }
+
+  void CheckPadding() {
+    std::string why_not = FindPaddingFelt({});
+    if (why_not.empty() && !options_.optional_inputs.empty()) {
+      why_not = FindPaddingFelt(options_.optional_inputs);
+      if (!why_not.empty()) why_not = "with every optional input given, " + why_not;
+    }
+    report_.rows_may_be_padded = why_not.empty();
+    if (!why_not.empty()) report_.notes.push_back("rows of different length cannot share a batch: " + why_not);
+  }
+
+  // Row `row` of made-up rows, with this length, for the gather.
+  Result<std::shared_ptr<Job>> RaggedRow(int64_t row, int64_t length, const std::vector<size_t>& optional) const {
+    const MadeUpShape shape{options_.batched, 1, row, open_dim_, options_.ragged.get(), length};
+    Result<std::vector<session::Tensor>> inputs = MakeUpInputs(session_.signature(), shape, optional);
+    if (!inputs.ok()) return inputs.status();
+    auto job = std::make_shared<Job>();
+    for (session::Tensor& tensor : inputs.value()) {
+      job->inputs.push_back({tensor.dtype, std::move(tensor.dims), memory::SliceChain(std::move(tensor.bytes)), true});
+    }
+    return job;
+  }
+
+  Status RunJobs(const std::vector<Job*>& jobs, std::vector<session::Tensor>* outputs) const {
+    Result<Gathered> gathered = Gather(jobs, 0, &session_.input_memory(), options_.ragged->inputs);
+    if (!gathered.ok()) return gathered.status();
+    return Run(gathered.value().tensors, outputs);
+  }
+
+  // Why a row must not be padded; empty when nothing speaks against it.
+  std::string FindPaddingFelt(const std::vector<size_t>& optional) const {
+    const std::array<int64_t, 2> lengths = {open_dim_ / 2 + 1, open_dim_};
+    if (lengths[0] == lengths[1]) return "the model did not run on rows of " + std::to_string(kOpenDims[0]);
+    std::vector<std::shared_ptr<Job>> jobs;
+    std::array<std::vector<session::Tensor>, 2> apart;
+    for (size_t row = 0; row < lengths.size(); ++row) {
+      Result<std::shared_ptr<Job>> job = RaggedRow(static_cast<int64_t>(row), lengths[row], optional);
+      if (!job.ok()) return job.status().message();
+      jobs.push_back(std::move(job).value());
+      if (LengthOf(*jobs.back(), *options_.ragged) == 0) return {};  // none that may differ is given
+      const Status alone = RunJobs({jobs.back().get()}, &apart[row]);
+      if (!alone.ok()) return "a row of " + std::to_string(lengths[row]) + " alone failed: " + alone.message();
+    }
+    std::vector<session::Tensor> together;
+    const Status status = RunJobs({jobs[0].get(), jobs[1].get()}, &together);
+    if (!status.ok()) return "a batch of a row and a shorter one failed: " + status.message();
+    for (size_t i = 0; i < together.size(); ++i) {
+      const std::string& name = session_.signature().outputs[i].name;
+      const Result<std::vector<session::Tensor>> rows = CutRows(together[i], {1, 1}, name);
+      if (!rows.ok()) return rows.status().message();
+      for (size_t row = 0; row < lengths.size(); ++row) {
+        const Result<session::Tensor> own = CutOutput(rows.value()[row], i, lengths[1], lengths[row]);
+        if (!own.ok()) return own.status().message();
+        if (!Agree(own.value(), apart[row][i])) {
+          return "output \"" + name + "\" of a row padded to the longest of its batch differs from that of the same row alone";
+        }
+      }
+    }
+    return {};
+  }
+
+  Result<session::Tensor> CutOutput(const session::Tensor& row, size_t index, int64_t longest, int64_t length) const {
+    for (const RaggedOutput& output : options_.ragged->outputs) {
+      uint64_t copied = 0;
+      if (output.output != index) continue;
+      const std::string& name = session_.signature().outputs[index].name;
+      return CutToLength(row, output.dims, longest, length, name, &memory::BlockPool::Process(), &copied);
+    }
+    return row;
   }
 
   // Why rows 0 and 1 must not share a batch; empty when nothing speaks against it.

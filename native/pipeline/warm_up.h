@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/pad_rows.h"
 #include "pipeline/watchdog.h"
 #include "session/session.h"
 
@@ -27,6 +28,8 @@ struct WarmUpOptions {
   bool check_rows = false;     // run two different rows together and apart
   // Positions in the signature of the optional inputs that clients may give. Rows are checked without and with them, all else goes without.
   std::vector<size_t> optional_inputs;
+  // With check_rows, on a model whose rows are independent: run a row beside a longer one, padded, and alone. May be null.
+  std::shared_ptr<const Ragged> ragged;
   bool try_two_lanes = false;
   int64_t budget_ns = 10'000'000'000;  // no new size is begun after this much time
   uint64_t budget_bytes = 256u << 20;  // nor one whose inputs and outputs would take more
@@ -39,6 +42,7 @@ struct WarmUpReport {
   std::vector<RunSample> samples;   // empty when no made-up input ran
   int64_t open_dim = 0;             // what open dimensions other than the batch got when an input ran; 0 = none ran
   bool rows_are_independent = false;
+  bool rows_may_be_padded = false;  // they do not feel what WarmUpOptions::ragged puts behind them
   double joint_speed = 0;           // of two lanes, against one; 0 = not measured
   std::vector<std::string> notes;   // for the log
 };

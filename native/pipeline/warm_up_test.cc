@@ -212,6 +212,70 @@ TEST(WarmUp, FindsAnOutputWithoutTheBatchDimension) {
   EXPECT_NE(report.notes[0].find("found 1 rows"), std::string::npos) << report.notes[0];
 }
 
+WarmUpOptions CheckedWithPadding(float value) {
+  WarmUpOptions options = Checked();
+  options.ragged = std::make_shared<const Ragged>(Ragged{{{0, 1, FloatBytes({value})}}, {{0, {1}}}});
+  return options;
+}
+
+TEST(WarmUp, FindsRowsThatDoNotFeelWhatTheyArePaddedWith) {
+  const auto session = FakeSession::WithOneInput(DataType::kFp32, {-1, -1});
+  std::vector<std::vector<int64_t>> shapes;
+  session->OnRun([&shapes](const std::vector<session::Tensor>& inputs) { shapes.push_back(inputs[0].dims); });
+  const WarmUpReport report = WarmUp(*session, CheckedWithPadding(7));
+  EXPECT_TRUE(report.rows_may_be_padded) << (report.notes.empty() ? "" : report.notes[0]);
+  EXPECT_TRUE(report.notes.empty());
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{1, 5}, {1, 8}, {2, 8}}) {
+    EXPECT_NE(std::find(shapes.begin(), shapes.end(), shape), shapes.end());
+  }
+}
+
+TEST(WarmUp, FindsARowThatFeelsItsPadding) {
+  const auto session = FakeSession::WithOneInput(DataType::kFp32, {-1, -1});
+  session->AlterResults([](std::vector<session::Tensor>* results) {  // less the mean of its row
+    std::vector<float> values = FloatsOf(results->at(0));
+    const auto columns = static_cast<size_t>(results->at(0).dims[1]);
+    for (size_t row = 0; row < values.size(); row += columns) {
+      float sum = 0;
+      for (size_t i = 0; i < columns; ++i) sum += values[row + i];
+      for (size_t i = 0; i < columns; ++i) values[row + i] -= sum / static_cast<float>(columns);
+    }
+    results->at(0).bytes = OwnedSlice(FloatBytes(values));
+  });
+  const WarmUpReport report = WarmUp(*session, CheckedWithPadding(0));
+  EXPECT_TRUE(report.rows_are_independent) << "of rows of one length";
+  EXPECT_FALSE(report.rows_may_be_padded);
+  ASSERT_EQ(report.notes.size(), 1u);
+  EXPECT_EQ(report.notes[0],
+            "rows of different length cannot share a batch: output \"y\" of a row padded to the longest of its batch differs from that of "
+            "the same row alone");
+}
+
+TEST(WarmUp, ChecksThePaddingOfAnOptionalInputWhereItIsGiven) {
+  const auto session = WithAnOptionalInput();
+  std::vector<std::vector<int64_t>> shapes;
+  session->OnRun([&shapes](const std::vector<session::Tensor>& inputs) { shapes.push_back(inputs.at(1).dims); });
+  WarmUpOptions options = Checked();
+  options.optional_inputs = {1};
+  options.ragged = std::make_shared<const Ragged>(Ragged{{{1, 1, FloatBytes({0})}}, {}});
+  EXPECT_TRUE(WarmUp(*session, options).rows_may_be_padded);
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{1, 5}, {1, 8}, {2, 8}}) {
+    EXPECT_NE(std::find(shapes.begin(), shapes.end(), shape), shapes.end());
+  }
+}
+
+TEST(WarmUp, GrantsNoPaddingWhereNoOtherLengthCouldBeTried) {
+  const auto session = FakeSession::WithOneInput(DataType::kFp32, {-1, -1});
+  session->JudgeRuns([](const std::vector<session::Tensor>& inputs) {
+    return inputs[0].dims[1] == 1 ? Status::Ok() : Status(StatusCode::kModelRun, "one column");
+  });
+  const WarmUpReport report = WarmUp(*session, CheckedWithPadding(0));
+  EXPECT_TRUE(report.rows_are_independent);
+  EXPECT_FALSE(report.rows_may_be_padded);
+  ASSERT_EQ(report.notes.size(), 1u);
+  EXPECT_EQ(report.notes[0], "rows of different length cannot share a batch: the model did not run on rows of 8");
+}
+
 TEST(WarmUp, RunsTwoLanesAtOnceAndScalesAllSizesByWhatItFinds) {
   const auto session = FakeSession::WithOneInput();
   session->JudgeRuns([](const std::vector<session::Tensor>&) {

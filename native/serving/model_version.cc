@@ -47,6 +47,57 @@ Result<std::vector<size_t>> Match(const std::string& kind, const VersionSpec& sp
   return positions;
 }
 
+// Position of the tensor of this name; the size of `tensors` when there is none.
+size_t PlaceOf(const std::vector<ApiTensor>& tensors, const std::string& name) {
+  return static_cast<size_t>(
+      std::find_if(tensors.begin(), tensors.end(), [&name](const ApiTensor& tensor) { return tensor.name == name; }) - tensors.begin());
+}
+
+Status CheckPaddedInput(const ApiTensor& tensor, const PaddedInput& padded, const std::string& path) {
+  const auto dim = static_cast<size_t>(padded.dim);
+  if (dim < 1 || dim >= tensor.dims.size() || std::count(tensor.dims.begin() + 1, tensor.dims.end(), -1) != 1 || tensor.dims[dim] != -1) {
+    return Refuse(path, ".dim: found " + std::to_string(padded.dim) + ", expected the only open dimension of " + ShapeText(tensor.dims) +
+                            " beyond the batch");
+  }
+  const size_t size = tensor.dtype == DataType::kBytes ? 0 : DataTypeSize(tensor.dtype);
+  if (size == 0 || padded.value.size() != size) {
+    return Refuse(path, ".value: found " + std::to_string(padded.value.size()) + " bytes, expected one element of " +
+                            std::string(DataTypeName(tensor.dtype)));
+  }
+  return Status::Ok();
+}
+
+// What is to be padded and cut, by position in the signature; null where nothing is. `inputs` and `outputs`: where those of `spec` are.
+Result<std::shared_ptr<const pipeline::Ragged>> FindRagged(const VersionSpec& spec, const std::vector<size_t>& inputs,
+                                                           const std::vector<size_t>& outputs) {
+  if (spec.padded_inputs.empty()) return std::shared_ptr<const pipeline::Ragged>();
+  auto ragged = std::make_shared<pipeline::Ragged>();
+  if (spec.max_batch_size == 0) return Refuse("padded_inputs", ": found some, expected none, as max_batch_size is 0");
+  for (size_t i = 0; i < spec.padded_inputs.size(); ++i) {
+    const PaddedInput& padded = spec.padded_inputs[i];
+    const std::string path = "padded_inputs[" + std::to_string(i) + "]";
+    const size_t place = PlaceOf(spec.inputs, padded.input);
+    if (place == inputs.size()) return Refuse(path, ".input: found " + Quoted(padded.input) + ", which is not among the inputs");
+    PENSTOCK_RETURN_IF_ERROR(CheckPaddedInput(spec.inputs[place], padded, path));
+    ragged->inputs.push_back({inputs[place], static_cast<size_t>(padded.dim), padded.value});
+  }
+  for (size_t i = 0; i < spec.cut_outputs.size(); ++i) {
+    const CutOutput& cut = spec.cut_outputs[i];
+    const std::string path = "cut_outputs[" + std::to_string(i) + "]";
+    const size_t place = PlaceOf(spec.outputs, cut.output);
+    if (place == outputs.size()) return Refuse(path, ".output: found " + Quoted(cut.output) + ", which is not among the outputs");
+    const ApiTensor& tensor = spec.outputs[place];
+    const auto outside = [&tensor](int64_t dim) { return dim < 1 || static_cast<size_t>(dim) >= tensor.dims.size(); };
+    if (cut.dims.empty() || !std::is_sorted(cut.dims.begin(), cut.dims.end()) || std::any_of(cut.dims.begin(), cut.dims.end(), outside)) {
+      return Refuse(path, ".dims: found " + ShapeText(cut.dims) + ", expected dimensions of " + ShapeText(tensor.dims) +
+                              " beyond the batch, rising");
+    }
+    if (tensor.dtype == DataType::kBytes) return Refuse(path, ".output: found " + Quoted(cut.output) + ", which is BYTES");
+    ragged->outputs.push_back({outputs[place], {cut.dims.begin(), cut.dims.end()}});
+  }
+  return std::shared_ptr<const pipeline::Ragged>(std::move(ragged));
+}
+
 Status CheckNumbers(const VersionSpec& spec) {
   const batching::BatchingOptions& batching = spec.pipeline.batching;
   if (spec.max_batch_size < 0) return Refuse("max_batch_size", ": found " + std::to_string(spec.max_batch_size) + ", expected 0 or more");
@@ -87,6 +138,7 @@ int64_t SettleWishes(const session::Session& session, const std::vector<size_t>&
     for (const size_t position : inputs) {
       if (session.signature().inputs[position].optional) options.optional_inputs.push_back(position);
     }
+    if (spec->merge_if_rows_are_independent) options.ragged = spec->pipeline.ragged;
     // Of lanes on a GPU only one runs at a time, the others copy.
     options.try_two_lanes = batching.lanes > 1 && session.gpus().empty();
     options.watchdog = spec->pipeline.watchdog;
@@ -98,6 +150,7 @@ int64_t SettleWishes(const session::Session& session, const std::vector<size_t>&
   }
   report->notes = std::move(found.notes);
   if (spec->merge_if_rows_are_independent && !found.rows_are_independent) batching.merge = false;  // a note of the warm-up says why
+  if (!batching.merge || (spec->merge_if_rows_are_independent && !found.rows_may_be_padded)) spec->pipeline.ragged = nullptr;  // likewise
   spec->pipeline.pad = spec->max_batch_size > 0 && (batching.merge || found.rows_are_independent);
   DecideLanes(found.joint_speed, spec, &report->notes);
   spec->pipeline.run_samples = std::move(found.samples);
@@ -138,6 +191,9 @@ Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const
     if (matched[i] || signature.inputs[i].optional) continue;
     return Refuse("inputs", ": missing input " + Quoted(signature.inputs[i].name) + ", which the model file requires");
   }
+  Result<std::shared_ptr<const pipeline::Ragged>> ragged = FindRagged(spec, inputs.value(), outputs.value());
+  if (!ragged.ok()) return ragged.status();
+  spec.pipeline.ragged = std::move(ragged).value();
   VersionReport unread;
   if (report == nullptr) report = &unread;
   spec.pipeline.model = spec.model_name + " version " + std::to_string(spec.version);
@@ -166,9 +222,16 @@ ModelVersion::ModelVersion(VersionSpec spec, std::vector<size_t> inputs, std::ve
   if (!spec_.pipeline.batching.merge) return;
   for (size_t i = 0; i < spec_.inputs.size(); ++i) {
     if (spec_.inputs[i].optional) optional_inputs_.push_back(input_index_[i]);
+    if (IsPadded(input_index_[i])) continue;
     const std::vector<int64_t>& dims = spec_.inputs[i].dims;
     if (std::find(dims.begin() + 1, dims.end(), -1) != dims.end()) inputs_to_match_.push_back(input_index_[i]);
   }
+}
+
+bool ModelVersion::IsPadded(size_t input) const {
+  if (ragged() == nullptr) return false;
+  const std::vector<pipeline::RaggedInput>& padded = ragged()->inputs;
+  return std::any_of(padded.begin(), padded.end(), [input](const pipeline::RaggedInput& one) { return one.input == input; });
 }
 
 }  // namespace penstock::serving

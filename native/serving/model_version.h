@@ -21,6 +21,19 @@ struct ApiTensor {
   bool optional = false;      // inputs: clients may leave it out; the session must be able to as well
 };
 
+// An input whose requests may differ in one dimension, their length, and share a batch: rows are padded behind to the longest.
+struct PaddedInput {
+  std::string input;
+  int64_t dim = 1;             // the only open one of the input beyond the batch
+  std::vector<uint8_t> value;  // the bytes of the element to pad with
+};
+
+// An output that is as long as the padded inputs; it is cut back to what each request sent.
+struct CutOutput {
+  std::string output;
+  std::vector<int64_t> dims;  // rising
+};
+
 struct VersionSpec {
   std::string model_name;
   int64_t version = 1;
@@ -28,10 +41,14 @@ struct VersionSpec {
   int64_t max_batch_size = 0;
   std::vector<ApiTensor> inputs;   // any order; names equal the session's
   std::vector<ApiTensor> outputs;  // the order of replies that name no outputs
-  // `batching.merge` and `batching.lanes` are what is wanted; Create says what became of them. `batching.max_batch_rows`, `pad`,
+  // Empty: only requests of equal shapes share a batch.
+  std::vector<PaddedInput> padded_inputs;
+  std::vector<CutOutput> cut_outputs;
+  // `batching.merge` and `batching.lanes` are what is wanted; Create says what became of them. `batching.max_batch_rows`, `pad`, `ragged`,
   // `model`, `run_history` and `run_samples` are Create's to fill in.
   pipeline::PipelineOptions pipeline;
-  // Merge only where two different rows run together and apart agree. Needs the warm-up, and so does:
+  // Merge only where two different rows run together and apart agree, and pad only where a padded row agrees with itself alone. Needs the
+  // warm-up, and so does:
   bool merge_if_rows_are_independent = false;
   // keep lanes beyond the first only where their measured joint speed is at least pipeline::kWorthwhileJointSpeed.
   bool lanes_if_faster = false;
@@ -69,12 +86,17 @@ class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
   // Empty when nothing shares one.
   const std::vector<size_t>& optional_inputs() const { return optional_inputs_; }
   // Positions in the session's signature of the inputs whose shapes beyond the batch dimension may differ between requests, so that only
-  // equal ones share a batch. Empty when nothing shares one.
+  // equal ones share a batch. Empty when nothing shares one. Without those of ragged().
   const std::vector<size_t>& inputs_to_match() const { return inputs_to_match_; }
+  // What is padded so that requests of different length share a batch. Null where nothing is.
+  const pipeline::Ragged* ragged() const { return spec_.pipeline.ragged.get(); }
 
  private:
   ModelVersion(VersionSpec spec, std::vector<size_t> inputs, std::vector<size_t> outputs, std::unique_ptr<pipeline::Pipeline> pipeline,
                std::unique_ptr<pipeline::Canary> canary);
+  // `input`: position in the session's signature.
+  bool IsPadded(size_t input) const;
+
   VersionSpec spec_;
   size_t job_inputs_ = 0;
   std::vector<size_t> optional_inputs_;

@@ -49,6 +49,62 @@ TEST(ModelVersion, RefusesASpecThatDisagreesWithTheModelFile) {
   }
 }
 
+// As EchoSpec, with rows of any length that are padded with zeros.
+VersionSpec RaggedSpec() {
+  VersionSpec spec = EchoSpec();
+  spec.inputs[0].dims = spec.outputs[0].dims = {-1, -1};
+  spec.padded_inputs = {{"x", 1, std::vector<uint8_t>(4)}};
+  spec.cut_outputs = {{"y", {1}}};
+  spec.pipeline.batching.merge = true;
+  return spec;
+}
+
+TEST(ModelVersion, RefusesPaddingThatDoesNotFitItsTensors) {
+  const std::vector<std::pair<std::function<void(VersionSpec*)>, std::string>> cases = {
+      {[](VersionSpec* spec) { spec->padded_inputs[0].input = "z"; }, "padded_inputs[0].input: found \"z\""},
+      {[](VersionSpec* spec) { spec->padded_inputs[0].dim = 0; }, "padded_inputs[0].dim: found 0, expected the only open dimension"},
+      {[](VersionSpec* spec) { spec->padded_inputs[0].dim = 2; }, "padded_inputs[0].dim: found 2"},
+      {[](VersionSpec* spec) { spec->inputs[0].dims = {-1, 4}; }, "padded_inputs[0].dim: found 1"},
+      {[](VersionSpec* spec) { spec->inputs[0].dims = {-1, -1, -1}; }, "padded_inputs[0].dim: found 1"},
+      {[](VersionSpec* spec) { spec->padded_inputs[0].value.pop_back(); }, "padded_inputs[0].value: found 3 bytes, expected one element"},
+      {[](VersionSpec* spec) { spec->cut_outputs[0].output = "x"; }, "cut_outputs[0].output: found \"x\""},
+      {[](VersionSpec* spec) { spec->cut_outputs[0].dims = {}; }, "cut_outputs[0].dims: found []"},
+      {[](VersionSpec* spec) { spec->cut_outputs[0].dims = {0}; }, "cut_outputs[0].dims: found [0]"},
+      {[](VersionSpec* spec) { spec->cut_outputs[0].dims = {2}; }, "cut_outputs[0].dims: found [2]"},
+      {[](VersionSpec* spec) { *spec = Whole(*spec), spec->pipeline.batching.merge = false; }, "padded_inputs: found some"},
+  };
+  for (const auto& [change, part] : cases) {
+    VersionSpec spec = RaggedSpec();
+    change(&spec);
+    const Status status = ModelVersion::Create(FakeFor(spec), spec, nullptr).status();
+    EXPECT_EQ(status.code(), StatusCode::kModelConfig) << part;
+    EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+  }
+}
+
+TEST(ModelVersion, PadsWhereItIsToldThatRowsMayMeetAndOtherwiseWhereAPaddedRowAgreesWithItselfAlone) {
+  VersionSpec spec = RaggedSpec();
+  ASSERT_NE(MakeVersion(spec)->ragged(), nullptr);
+  EXPECT_EQ(MakeVersion(spec)->ragged()->outputs[0].dims, (std::vector<size_t>{1}));
+  EXPECT_TRUE(MakeVersion(spec)->inputs_to_match().empty());
+
+  spec.warm_up = spec.merge_if_rows_are_independent = true;
+  EXPECT_NE(MakeVersion(spec)->ragged(), nullptr);
+  const auto session = FakeFor(spec);
+  session->AlterResults([](std::vector<session::Tensor>* results) {
+    if (results->at(0).dims == std::vector<int64_t>{1, 5}) results->at(0).dims = {1, 5, 1};
+  });
+  VersionReport report;
+  const auto version = ModelVersion::Create(session, spec, &report).value();
+  EXPECT_EQ(version->ragged(), nullptr);
+  EXPECT_TRUE(report.merges) << "rows of one length";
+  EXPECT_EQ(version->inputs_to_match(), (std::vector<size_t>{0}));
+  EXPECT_EQ(report.notes.size(), 1u);
+
+  spec.pipeline.batching.merge = spec.merge_if_rows_are_independent = false;
+  EXPECT_EQ(MakeVersion(spec)->ragged(), nullptr) << "nothing shares a batch";
+}
+
 TEST(ModelVersion, MayHideOutputsOfTheModelFile) {
   VersionSpec spec = EchoSpec();
   session::Signature signature = SignatureOf(spec);

@@ -123,6 +123,18 @@ Status PlaceInputs(const ModelVersion& version, InferRequest* request, pipeline:
   return Status::Ok();
 }
 
+// Requests of one class of lengths share a batch. Inputs that disagree in their length are the model's to judge, and get no padding: only
+// their like shares a batch with them.
+std::string LengthKey(const pipeline::Ragged& ragged, const pipeline::Job& job) {
+  if (pipeline::IsOneLength(job, ragged)) return {'~', static_cast<char>(pipeline::LengthClass(pipeline::LengthOf(job, ragged)))};
+  std::string key = "=";
+  for (const pipeline::RaggedInput& input : ragged.inputs) {
+    const int64_t length = job.inputs[input.input].dims.empty() ? 0 : job.inputs[input.input].dims[input.dim];
+    key.append(reinterpret_cast<const char*>(&length), sizeof(length));
+  }
+  return key;
+}
+
 // Which optional inputs are given, then the dims beyond the batch of every input where they may differ, as they lie in memory: ranks are
 // checked, so equal text is equal inputs and equal shapes.
 std::string GroupOf(const ModelVersion& version, const pipeline::Job& job) {
@@ -133,7 +145,22 @@ std::string GroupOf(const ModelVersion& version, const pipeline::Job& job) {
     if (dims.empty()) continue;  // left out: what is given has the batch dimension
     group.append(reinterpret_cast<const char*>(dims.data() + 1), (dims.size() - 1) * sizeof(int64_t));
   }
+  if (version.ragged() != nullptr) group += LengthKey(*version.ragged(), job);
   return group;
+}
+
+// What the padding of this job can come to at most, in any company. False on overflow.
+bool AddPadding(const pipeline::Ragged& ragged, pipeline::Job* job) {
+  const int64_t length = pipeline::LengthOf(*job, ragged);
+  if (length == 0 || !pipeline::IsOneLength(*job, ragged)) return true;
+  for (const pipeline::RaggedInput& input : ragged.inputs) {
+    uint64_t padded = job->inputs[input.input].data.size();
+    const uint64_t bytes = padded;
+    const auto longest = static_cast<uint64_t>(pipeline::LongestOfClass(length));
+    if (!CheckedMul(padded / static_cast<uint64_t>(length), longest, &padded)) return false;
+    if (!CheckedAdd(job->bytes, padded - bytes, &job->bytes)) return false;
+  }
+  return true;
 }
 
 Status PlanOutputs(const ModelVersion& version, const InferRequest& request, pipeline::Job* job, ReplyPlan* plan) {
@@ -172,6 +199,9 @@ Result<CheckedRequest> CheckRequest(const ModelVersion& version, InferRequest re
   checked.job = std::make_shared<pipeline::Job>();
   if (request.is_raw) PENSTOCK_RETURN_IF_ERROR(NameRawInput(version.spec(), &request));
   PENSTOCK_RETURN_IF_ERROR(PlaceInputs(version, &request, checked.job.get()));
+  if (version.ragged() != nullptr && !AddPadding(*version.ragged(), checked.job.get())) {
+    return Status(StatusCode::kTensorSize, "inputs: their padded sizes overflow");
+  }
   // A tensor of four bytes in a message of megabytes keeps the megabytes: the limits on memory must see them.
   checked.job->bytes = std::max(checked.job->bytes, request.message_bytes);
   checked.job->group = GroupOf(version, *checked.job);

@@ -362,6 +362,52 @@ TEST_F(TensorChecks, RequestsOfOneGroupDifferInNothingButRows) {
 
 TEST_F(TensorChecks, WhereNothingIsMergedThereAreNoGroups) { EXPECT_EQ(GroupOf(false, Request({Image(1, 2), Mask(1)})), ""); }
 
+// Ids and their mask, of a length that is free, and an image whose width is.
+class RaggedChecks : public ::testing::Test {
+ protected:
+  RaggedChecks() {
+    spec_.model_name = "words";
+    spec_.max_batch_size = 4;
+    spec_.inputs = {{"image", DataType::kFp32, {-1, -1}}, {"ids", DataType::kInt64, {-1, -1, 2}}, {"mask", DataType::kInt8, {-1, -1}}};
+    spec_.outputs = {{"y", DataType::kInt64, {-1, -1}}};
+    spec_.padded_inputs = {{"ids", 1, std::vector<uint8_t>(8)}, {"mask", 1, {0}}};
+    spec_.pipeline.batching.merge = true;
+  }
+  std::shared_ptr<const pipeline::Job> JobOf(int64_t ids, int64_t mask, int64_t width = 1, int64_t rows = 1) const {
+    InferRequest request;
+    const auto count = [rows](int64_t row) { return static_cast<size_t>(rows * row); };
+    request.inputs = {MakeTensor("image", DataType::kFp32, {rows, width}, std::string(count(width) * 4, '\1')),
+                      MakeTensor("ids", DataType::kInt64, {rows, ids, 2}, std::string(count(ids) * 16, '\1')),
+                      MakeTensor("mask", DataType::kInt8, {rows, mask}, std::string(count(mask), '\1'))};
+    return CheckRequest(*MakeVersion(spec_), std::move(request)).value().job;
+  }
+  std::string GroupOf(int64_t ids, int64_t mask, int64_t width = 1, int64_t rows = 1) const { return JobOf(ids, mask, width, rows)->group; }
+  VersionSpec spec_;
+};
+
+TEST_F(RaggedChecks, RequestsOfOneClassOfLengthsAreOneGroup) {
+  EXPECT_EQ(GroupOf(5, 5), GroupOf(8, 8, 1, 3));
+  EXPECT_NE(GroupOf(5, 5), GroupOf(4, 4));
+  EXPECT_NE(GroupOf(8, 8), GroupOf(9, 9));
+  EXPECT_NE(GroupOf(5, 5, 1), GroupOf(5, 5, 2)) << "an input that is not named keeps to its own shape";
+  spec_.padded_inputs.clear();
+  EXPECT_NE(GroupOf(5, 5), GroupOf(8, 8));
+}
+
+TEST_F(RaggedChecks, RequestsWhoseInputsDisagreeInLengthMeetOnlyTheirLike) {
+  EXPECT_NE(GroupOf(5, 6), GroupOf(5, 5));
+  EXPECT_NE(GroupOf(5, 6), GroupOf(6, 5));
+  EXPECT_NE(GroupOf(5, 6), GroupOf(5, 7));
+  EXPECT_EQ(GroupOf(5, 6), GroupOf(5, 6, 1, 2));
+}
+
+TEST_F(RaggedChecks, CountWhatPaddingMayComeTo) {
+  EXPECT_EQ(JobOf(5, 5, 1, 2)->bytes, 2u * (4 + 8 * 17));
+  EXPECT_EQ(JobOf(8, 8, 1, 2)->bytes, 2u * (4 + 8 * 17));
+  EXPECT_EQ(JobOf(5, 6)->bytes, 4u + 5 * 16 + 6);
+  EXPECT_EQ(JobOf(0, 0)->bytes, 4u);
+}
+
 TEST(TensorChecksOfFixedShapes, NeedNoGroups) {
   VersionSpec spec = EchoSpec();
   spec.pipeline.batching.merge = true;

@@ -76,5 +76,7 @@ export type {
   NativeBatching,
   NativeInputConversion,
   NativeQueuePolicy,
+  NativeCutOutput,
+  NativePaddedInput,
   NativeVersionSpec,
 } from './version-spec.js';

@@ -25,6 +25,22 @@ export interface NativeInputConversion {
   readonly inner: number;
 }
 
+/** An input whose requests may differ in one dimension and share a batch: rows are padded behind to the longest. */
+export interface NativePaddedInput {
+  readonly input: string;
+  /** The only open one beyond the batch dimension, which is 0. */
+  readonly dim: number;
+  /** The bytes of the element to pad with, as they lie in memory. */
+  readonly value: readonly number[];
+}
+
+/** An output that is as long as the padded inputs, cut back to what each request sent. */
+export interface NativeCutOutput {
+  readonly output: string;
+  /** Rising, never 0. */
+  readonly dims: readonly number[];
+}
+
 export interface NativeVersionSpec {
   readonly modelName: string;
   readonly version: number;
@@ -37,6 +53,9 @@ export interface NativeVersionSpec {
   /** Lanes beyond the first are kept only where a measurement at load shows that they pay. */
   readonly lanesIfFaster: boolean;
   readonly batching: NativeBatching;
+  /** Empty: only requests of equal shapes share a batch. */
+  readonly paddedInputs: readonly NativePaddedInput[];
+  readonly cutOutputs: readonly NativeCutOutput[];
   /** At most one an input; `inputs` has the types that they start from. */
   readonly conversions: readonly NativeInputConversion[];
 }

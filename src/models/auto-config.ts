@@ -4,6 +4,7 @@ import type { NativeBatching, NativeSignature, NativeTensorSpec } from '../bridg
 import { DEFAULT_BATCHING, type DynamicBatching } from './batching-config.js';
 import type { InputConversion } from './input-conversion.js';
 import type { ConfigTensor, ModelConfig, TensorFormat } from './model-config.js';
+import type { Padding } from './pad-to-longest.js';
 
 /** Rows of a batch where nobody has said how many. */
 export const AUTO_MAX_BATCH_SIZE = 32;
@@ -24,6 +25,7 @@ export interface CompleteConfig {
   readonly inputs: readonly CompleteTensor[];
   readonly outputs: readonly CompleteTensor[];
   readonly conversions: readonly InputConversion[];
+  readonly padding: readonly Padding[];
   /** Whether requests share batches; `checked`: where the engine finds that rows do not depend on each other. */
   readonly merge: NativeBatching['merge'];
   readonly batching: DynamicBatching;
@@ -37,6 +39,7 @@ export function completeConfig(config: ModelConfig, file: NativeSignature): Comp
     inputs: completeSide(config.inputs, file.inputs, batched, config.conversions),
     outputs: completeSide(config.outputs, file.outputs, batched, []),
     conversions: config.conversions,
+    padding: config.padding,
     merge: mergeOf(config, maxBatchSize),
     batching: config.batching ?? DEFAULT_BATCHING,
   };

@@ -7,6 +7,7 @@ import { gpuOptimizationDocument } from './cuda-options.js';
 import { conversionParameters } from './input-conversion.js';
 import { runningGroups, type LanePlan } from './instance-lanes.js';
 import { LATENCY_GOAL, type ModelConfig } from './model-config.js';
+import { paddingParameters } from './pad-to-longest.js';
 import type { ApiSignature } from './signature-check.js';
 import type { VersionPolicy } from './version-policy.js';
 
@@ -66,6 +67,7 @@ export function configDocument(name: string, given: ModelConfig, config: Complet
     parameters: {
       ...(given.latencyGoalMs > 0 ? { [LATENCY_GOAL]: { string_value: String(given.latencyGoalMs) } } : {}),
       ...conversionParameters(given.conversions),
+      ...(running.merges ? paddingParameters(given.padding) : {}),
     },
     model_warmup: [],
   });

@@ -5,6 +5,7 @@ import { configError, shown, type ConfigFault } from './config-fault.js';
 import { ConfigReader, type ConfigFindings } from './config-reader.js';
 import { DEFAULT_CUDA_OPTIONS, readCudaParameter, readGpuOptimization, type CudaOptions } from './cuda-options.js';
 import { INPUT_CONVERSION, readInputConversion, type InputConversion } from './input-conversion.js';
+import { PAD_TO_LONGEST, readPadding, type Padding } from './pad-to-longest.js';
 import { DEFAULT_VERSION_POLICY, type VersionPolicy } from './version-policy.js';
 
 export interface ConfigTensor {
@@ -51,6 +52,8 @@ export interface ModelConfig {
   readonly cudaGraphs: boolean;
   /** Inputs that clients send in another type than the model file has. */
   readonly conversions: readonly InputConversion[];
+  /** Inputs whose rows are padded, so that requests of different length share a batch. */
+  readonly padding: readonly Padding[];
 }
 
 const FORMATS = ['FORMAT_NONE', 'FORMAT_NHWC', 'FORMAT_NCHW'] as const;
@@ -86,6 +89,7 @@ export const EMPTY_CONFIG: ModelConfig = {
   cudaOptions: DEFAULT_CUDA_OPTIONS,
   cudaGraphs: false,
   conversions: [],
+  padding: [],
 };
 
 /**
@@ -159,7 +163,8 @@ function readTensors(reader: ConfigReader, field: 'input' | 'output', faults: Co
     tensor.refuse('is_shape_tensor', 'TensorRT only', 'remove it');
     tensor.refuse('is_non_linear_format_io', 'TensorRT only', 'remove it');
     if (field === 'input') {
-      tensor.refuse('allow_ragged_batch', 'ragged batches are not supported', 'remove it');
+      const instead = `remove it; to have rows padded to the longest of their batch, name this input in parameters ${PAD_TO_LONGEST}`;
+      tensor.refuse('allow_ragged_batch', 'rows of different length are not joined unpadded', instead);
     } else {
       tensor.ignore('label_filename');
     }
@@ -211,13 +216,17 @@ function readFilename(reader: ConfigReader): string {
 }
 
 /** Parameters are free in Triton: those of other servers and backends are passed over. */
-function readParameters(reader: ConfigReader): Pick<ModelConfig, 'latencyGoalMs' | 'cudaOptions' | 'cudaGraphs' | 'conversions'> {
+function readParameters(
+  reader: ConfigReader,
+): Pick<ModelConfig, 'latencyGoalMs' | 'cudaOptions' | 'cudaGraphs' | 'conversions' | 'padding'> {
   let latencyGoalMs = 0;
   const cudaOptions: Record<string, string> = { ...DEFAULT_CUDA_OPTIONS };
   const conversions: InputConversion[] = [];
+  const padding: Padding[] = [];
   for (const [key, parameter] of reader.map('parameters')) {
     if (key === LATENCY_GOAL) latencyGoalMs = readMilliseconds(parameter);
     else if (key.startsWith(INPUT_CONVERSION)) conversions.push(...readInputConversion(key, parameter));
+    else if (key === PAD_TO_LONGEST) padding.push(...readPadding(parameter));
     else if (!readCudaParameter(key, parameter, cudaOptions)) parameter.ignore('string_value');
     parameter.finish();
   }
@@ -226,7 +235,7 @@ function readParameters(reader: ConfigReader): Pick<ModelConfig, 'latencyGoalMs'
   optimization?.ignore('graph', 'priority', 'gather_kernel_buffer_threshold', 'eager_batching');
   const cudaGraphs = optimization !== undefined && readGpuOptimization(optimization, cudaOptions);
   optimization?.finish();
-  return { latencyGoalMs, cudaOptions, cudaGraphs, conversions };
+  return { latencyGoalMs, cudaOptions, cudaGraphs, conversions, padding };
 }
 
 function readMilliseconds(parameter: ConfigReader): number {

@@ -4,6 +4,7 @@ import type { NativeApiInput, NativeApiTensor, NativeSignature, NativeTensorSpec
 import type { CompleteConfig, CompleteTensor } from './auto-config.js';
 import { configError, shown, shownDims, shownNames, type ConfigFault } from './config-fault.js';
 import { checkConversions, conversionPath, type InputConversion } from './input-conversion.js';
+import { checkPadding } from './pad-to-longest.js';
 
 /** What clients see; with a batch dimension of -1 first where `maxBatchSize` is not 0. */
 export interface ApiSignature {
@@ -33,6 +34,7 @@ export function checkSignature(config: CompleteConfig, file: NativeSignature, so
     });
   }
   checkConversions(conversions, config.inputs, file.inputs, faults);
+  checkPadding(config, file, faults);
   checkBatching(config, faults);
   if (faults.length > 0) throw configError(source, faults);
   return { maxBatchSize, inputs, outputs };

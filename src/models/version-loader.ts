@@ -9,6 +9,7 @@ import type { LoadedConfig } from './config-file.js';
 import { configDocument } from './documents.js';
 import { planConversions } from './input-conversion.js';
 import type { LanePlan } from './instance-lanes.js';
+import { planPadding } from './pad-to-longest.js';
 import { modelFile, type FoundModel, type FoundVersion } from './repository.js';
 import { checkSignature, type ApiSignature } from './signature-check.js';
 
@@ -84,6 +85,7 @@ async function loadWith(maker: VersionMaker, order: LoadOrder, plan: LanePlan, w
       lanes: plan.lanes,
       lanesIfFaster: plan.lanesIfFaster,
       batching,
+      ...planPadding(complete, file),
       conversions: planConversions(complete.conversions, complete.inputs),
     });
     const configJson = configDocument(model.name, config, complete, plan, created);

@@ -17,6 +17,8 @@ const spec = {
   lanes: 1,
   lanesIfFaster: false,
   batching: batchingOf(),
+  paddedInputs: [],
+  cutOutputs: [],
   conversions: [],
 };
 const conversion = { input: 'INPUT0', from: 2, scale: [1], offset: [0], inner: 1 };
@@ -223,6 +225,21 @@ const COMPLAINTS: readonly (readonly [string, () => unknown, string])[] = [
     'createVersion with a latency goal below 0',
     () => createBatching({ latencyGoalMs: -0.5 }),
     'createVersion.batching.latencyGoalMs: expected a number from 0',
+  ],
+  [
+    'createVersion with a padding for no dimension',
+    () => createVersion({ paddedInputs: [{ input: 'INPUT0', dim: 0, value: [0] }] }),
+    `createVersion.paddedInputs[0].dim: expected ${WHOLE} 1`,
+  ],
+  [
+    'createVersion with a padding that is no byte',
+    () => createVersion({ paddedInputs: [{ input: 'INPUT0', dim: 1, value: [0, 256] }] }),
+    `createVersion.paddedInputs[0].value[1]: expected ${WHOLE} 0 to 255`,
+  ],
+  [
+    'createVersion with outputs to cut that are no array',
+    () => createVersion({ cutOutputs: {} }),
+    'createVersion.cutOutputs: expected an array',
   ],
   [
     'createVersion with conversions that are no array',

@@ -89,6 +89,8 @@ describe('the compiled addon', () => {
       lanes: 1,
       lanesIfFaster: false,
       batching: batchingOf(),
+      paddedInputs: [],
+      cutOutputs: [],
       conversions: [],
     });
     const [statistics] = addon.statistics('identity_fp32', '');

@@ -16,7 +16,15 @@ beforeAll(async () => {
   startEngine();
   const session = await addon.openSession(onCpu(join(batchingModels, 'busy/1/model.onnx')));
   const { inputs, outputs } = session.signature();
-  const tensors = { inputs, outputs, maxBatchSize: 64, batching: batchingOf({ merge: 'always' }), conversions: [] };
+  const tensors = {
+    inputs,
+    outputs,
+    maxBatchSize: 64,
+    batching: batchingOf({ merge: 'always' }),
+    paddedInputs: [],
+    cutOutputs: [],
+    conversions: [],
+  };
   const { handle } = await addon.createVersion(session, { modelName: 'busy', version: 1, lanes: 1, lanesIfFaster: false, ...tensors });
   addon.publishCatalog([catalogModel('busy', handle)]);
   sink = new TestSink();

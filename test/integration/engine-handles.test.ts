@@ -29,6 +29,8 @@ const spec = {
   lanes: 1,
   lanesIfFaster: false,
   batching: batchingOf(),
+  paddedInputs: [],
+  cutOutputs: [],
   conversions: [],
 };
 /** What stays in the catalog throughout, with one lane each. */

@@ -76,6 +76,8 @@ export async function createFixture(name: string, spec: Partial<NativeVersionSpe
     lanes: 1,
     lanesIfFaster: false,
     batching: batchingOf(),
+    paddedInputs: [],
+    cutOutputs: [],
     conversions: [],
   };
   const { handle } = await addon.createVersion(session, { ...defaults, inputs: inputs.map(api), outputs: outputs.map(api), ...spec });

@@ -87,9 +87,10 @@ async function findModel(path: string): Promise<FoundModel> {
  * goal it has none at all: a server that knows one drops what would be late, and that is to be measured.
  */
 export function measuredConfig({ config, choices }: Pick<ModelUnderTest, 'config' | 'choices'>, settings: ServerSettings): Fields {
+  const settled = settledConfig(config, settings);
   return {
-    ...without(settledConfig(config, settings), 'name', 'version_policy', 'parameters'),
-    ...parametersOf(config?.['parameters'], choices.latencyGoalMs),
+    ...without(settled, 'name', 'version_policy', 'parameters'),
+    ...parametersOf(settled['parameters'], choices.latencyGoalMs),
   };
 }
 

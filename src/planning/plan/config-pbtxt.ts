@@ -31,11 +31,12 @@ export function configPbtxt(
 
 /** As a tree; what the user has besides stays. */
 export function chosenConfig(name: string, config: Message | null, settings: ServerSettings, goal: LatencyGoal): Message {
+  const settled = settledConfig(config, settings);
   return {
     name,
     ...(config === null && { backend: 'onnxruntime' }),
-    ...without(settledConfig(config, settings), 'name', 'parameters'),
-    ...parametersOf(config?.['parameters'], goal),
+    ...without(settled, 'name', 'parameters'),
+    ...parametersOf(settled['parameters'], goal),
   };
 }
 

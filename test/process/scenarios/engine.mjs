@@ -82,7 +82,8 @@ export const modelPath = (name) => at(`test/fixtures/models/${name}/1/model.onnx
 /** A version of a fixture model with `lanes` threads; its session lives as long as it does. */
 export async function createVersion(name, lanes = 1) {
   const session = await addon.openSession(onCpu(modelPath(name)));
-  const spec = { modelName: name, version: 1, lanes, lanesIfFaster: false, batching: ALONE, conversions: [], ...MODELS[name] };
+  const nothing = { paddedInputs: [], cutOutputs: [], conversions: [] };
+  const spec = { modelName: name, version: 1, lanes, lanesIfFaster: false, batching: ALONE, ...nothing, ...MODELS[name] };
   const { handle } = await addon.createVersion(session, spec);
   session.close();
   return handle;

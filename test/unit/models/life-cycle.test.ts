@@ -121,6 +121,8 @@ describe('loading all models', () => {
         lanes: 3,
         lanesIfFaster: false,
         batching: expect.objectContaining({ merge: 'always', maxQueueSize: 0, maxQueueBytes: 1000 }) as object,
+        paddedInputs: [],
+        cutOutputs: [],
         conversions: [],
       },
     ]);

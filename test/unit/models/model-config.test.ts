@@ -51,6 +51,7 @@ describe('a model configuration', () => {
         cudaOptions: DEFAULT_CUDA_OPTIONS,
         cudaGraphs: false,
         conversions: [],
+        padding: [],
       },
       warnings: [],
     });

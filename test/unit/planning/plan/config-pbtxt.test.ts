@@ -105,6 +105,20 @@ parameters {
     }
   });
 
+  it('never vouches for padding by itself: with a batcher that the model does not have rows are not padded', () => {
+    const choices = { shapes: new Map(), data: 'random', seed: 1, latencyGoalMs: 0 } as const;
+    const padded = { pad_to_longest: { string_value: 'ids=0' }, latency_goal_ms: { string_value: '7' } };
+    const delayed = { ...SETTINGS, maxQueueDelayUs: 500 };
+    const inPbtxt = 'parameters { key: "pad_to_longest" value { string_value: "ids=0" } }';
+    for (const given of [{ parameters: padded }, pbtxt(inPbtxt), pbtxt(`${inPbtxt} parameters { key: "k" value { string_value: "v" } }`)]) {
+      expect(readModelConfig(chosenConfig('m', given, delayed, GOAL), 'chosen').config).toMatchObject({ padding: [], latencyGoalMs: 20 });
+      expect(readModelConfig(measuredConfig({ config: given, choices }, delayed), 'measured').config.padding).toEqual([]);
+      const own = { ...given, dynamic_batching: {} };
+      for (const kept of [chosenConfig('m', own, delayed, GOAL), chosenConfig('m', given, SETTINGS, GOAL)])
+        expect(readModelConfig(kept, 'kept').config.padding).toEqual([{ input: 'ids', value: '0' }]);
+    }
+  });
+
   it('leaves the latency goal as the model has it where the plan allows many requests to be later', () => {
     const given = { parameters: { latency_goal_ms: { string_value: '7' } } };
     const goal = { percentile: 50, latencyMs: 20 };
