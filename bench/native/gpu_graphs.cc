@@ -126,7 +126,7 @@ int main(int argc, char** argv) {
   const std::vector<std::string> notes = with.session->notes();
   for (const std::string& note : notes) std::fprintf(stderr, "gpu_graphs: %s\n", note.c_str());
   const bool ok = notes.empty() && worst <= kTolerance;
-  std::printf("{\"withoutUs\":%.3f,\"withUs\":%.3f,\"runs\":%d,\"largestDifference\":%g,\"recorded\":%s}\n", without.Median(), with.Median(),
-              runs, std::isfinite(worst) ? worst : 1e9, notes.empty() ? "true" : "false");
+  std::printf("{\"withoutUs\":%.3f,\"withUs\":%.3f,\"runs\":%d,\"largestDifference\":%g,\"recorded\":%s}\n", without.Median(),
+              with.Median(), runs, std::isfinite(worst) ? worst : 1e9, notes.empty() ? "true" : "false");
   return ok ? 0 : 1;
 }

@@ -39,8 +39,8 @@ class Gpu {
   const GpuInfo& info() const { return info_; }
   const Driver& driver() const { return *driver_; }
 
-  // [any thread] Makes the context current on this thread, which from then on does not care that other threads record CUDA graphs. Cheap; to
-  // be called before a thread's first call, and again whenever another library may have changed it.
+  // [any thread] Makes the context current on this thread, which from then on does not care that other threads record CUDA graphs. Cheap;
+  // to be called before a thread's first call, and again whenever another library may have changed it.
   Status Enter() const;
 
   // [any thread] cuMemGetInfo.

@@ -229,6 +229,18 @@ TEST(ModelVersion, HasItsMemoryMeasuredOnceWithLanesAndWarmUpDone) {
   EXPECT_EQ(version->spec().pipeline.model, "echo version 1");
 }
 
+TEST(ModelVersion, AsksForLanesThatMayCostMemoryAndSaysWhatTheSessionNotes) {
+  VersionSpec spec = EchoSpec();
+  spec.warm_up = true;
+  spec.pipeline.batching.lanes = 1;
+  const auto session = FakeFor(spec);
+  session->Note("a lane goes without");
+  VersionReport report;
+  const auto version = ModelVersion::Create(session, spec, &report).value();
+  EXPECT_EQ(session->lane_controls(), 2u) << "the warm-up's, which is timed, and the lane's";
+  EXPECT_EQ(report.notes.back(), "a lane goes without");
+}
+
 TEST(ModelVersion, SaysWhyItHasNoCanary) {
   VersionSpec spec = EchoSpec();
   spec.warm_up = spec.canary = true;

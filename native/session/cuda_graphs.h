@@ -44,8 +44,8 @@ struct CudaGraph {
 // A session of its own, so its weights are in memory once more.
 class CudaGraphs {
  public:
-  // [loader thread] Finds out whether lanes of `model` can have graphs, keeps what it made for the first of them, or a note that says why they
-  // go without. Errors: kModelConfig with ONNX Runtime's reason where it refuses the model, kGpuFault, kGpuLost.
+  // [loader thread] Finds out whether lanes of `model` can have graphs, keeps what it made for the first of them, or a note that says why
+  // they go without. Errors: kModelConfig with ONNX Runtime's reason where it refuses the model, kGpuFault, kGpuLost.
   static Status TryOn(CudaModel* model);
   // [loader thread, blocks for as long as loading takes] For one more lane; null, with a note, where it goes without.
   static std::unique_ptr<CudaGraphs> ForLane(CudaModel* model);

@@ -247,7 +247,10 @@ OrtStatus* CudaLane::Execute(bool shrink) {
   // which is not set.
   OrtIoBinding* const binding = graph_ != nullptr ? graph_->binding.get() : binding_.get();
   const auto run = [&] { return ort.RunWithBinding(session(), options_.get(), binding); };
-  if (graphs_ != nullptr) Drop(runtime, ort.AddRunConfigEntry(options_.get(), kGraphIdKey, graph_ != nullptr ? graph_->id.c_str() : kNoGraph));
+  if (graphs_ != nullptr) {
+    const char* const id = graph_ != nullptr ? graph_->id.c_str() : kNoGraph;
+    Drop(runtime, ort.AddRunConfigEntry(options_.get(), kGraphIdKey, id));
+  }
   // What the arena holds without need between runs is where graphs keep their intermediate results.
   if (!shrink || graphs_ != nullptr || !model_->can_shrink.load()) return run();
   // The same header: a list of devices; an empty one, the default, shrinks nothing.

@@ -20,8 +20,8 @@ namespace penstock::session {
 
 class CudaGraphs;
 
-// [any thread] Held shared by whoever loads or releases a session on a GPU, alone by whoever records a graph: what ONNX Runtime does to load
-// (it waits for the whole device) breaks a recording, and fails itself.
+// [any thread] Held shared by whoever loads or releases a session on a GPU, alone by whoever records a graph: what ONNX Runtime does to
+// load (it waits for the whole device) breaks a recording, and fails itself.
 std::shared_mutex& LoadingOrRecording();
 
 // An OrtSession on a GPU. Where the GPU is gone it is kept for ever.

@@ -60,6 +60,8 @@ class FakeSession : public Session {
   void GatherInto(memory::BlockSource* memory) { input_memory_ = memory; }
   void TakeRowsApart() { takes_rows_apart_ = true; }
   size_t spare_memory_releases() const { return Read(spare_memory_releases_); }
+  void Note(std::string note) { notes_.push_back(std::move(note)); }
+  size_t lane_controls() const { return Read(lane_controls_); }
   size_t memory_measurements() const { return Read(memory_measurements_); }
 
   // Blocks until so many runs in all have started.
@@ -80,6 +82,11 @@ class FakeSession : public Session {
     const std::lock_guard<std::mutex> lock(shared_->mutex);
     return std::make_unique<Control>(shared_, gpus_.empty() ? std::string() : gpus_[controls_++ % gpus_.size()]);
   }
+  std::unique_ptr<RunControl> NewLaneControl() const override {
+    Change([this] { ++lane_controls_; });
+    return NewRunControl();
+  }
+  std::vector<std::string> notes() const override { return notes_; }
   memory::BlockSource& input_memory() const override { return *input_memory_; }
   bool TakesRowsApart(size_t) const override { return takes_rows_apart_; }
   int64_t PaddedRows(int64_t rows) const override { return padded_rows_ ? padded_rows_(rows) : rows; }
@@ -180,6 +187,8 @@ class FakeSession : public Session {
   mutable size_t controls_ = 0;
   mutable size_t spare_memory_releases_ = 0;
   mutable size_t memory_measurements_ = 0;
+  mutable size_t lane_controls_ = 0;
+  std::vector<std::string> notes_;
   mutable size_t started_ = 0;
   mutable size_t running_ = 0;
   mutable size_t most_at_once_ = 0;

@@ -82,7 +82,7 @@ export function readCudaParameter(key: string, parameter: ConfigReader, options:
   return true;
 }
 
-/** The parts of `optimization` that are about GPUs. What they say goes before what `parameters` say. Returns whether CUDA graphs are wanted. */
+/** The parts of `optimization` that are about GPUs. What they say goes before what `parameters` say. Returns whether it wants CUDA graphs. */
 export function readGpuOptimization(optimization: ConfigReader, options: Record<string, string>): boolean {
   const cuda = optimization.message('cuda');
   const graphs = cuda?.flag('graphs') ?? false;

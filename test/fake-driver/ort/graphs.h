@@ -1,4 +1,5 @@
-// CUDA graphs as the stand-in keeps them: nothing is replayed, but what a replay of the real library would silently get wrong fails the run.
+// CUDA graphs as the stand-in keeps them: nothing is replayed, but what a replay of the real library would silently get wrong fails the
+// run.
 #pragma once
 
 #include <cstdint>
