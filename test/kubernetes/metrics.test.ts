@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Authority, TlsFolder } from '../support/certificates.js';
 import { buildFakeGpu, FakeGpuScript, startOnFakeGpu } from '../support/fake-gpu.js';
 import { MetricsPage } from '../support/prometheus.js';
 import { ServerProcess } from '../support/server-process.js';
@@ -28,12 +29,13 @@ async function exportedBy(server: Promise<ServerProcess>): Promise<string[]> {
 
 describe('metrics that manifests ask for', () => {
   const script = new FakeGpuScript(['gpus 1']);
+  const folder = new TlsFolder(new Authority().issue('penstock'));
   const exported = new Set<string>();
   let manifests: readonly Manifest[];
 
   beforeAll(async () => {
     buildFakeGpu();
-    for (const start of [() => ServerProcess.start(), () => startOnFakeGpu(script)])
+    for (const start of [() => ServerProcess.start({ flags: folder.flags }), () => startOnFakeGpu(script)])
       for (const name of await exportedBy(start())) exported.add(name);
     const { builds, failures } = await buildAlone();
     expect(failures).toEqual([]);
@@ -41,7 +43,10 @@ describe('metrics that manifests ask for', () => {
     manifests = [...new Map(all.map((manifest) => [JSON.stringify(manifest), manifest])).values()];
   }, SET_UP_MS);
 
-  afterAll(() => script.remove());
+  afterAll(() => {
+    script.remove();
+    folder.remove();
+  });
 
   it('are exported by a running server, recorded by our rules, or known to be exported by others', () => {
     const recorded = new Set(recordings(manifests));
