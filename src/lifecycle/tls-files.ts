@@ -16,6 +16,7 @@ type TlsPaths = Pick<Options, 'tlsCert' | 'tlsKey' | 'tlsClientCa'>;
 
 interface Checked {
   readonly material: TlsMaterial;
+  readonly beginsAtMs: number;
   readonly expiresAtMs: number;
 }
 
@@ -34,7 +35,6 @@ export class TlsFiles {
     this.#log = log;
     this.#found = found;
     this.#current = check(found, paths);
-    this.#warnOfEnd();
   }
 
   /** Undefined when the options ask for no TLS. Rejects with an `OptionsError` that names the option and the file that is wrong. */
@@ -51,9 +51,18 @@ export class TlsFiles {
     return this.#current.expiresAtMs;
   }
 
+  /** Why clients refuse the certificate although it can be served, with the option and the file; undefined = nothing. */
+  get fault(): string | undefined {
+    const { beginsAtMs, expiresAtMs } = this.#current;
+    const words = `--tls-cert: clients refuse "${this.#paths.tlsCert}", which`;
+    if (expiresAtMs < Date.now()) return `${words} expired on ${iso(expiresAtMs)}`;
+    return beginsAtMs > Date.now() ? `${words} is not valid before ${iso(beginsAtMs)}` : undefined;
+  }
+
   /** Calls `use` with what new files hold, from now on. What it throws counts as a fault of the files. */
   watch(use: (material: TlsMaterial) => void): void {
     this.#use = use;
+    this.#warn();
     this.#timer = setInterval(() => void this.look(), LOOK_INTERVAL_MS).unref();
   }
 
@@ -75,8 +84,8 @@ export class TlsFiles {
       this.#log.warn({ reason: messageOf(thrown) }, 'TLS: the new files cannot be used, those before them stay');
       return;
     }
-    this.#log.info({ expires: this.#expires() }, 'TLS: connections get the new files from now on');
-    this.#warnOfEnd();
+    this.#log.info({ expires: iso(this.expiresAtMs) }, 'TLS: connections get the new files from now on');
+    this.#warn();
   }
 
   /** Looks no more. May be repeated. */
@@ -84,13 +93,14 @@ export class TlsFiles {
     clearInterval(this.#timer);
   }
 
-  #expires(): string {
-    return new Date(this.expiresAtMs).toISOString();
+  #warn(): void {
+    const { fault } = this;
+    if (fault !== undefined) this.#log.warn({ reason: fault }, 'TLS: the certificate is not valid now');
   }
+}
 
-  #warnOfEnd(): void {
-    if (this.expiresAtMs < Date.now()) this.#log.warn({ expires: this.#expires() }, 'TLS: the certificate has expired; clients refuse it');
-  }
+function iso(atMs: number): string {
+  return new Date(atMs).toISOString();
 }
 
 async function read({ tlsCert, tlsKey, tlsClientCa }: TlsPaths): Promise<TlsMaterial | OptionsError> {
@@ -128,7 +138,7 @@ function check(material: TlsMaterial | OptionsError, { tlsCert, tlsKey, tlsClien
   } catch (thrown) {
     throw new OptionsError([`--tls-cert: "${tlsCert}" cannot be used: ${messageOf(thrown)}`]);
   }
-  return { material, expiresAtMs: Date.parse(leaf.validTo) };
+  return { material, beginsAtMs: Date.parse(leaf.validFrom), expiresAtMs: Date.parse(leaf.validTo) };
 }
 
 /** All that the text holds, the first of which is there. OpenSSL itself passes over what is none. */

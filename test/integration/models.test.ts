@@ -2,6 +2,7 @@ import { existsSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Authority, TlsFolder } from '../support/certificates.js';
 import { HttpClient } from '../support/clients.js';
 import { penstock } from '../support/command.js';
 import { listeningPorts, logLines } from '../support/log-lines.js';
@@ -176,6 +177,22 @@ describe('a configuration', () => {
       `m  version 1  served\nn  version 1  served\n2 of 2 models in ${folder} are without fault\n`,
       '',
     ]);
+  });
+});
+
+describe('penstock check', () => {
+  it.each([
+    ['says how long a certificate is valid', 3_600_000, 0, 'is valid until '],
+    ['refuses a certificate that clients would refuse', -1000, 73, 'expired on '],
+  ])('%s', async (_, validForMs, code, words) => {
+    const folder = modelFolder({ 'm/1/model.onnx': DIGITS_1 });
+    const tls = new TlsFolder(new Authority().issue('here', validForMs));
+    onTestFinished(() => tls.remove());
+    const checked = await penstock(['check', '--model-repository', folder, ...tls.flags]);
+    expect([checked.code, checked.stderr]).toEqual([code, '']);
+    const [first = '', ...rest] = checked.stdout.split('\n');
+    expect(first).toMatch(new RegExp(`^--tls-cert: .*"${tls.path}/tls.crt",? .*${words}`));
+    expect(rest).toEqual(['m  version 1  served', `1 of 1 models in ${folder} are without fault`, '']);
   });
 });
 

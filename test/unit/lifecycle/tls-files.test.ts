@@ -1,7 +1,7 @@
 import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TlsMaterial } from '../../../src/bridge/front-end.js';
 import { loadOptions, OptionsError } from '../../../src/config/load.js';
 import { ServerError } from '../../../src/errors.js';
@@ -44,7 +44,7 @@ describe('the files of TLS', () => {
     expect(files.material).toEqual({ ...first, clientCa: '' });
     expect(files.expiresAtMs - Date.now()).toBeGreaterThan(23 * 3_600_000);
     expect(files.expiresAtMs - Date.now()).toBeLessThanOrEqual(24 * 3_600_000);
-    expect(lines).toEqual([]);
+    expect([files.fault, lines]).toEqual([undefined, []]);
     files.stop();
   });
 
@@ -75,11 +75,19 @@ describe('the files of TLS', () => {
     await expect(open()).rejects.toThrow(/^--tls-key: ".*tls.key" cannot be read: ENOENT/);
   });
 
-  it('are served although the certificate has expired, with a warning', async () => {
-    folder = new TlsFolder(authority.issue('old', -1000));
+  it.each([
+    ['has expired', -1000, 'expired on '],
+    ['is not valid yet', 86_400_000 * 2, 'is not valid before '],
+  ])('are served although the certificate %s, with a warning that names it', async (_, validForMs, reason) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const identity = authority.issue('odd', validForMs);
+    if (validForMs > 0) vi.setSystemTime(Date.now() - 86_400_000);
+    folder = new TlsFolder(identity);
     const files = await open();
-    expect(lines).toMatchObject([{ level: 40, msg: 'TLS: the certificate has expired; clients refuse it' }]);
+    expect(lines).toMatchObject([{ level: 40, msg: 'TLS: the certificate is not valid now', reason: files.fault }]);
+    expect(files.fault).toContain(`--tls-cert: clients refuse "${folder.path}/tls.crt", which ${reason}`);
     files.stop();
+    vi.useRealTimers();
   });
 });
 
