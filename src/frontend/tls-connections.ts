@@ -1,9 +1,9 @@
 /** TLS on the connections of one port that a front-end thread has. What comes out of it is served as a plain connection would be. */
-import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { TlsMaterial } from '../bridge/front-end.js';
 import type { NativePortName } from '../bridge/ports.js';
+import { tlsContextOptions } from '../bridge/tls-context.js';
 
 /** Spoken inside. A client that offers others only is refused by OpenSSL with no_application_protocol; one that offers none is served. */
 const PROTOCOLS: Readonly<Record<NativePortName, string>> = { http: 'http/1.1', grpc: 'h2' };
@@ -34,7 +34,7 @@ export class TlsConnections {
   constructor({ port, material, handshakeTimeoutMs }: TlsConnectionsOptions, onSocket: (socket: TLSSocket) => void) {
     // It never listens: connections are handed to it.
     this.#server = createServer({
-      ...contextOptions(material),
+      ...tlsContextOptions(material),
       requestCert: material.clientCa !== '',
       rejectUnauthorized: true,
       ALPNProtocols: [PROTOCOLS[port]],
@@ -58,7 +58,7 @@ export class TlsConnections {
 
   /** For connections that come from now on. Whether clients need a certificate stays as it was. */
   setMaterial(material: TlsMaterial): void {
-    this.#server.setSecureContext(contextOptions(material));
+    this.#server.setSecureContext(tlsContextOptions(material));
   }
 
   /** Resolves when no handshake is under way: what is has a moment to end, as a client that has just connected has a request to send. */
@@ -81,11 +81,4 @@ export class TlsConnections {
   #settle(socket: Socket): void {
     if (this.#pending.delete(socket) && this.#pending.size === 0) this.#onSettled();
   }
-}
-
-function contextOptions({ cert, key, clientCa }: TlsMaterial): TlsOptions {
-  const ca = clientCa === '' ? {} : { ca: clientCa };
-  // A session that is taken up again is not asked for its certificate: a ticket would outlive it.
-  const noTickets = clientCa === '' ? 0 : constants.SSL_OP_NO_TICKET;
-  return { cert, key, ...ca, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION | noTickets };
 }

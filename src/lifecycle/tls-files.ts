@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import type { TlsMaterial } from '../bridge/front-end.js';
+import { tlsContextOptions } from '../bridge/tls-context.js';
 import { OptionsError } from '../config/load.js';
 import type { Options } from '../config/options.js';
 import { messageOf, ServerError } from '../errors.js';
@@ -134,20 +135,22 @@ function check(material: TlsMaterial | OptionsError, { tlsCert, tlsKey, tlsClien
     throw new OptionsError([`--tls-key: "${tlsKey}" is not the key of the first certificate in "${tlsCert}"`]);
   }
   try {
-    createSecureContext({ cert: material.cert, key: material.key });
+    createSecureContext(tlsContextOptions(material));
   } catch (thrown) {
     throw new OptionsError([`--tls-cert: "${tlsCert}" cannot be used: ${messageOf(thrown)}`]);
   }
   return { material, beginsAtMs: Date.parse(leaf.validFrom), expiresAtMs: Date.parse(leaf.validTo) };
 }
 
-/** All that the text holds, the first of which is there. OpenSSL itself passes over what is none. */
+const BEGIN = '-----BEGIN CERTIFICATE-----';
+
+/** All that the text holds, the first of which is there. node:tls passes over those behind one that is cut off, without a word. */
 function certificates(flag: string, path: string, text: string): [X509Certificate, ...X509Certificate[]] {
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const [, ...begun] = text.split(BEGIN);
   let first: X509Certificate | undefined;
   let others: X509Certificate[];
   try {
-    [first, ...others] = blocks.map((block) => new X509Certificate(block));
+    [first, ...others] = begun.map((rest) => new X509Certificate(BEGIN + rest));
   } catch (thrown) {
     throw new OptionsError([`${flag}: "${path}" holds a certificate that cannot be read: ${messageOf(thrown)}`]);
   }

@@ -192,6 +192,16 @@ describe.each(FRONT_ENDS)('mutual TLS that %s ends', (frontEnd) => {
     expect(await isTakenUpAgain(served.server.ports.http, authority.issue('client'))).toBe(false);
   });
 
+  it('keeps the authorities that it has while those in their file are not whole', async () => {
+    served.folder.write({ 'ca.crt': ca + strangers.certificate.slice(0, -30) });
+    await expect.poll(() => refusals(served.server).length, { timeout: 30_000 }).toBe(1);
+    expect(refusals(served.server)[0]).toMatchObject({
+      level: 'warn',
+      reason: expect.stringMatching(/^--tls-client-ca: .*cannot be read/) as string,
+    });
+    await expectServed(served.server, authority.issue('client'));
+  });
+
   it('takes other authorities from their file', async () => {
     const client = strangers.issue('client');
     served.folder.write({ 'ca.crt': strangers.certificate });
@@ -226,6 +236,11 @@ function reloads(server: ServerProcess): number {
   return logLines(server).filter(({ msg }) => msg === 'TLS: connections get the new files from now on').length;
 }
 
+/** Lines on new files that cannot be used. */
+function refusals(server: ServerProcess): unknown[] {
+  return logLines(server).filter(({ msg }) => msg.startsWith('TLS: the new files cannot be used'));
+}
+
 function subjectOf(socket: TLSSocket): string {
   return String(socket.getPeerCertificate().subject.CN);
 }
@@ -248,9 +263,8 @@ describe.each(FRONT_ENDS)('a certificate that is renewed while %s ends TLS', (fr
 
     const second = authority.issue('second', 3_600_000);
     served.folder.write({ 'tls.crt': second.cert });
-    const refusals = (): unknown[] => logLines(served.server).filter(({ msg }) => msg.startsWith('TLS: the new files cannot be used'));
-    await expect.poll(() => refusals().length, { timeout: 30_000 }).toBe(1);
-    expect(refusals()[0]).toMatchObject({ level: 'warn', reason: expect.stringContaining('is not the key of') as string });
+    await expect.poll(() => refusals(served.server).length, { timeout: 30_000 }).toBe(1);
+    expect(refusals(served.server)[0]).toMatchObject({ level: 'warn', reason: expect.stringContaining('is not the key of') as string });
     for (const port of [http, grpc]) expect(subjectOf(await shakeHands(port))).toBe('first');
 
     served.folder.write({ 'tls.key': second.key });

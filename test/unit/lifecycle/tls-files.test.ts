@@ -62,6 +62,11 @@ describe('the files of TLS', () => {
     ['--tls-key: ".*tls.key" holds no private key in PEM form, without a passphrase: ', { 'tls.key': first.cert }],
     ['--tls-key: ".*tls.key" is not the key of the first certificate in ".*tls.crt"', { 'tls.key': second.key }],
     ['--tls-client-ca: ".*ca.crt" holds no certificate in PEM form', { 'ca.crt': '' }],
+    ['--tls-cert: ".*tls.crt" holds a certificate that cannot be read: ', { 'tls.crt': first.cert + authority.certificate.slice(0, -30) }],
+    [
+      '--tls-client-ca: ".*ca.crt" holds a certificate that cannot be read: ',
+      { 'ca.crt': authority.certificate + first.cert.slice(0, 99) },
+    ],
   ])('end the start with %s', async (message, wrong) => {
     folder = new TlsFolder(first, authority.certificate);
     folder.write(wrong);
