@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import { createVersion, exitNow, findGpus, gpus, openSession, ortVersion, publishCatalog, type NativeGpuReport } from './bridge/control.js';
 import { nativeGrpcFault, nativeTlsFault, type TlsMaterial } from './bridge/front-end.js';
+import type { ThreadTls } from './bridge/thread-messages.js';
 import { openListener, type NativeListener } from './bridge/ports.js';
 import { gpuStates } from './bridge/gpus.js';
 import { engineReadings, inFlightRequests, latencyBoundsSeconds } from './bridge/engine-readings.js';
@@ -16,7 +17,7 @@ import type { HealthFacts } from './health/checks.js';
 import { GpuWatch } from './health/gpu-watch.js';
 import { HealthMonitor } from './health/health-monitor.js';
 import { FrontEndThread } from './lifecycle/front-end-thread.js';
-import { loopOptions, portNames, threadOptions } from './lifecycle/front-end-options.js';
+import { loopOptions, portNames, threadOptions, threadTls } from './lifecycle/front-end-options.js';
 import { planFrontEnd, type FrontEndPlan } from './lifecycle/front-end-plan.js';
 import { FrontEnds } from './lifecycle/front-ends.js';
 import { logGpus } from './lifecycle/gpu-log.js';
@@ -68,6 +69,7 @@ export class Server {
   #loops: NativeLoops | undefined;
   /** Undefined = the ports are plain. */
   #tls: TlsFiles | undefined;
+  #threadTls: ThreadTls | undefined;
   readonly #gpuReaction: GpuReaction;
   #gpuSearch: GpuSearch | undefined;
   #gpus: GpuWatch | undefined;
@@ -99,8 +101,7 @@ export class Server {
     this.#plan = plan;
     this.#frontEnds = new FrontEnds({
       count: plan.threads,
-      startThread: (thread, onLost) =>
-        new FrontEndThread(FRONT_END_SCRIPT, threadOptions(options, plan, thread, this.#tls?.material), onLost),
+      startThread: (thread, onLost) => new FrontEndThread(FRONT_END_SCRIPT, threadOptions(options, plan, thread, this.#threadTls), onLost),
       log,
       onChange: () => this.#monitor.update(),
       onGivenUp: (error) => this.#fail(error),
@@ -136,6 +137,7 @@ export class Server {
   async start(): Promise<void> {
     if (this.#options.readyFile !== '') clearReadyFile(this.#options.readyFile);
     this.#tls = await TlsFiles.open(this.#options, this.#log);
+    if (this.#tls !== undefined) this.#threadTls = threadTls(this.#tls.material);
     const engine = new GuardedEngine(this.#options);
     this.#engine = engine;
     const { kind, loops, threads, reason } = this.#plan;
@@ -267,7 +269,7 @@ export class Server {
 
   #setTls(material: TlsMaterial): void {
     if (this.#plan.kind === 'native') this.#loops?.setTls(material);
-    else this.#frontEnds.setTls(material);
+    else this.#frontEnds.setTls((this.#threadTls = threadTls(material)));
   }
 
   async #drainFrontEnds(): Promise<void> {

@@ -2,6 +2,13 @@
 import type { ErrorCode } from '../errors.js';
 import type { NativePortName, TlsMaterial } from './addon.js';
 
+/** What a front-end thread ends TLS with. */
+export interface ThreadTls {
+  readonly material: TlsMaterial;
+  /** Of session tickets, in the form of node:tls; those of all threads, so that each takes up again what another has begun. */
+  readonly ticketKeys: Uint8Array;
+}
+
 /** Handed to a front-end thread as its workerData. */
 export interface FrontEndOptions {
   /** Which of the front-end threads this is, from 0; one that replaces another takes its number. */
@@ -21,14 +28,14 @@ export interface FrontEndOptions {
   readonly logLevel: string;
   readonly serverVersion: string;
   /** Ended by this thread on every connection; null = they are plain. */
-  readonly tls: TlsMaterial | null;
+  readonly tls: ThreadTls | null;
 }
 
 export type ToFrontEnd =
   /** The ports are closed: tell clients to go, finish what was accepted, then answer `drained`. */
   | { readonly type: 'drain' }
   /** For connections that come from now on; only to a thread whose options had one. */
-  | { readonly type: 'tls'; readonly material: TlsMaterial }
+  | { readonly type: 'tls'; readonly tls: ThreadTls }
   /** Close every connection now. */
   | { readonly type: 'destroy' };
 

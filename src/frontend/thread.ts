@@ -45,7 +45,7 @@ port.on('message', (message: ToFrontEnd) => {
       void drain();
       break;
     case 'tls':
-      for (const { tls } of served) tls?.setMaterial(message.material);
+      for (const { tls } of served) tls?.set(message.tls);
       break;
     case 'destroy':
       destroy();
@@ -54,13 +54,13 @@ port.on('message', (message: ToFrontEnd) => {
 start();
 
 function start(): void {
-  const { tls: material, headersTimeoutMs: handshakeTimeoutMs } = options;
+  const { headersTimeoutMs: handshakeTimeoutMs } = options;
   try {
     for (const name of options.ports) {
       const isHttp = name === 'http';
       const listener = new (isHttp ? HttpListener : GrpcListener)(options, inference, health, requestLog);
       const accept = (socket: Socket): void => listener.accept(socket);
-      const tls = material === null ? undefined : new TlsConnections({ port: name, material, handshakeTimeoutMs }, accept);
+      const tls = options.tls === null ? undefined : new TlsConnections({ port: name, tls: options.tls, handshakeTimeoutMs }, accept);
       served.push({ listener, tls });
       connections.push(new TakenConnections(name, options.thread, isHttp, (socket) => (tls ?? listener).accept(socket)));
     }

@@ -1,8 +1,8 @@
 /** TLS on the connections of one port that a front-end thread has. What comes out of it is served as a plain connection would be. */
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { TlsMaterial } from '../bridge/front-end.js';
+import { createServer, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
 import type { NativePortName } from '../bridge/ports.js';
+import type { ThreadTls } from '../bridge/thread-messages.js';
 import { tlsContextOptions } from '../bridge/tls-context.js';
 
 /** Spoken inside. A client that offers others only is refused by OpenSSL with no_application_protocol; one that offers none is served. */
@@ -14,7 +14,7 @@ const NEVER_MS = 2 ** 31 - 1;
 
 export interface TlsConnectionsOptions {
   readonly port: NativePortName;
-  readonly material: TlsMaterial;
+  readonly tls: ThreadTls;
   /** Milliseconds for the whole handshake; 0 = no limit. */
   readonly handshakeTimeoutMs: number;
 }
@@ -31,11 +31,11 @@ export class TlsConnections {
   #onSettled: () => void = () => {};
 
   /** `onSocket` gets each connection whose handshake has succeeded. */
-  constructor({ port, material, handshakeTimeoutMs }: TlsConnectionsOptions, onSocket: (socket: TLSSocket) => void) {
+  constructor({ port, tls, handshakeTimeoutMs }: TlsConnectionsOptions, onSocket: (socket: TLSSocket) => void) {
     // It never listens: connections are handed to it.
     this.#server = createServer({
-      ...tlsContextOptions(material),
-      requestCert: material.clientCa !== '',
+      ...contextOptions(tls),
+      requestCert: tls.material.clientCa !== '',
       rejectUnauthorized: true,
       ALPNProtocols: [PROTOCOLS[port]],
       handshakeTimeout: handshakeTimeoutMs > 0 ? handshakeTimeoutMs : NEVER_MS,
@@ -57,8 +57,8 @@ export class TlsConnections {
   }
 
   /** For connections that come from now on. Whether clients need a certificate stays as it was. */
-  setMaterial(material: TlsMaterial): void {
-    this.#server.setSecureContext(tlsContextOptions(material));
+  set(tls: ThreadTls): void {
+    this.#server.setSecureContext(contextOptions(tls));
   }
 
   /** Resolves when no handshake is under way: what is has a moment to end, as a client that has just connected has a request to send. */
@@ -81,4 +81,8 @@ export class TlsConnections {
   #settle(socket: Socket): void {
     if (this.#pending.delete(socket) && this.#pending.size === 0) this.#onSettled();
   }
+}
+
+function contextOptions({ material, ticketKeys }: ThreadTls): TlsOptions {
+  return { ...tlsContextOptions(material), ticketKeys: Buffer.from(ticketKeys) };
 }

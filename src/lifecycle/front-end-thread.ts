@@ -1,7 +1,6 @@
 /** One front-end thread as the main thread sees it: start, drain, destroy. Speaks bridge/thread-messages.ts. */
 import { Worker } from 'node:worker_threads';
-import type { TlsMaterial } from '../bridge/front-end.js';
-import type { FromFrontEnd, FrontEndOptions, ToFrontEnd } from '../bridge/thread-messages.js';
+import type { FromFrontEnd, FrontEndOptions, ThreadTls, ToFrontEnd } from '../bridge/thread-messages.js';
 import { ServerError } from '../errors.js';
 
 /** A thread that was told to go gets this long before it is terminated. */
@@ -64,8 +63,8 @@ export class FrontEndThread {
   }
 
   /** For connections that come from now on; only where its options had one. */
-  setTls(material: TlsMaterial): void {
-    this.#tell({ type: 'tls', material });
+  setTls(tls: ThreadTls): void {
+    this.#tell({ type: 'tls', tls });
   }
 
   /** Closes every connection now and ends the thread. May be repeated. */

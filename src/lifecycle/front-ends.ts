@@ -2,7 +2,7 @@
  * The front-end threads: all start, all drain, and one that dies is replaced, so that only its own clients notice. With one exception that is
  * not ours to mend: Node 20 aborts the process when a thread ends at the moment in which node:http2 hands it the data of a gRPC call.
  */
-import type { TlsMaterial } from '../bridge/front-end.js';
+import type { ThreadTls } from '../bridge/thread-messages.js';
 import { ServerError } from '../errors.js';
 import type { Logger } from '../telemetry/log.js';
 import type { FrontEndThread } from './front-end-thread.js';
@@ -53,8 +53,8 @@ export class FrontEnds {
   }
 
   /** For connections that come from now on. A thread that is started later has what `startThread` gives it. */
-  setTls(material: TlsMaterial): void {
-    for (const thread of this.#threads) thread.setTls(material);
+  setTls(tls: ThreadTls): void {
+    for (const thread of this.#threads) thread.setTls(tls);
   }
 
   /** Ends every thread now. May be repeated. */

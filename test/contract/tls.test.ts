@@ -211,14 +211,29 @@ describe.each(FRONT_ENDS)('mutual TLS that %s ends', (frontEnd) => {
   });
 });
 
-it('takes sessions up again where clients need no certificate', async () => {
-  const served = await serve('native');
-  expect(await isTakenUpAgain(served.server.ports.http)).toBe(true);
-  await end(served);
+describe.each(FRONT_ENDS)('where clients need no certificate, %s', (frontEnd) => {
+  it('takes sessions up again on each of its threads, until there is another certificate', async () => {
+    const served = await serve(frontEnd, ['--front-end-threads', '3']);
+    const { http, grpc } = served.server.ports;
+    const session = await sessionWith(http);
+    const areTakenUpAgain = async (port: number): Promise<Set<boolean>> => {
+      const sockets = await Promise.all(Array.from({ length: 9 }, () => shakeHands(port, { session })));
+      return new Set(sockets.map((socket) => socket.isSessionReused()));
+    };
+    expect(await areTakenUpAgain(http)).toEqual(new Set([true]));
+    // OpenSSL itself has keys for each port.
+    if (frontEnd === 'js') expect(await areTakenUpAgain(grpc)).toEqual(new Set([true]));
+    const second = authority.issue('second');
+    served.folder.write({ 'tls.crt': second.cert, 'tls.key': second.key });
+    await expect.poll(() => reloads(served.server), { timeout: 30_000 }).toBe(1);
+    for (const port of [http, grpc]) expect(await areTakenUpAgain(port)).toEqual(new Set([false]));
+    expect(await isTakenUpAgain(http)).toBe(true);
+    await end(served);
+  });
 });
 
-/** Whether a second connection goes on with the session of a first one. */
-async function isTakenUpAgain(port: number, client?: Identity): Promise<boolean> {
+/** What a first connection is given, to go on with in another one. */
+async function sessionWith(port: number, client?: Identity): Promise<Buffer | undefined> {
   const first = connectTls({ ...here, port, ...client });
   onTestFinished(() => void first.destroy());
   const sessions: Buffer[] = [];
@@ -227,7 +242,11 @@ async function isTakenUpAgain(port: number, client?: Identity): Promise<boolean>
   // Tickets come before the answer.
   first.write('GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n');
   await once(first, 'data');
-  const session = sessions.at(-1);
+  return sessions.at(-1);
+}
+
+async function isTakenUpAgain(port: number, client?: Identity): Promise<boolean> {
+  const session = await sessionWith(port, client);
   if (session === undefined) return false;
   return (await shakeHands(port, { session, ...client })).isSessionReused();
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OptionsError, loadOptions } from '../../../src/config/load.js';
-import { loopOptions, threadOptions } from '../../../src/lifecycle/front-end-options.js';
+import { loopOptions, threadOptions, threadTls } from '../../../src/lifecycle/front-end-options.js';
 import { planFrontEnd, receivingThreads, type FrontEndPlan } from '../../../src/lifecycle/front-end-plan.js';
 
 const FAULT = 'libnghttp2.so.14 is not there';
@@ -89,7 +89,9 @@ describe('what the threads of the front end are told', () => {
     const js = { ...native, kind: 'js' as const };
     expect(loopOptions(given, native, { logsRefusals: false, tls }).tls).toEqual(tls);
     expect(loopOptions(given, native, { logsRefusals: false, tls: undefined })).not.toHaveProperty('tls');
-    expect([native, js].map((one) => threadOptions(given, one, 1, tls).tls)).toEqual([null, tls]);
+    const told = threadTls(tls);
+    expect(told).toEqual({ material: tls, ticketKeys: expect.objectContaining({ length: 48 }) as Buffer });
+    expect([native, js].map((one) => threadOptions(given, one, 1, told).tls)).toEqual([null, told]);
     expect(threadOptions(given, js, 1, undefined).tls).toBeNull();
   });
 });

@@ -58,11 +58,11 @@ describe('a front-end thread', () => {
   it('is told what TLS is to be ended with from then on', async () => {
     const lost: ServerError[] = [];
     const thread = threadOf(
-      `${LISTENS} port.on('message', ({ type, material }) => { throw new Error(type + ' ' + material.cert); });`,
+      `${LISTENS} port.on('message', ({ type, tls }) => { throw new Error(type + ' ' + tls.material.cert); });`,
       lost,
     );
     await thread.listening;
-    thread.setTls({ cert: 'new', key: '', clientCa: '' });
+    thread.setTls({ material: { cert: 'new', key: '', clientCa: '' }, ticketKeys: Buffer.from('keys') });
     await expect.poll(() => lost.length).toBe(1);
     expect(lost[0]).toMatchObject({ cause: { message: 'tls new' } });
   });

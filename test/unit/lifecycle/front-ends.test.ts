@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { TlsMaterial } from '../../../src/bridge/front-end.js';
+import type { ThreadTls } from '../../../src/bridge/thread-messages.js';
 import { ServerError } from '../../../src/errors.js';
 import type { FrontEndThread } from '../../../src/lifecycle/front-end-thread.js';
 import { FrontEnds } from '../../../src/lifecycle/front-ends.js';
@@ -22,7 +22,7 @@ class FakeThread {
     this.listening = new Promise((resolve, reject) => ([this.listen, this.fail] = [resolve, reject]));
   }
 
-  setTls({ cert }: TlsMaterial): void {
+  setTls({ material: { cert } }: ThreadTls): void {
     this.told.push(`setTls ${cert}`);
   }
 
@@ -72,7 +72,7 @@ beforeEach(() => {
 describe('the front ends', () => {
   it('tell every thread what TLS is to be ended with', async () => {
     await start(2);
-    frontEnds.setTls({ cert: 'new', key: '', clientCa: '' });
+    frontEnds.setTls({ material: { cert: 'new', key: '', clientCa: '' }, ticketKeys: new Uint8Array(48) });
     expect(threads.map(({ told }) => told)).toEqual([['setTls new'], ['setTls new']]);
   });
 
