@@ -46,7 +46,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
 
   void OnAnswer(memory::Slice bytes) override;
   void OnAnswerEnd() override;
-  void OnTunnelEnd() override;
+  void OnTunnelEnd(bool is_cut) override;
   void OnTunnelDrained() override;
 
  private:

@@ -142,13 +142,14 @@ void HttpConnection::OnTunnelDrained() {
   Work();
 }
 
-void HttpConnection::OnTunnelEnd() {
+void HttpConnection::OnTunnelEnd(bool is_cut) {
   CloseTunnel();
   exchange_.DropHandedOver();
   if (state_ == State::kPassing && tunnel_was_used_ && !has_answer_begun_) {
     // JavaScript ended it for being idle when the request was on its way. GET and HEAD may be sent again (RFC 9110, section 9.2.2).
     Pass();
   } else if (state_ == State::kPassing || state_ == State::kTunnel) {
+    if (is_cut) channel_->SayNoEnd();
     state_ = State::kLast;
   }
   Work();

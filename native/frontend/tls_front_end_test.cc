@@ -106,6 +106,32 @@ TEST_F(TlsHttpTest, SaysTheEndBehindTheLastAnswer) {
   EXPECT_TRUE(Eventually([this] { return ended_ == 1; }));
 }
 
+TEST_F(TlsHttpTest, SaysTheEndOfAPassedAnswerUnlessItIsCutShort) {
+  struct Case {
+    std::string answer;
+    bool is_reset;  // the end of JavaScript's side
+    bool says_end;
+  };
+  const std::string head = "HTTP/1.1 200 OK\r\n";
+  for (const Case& one : {Case{head + "\r\nall", false, true}, Case{head + "\r\nhalf", true, false},
+                          Case{head + "Content-Length: 9\r\n\r\nhalf", false, false}, Case{head + "Transf", false, false},
+                          Case{head + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", false, false},
+                          Case{head + "Content-Length: 3\r\nConnection: close\r\n\r\nall", true, true}}) {
+    const auto client = Reach();
+    ASSERT_TRUE(client->Shake());
+    ASSERT_TRUE(client->Send(GetOf("/v2")));
+    HttpPeer script = script_->Next();
+    // Of a pair of sockets, one is reset whose other end goes with bytes unread.
+    ASSERT_TRUE(Eventually([&] { return !script.IsSilent(); }));
+    if (!one.is_reset) script.ReadUntil("\r\n\r\n");
+    ASSERT_TRUE(script.Send(one.answer));
+    script.Close();
+    EXPECT_EQ(client->Read(one.answer.size()), one.answer);
+    EXPECT_EQ(client->Read(1), "");
+    EXPECT_EQ(client->has_ended(), one.says_end) << one.answer;
+  }
+}
+
 TEST_F(TlsHttpTest, CancelsWhatAClientWaitsForThatSaysItsEnd) {
   session_->ShutGate();
   const auto client = Reach();

@@ -111,13 +111,15 @@ void Tunnel::Receive() {
     case transport::ReceiveBuffer::Got::kBytes:
       break;
     case transport::ReceiveBuffer::Got::kEnd:
+      End(false);
+      return;
     case transport::ReceiveBuffer::Got::kBroken:
     case transport::ReceiveBuffer::Got::kNoMemory:
-      End();
+      End(true);
       return;
   }
   if (follows_) {
-    if (!Follow(std::move(bytes))) End();
+    if (!Follow(std::move(bytes))) End(false);
   } else {
     client_->OnAnswer(std::move(bytes));
   }
@@ -195,12 +197,14 @@ Tunnel::Answer Tunnel::ScanBody(std::string_view bytes, size_t* taken) {
   return body_left_ == 0 ? Answer::kEnd : Answer::kMore;
 }
 
-void Tunnel::End() {
+bool Tunnel::is_within_answer() const { return follows_ && (in_body_ ? !until_close_ : !head_.empty()); }
+
+void Tunnel::End(bool is_reset) {
   if (client_ == nullptr) return;
   // The hang-up would be reported for ever.
   loop_->Forget(socket_.get());
   is_watched_ = false;
-  client_->OnTunnelEnd();
+  client_->OnTunnelEnd(is_reset || is_within_answer());
 }
 
 void Tunnel::Watch() {

@@ -34,8 +34,8 @@ class TunnelClient {
   // The answer that was followed (ExpectAnswer) is whole, and the connection can take another.
   virtual void OnAnswerEnd() = 0;
   // No more comes: JavaScript has ended its side, its thread has died, or the answer that was followed said that the connection ends with
-  // it.
-  virtual void OnTunnelEnd() = 0;
+  // it. `is_cut`: what has come of an answer is known not to be all of it.
+  virtual void OnTunnelEnd(bool is_cut) = 0;
   // What waits to go up has fallen below the limit again: reading from the client may go on.
   virtual void OnTunnelDrained() = 0;
 };
@@ -76,7 +76,9 @@ class Tunnel : public transport::EventHandler {
   Answer Scan(std::string_view bytes, size_t* taken);
   Answer ScanHead(std::string_view bytes, size_t* taken);
   Answer ScanBody(std::string_view bytes, size_t* taken);
-  void End();
+  void End(bool is_reset);
+  // The answer that is followed has begun, and says that more of it was to come.
+  bool is_within_answer() const;
   void Watch();
 
   transport::EventLoop* const loop_;

@@ -35,6 +35,8 @@ class Channel {
   virtual SocketOutput::Sent Flush(SocketOutput* output) = 0;
   // Nothing is sent any more, which the client is told; it may still send.
   virtual void EndSending() = 0;
+  // What was sent is cut short: the client is not told that it ends, which TLS would have it take for the whole.
+  virtual void SayNoEnd() {}
 
  private:
   FileDescriptor socket_;

@@ -137,7 +137,7 @@ size_t TlsChannel::Encrypt(const SocketOutput& output) {
 }
 
 void TlsChannel::SayEnd() {
-  if (!is_ready_ || has_failed_ || has_said_end_) return;
+  if (!is_ready_ || has_failed_ || has_said_end_ || says_no_end_) return;
   has_said_end_ = true;
   tls_.ERR_clear_error();
   tls_.SSL_shutdown(ssl_);

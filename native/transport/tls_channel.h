@@ -29,6 +29,7 @@ class TlsChannel : public Channel, private ReceiveSource {
   bool HasUnread() const override;
   SocketOutput::Sent Flush(SocketOutput* output) override;
   void EndSending() override;
+  void SayNoEnd() override { says_no_end_ = true; }
 
  private:
   // The largest record, and how many are encrypted before they are sent together.
@@ -59,6 +60,7 @@ class TlsChannel : public Channel, private ReceiveSource {
   bool has_ended_ = false;      // the client has sent its last byte
   bool may_have_more_ = false;  // than the last call has received
   bool has_said_end_ = false;
+  bool says_no_end_ = false;
   bool owes_ = false;           // a part of an answer that it was given
   std::array<Record, kMostRecords> records_;  // that have not left
   size_t first_record_ = 0;

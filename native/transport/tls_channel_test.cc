@@ -111,6 +111,22 @@ TEST_F(TlsChannelTest, CarriesLargeBodiesBothWays) {
   }
 }
 
+TEST_F(TlsChannelTest, EndsWithoutAWordWhatIsCutShort) {
+  for (const bool stays : {true, false}) {
+    Connect();
+    serves_ = true;
+    ASSERT_TRUE(Shake());
+    serves_ = false;
+    output_.Append("half");
+    channel_->SayNoEnd();
+    EXPECT_EQ(channel_->Flush(&output_), Sent::kAll);
+    if (stays) channel_->EndSending();
+    if (!stays) channel_->Close();
+    EXPECT_EQ(client_->Read(100), "half");
+    EXPECT_FALSE(client_->has_ended());
+  }
+}
+
 TEST_F(TlsChannelTest, KeepsWhatASlowReaderHasNotTaken) {
   ASSERT_TRUE(Shake());
   const std::string body = Large(4 << 20);
