@@ -146,18 +146,33 @@ describe('the component tls', () => {
     expect(pod.volumes.find(({ name }) => name === 'tls')).toMatchObject({ secret: { secretName: 'penstock-tls', defaultMode: 0o440 } });
   });
 
+  const spoken = (manifests: readonly Manifest[], name: string): unknown =>
+    (find(manifests, 'Service', name)['spec'] as { readonly ports: readonly Record<string, unknown>[] }).ports.map((port) => [
+      port['name'],
+      port['appProtocol'],
+    ]);
+  const serving = [
+    ['http', 'https'],
+    ['grpc', 'https'],
+  ];
+
   it('says of both Services that clients speak TLS, but not to the management port', async () => {
     const manifests = await installation('tls');
-    const spoken = (name: string): unknown =>
-      (find(manifests, 'Service', name)['spec'] as { readonly ports: readonly Record<string, unknown>[] }).ports.map((port) => [
-        port['name'],
-        port['appProtocol'],
-      ]);
-    const serving = [
-      ['http', 'https'],
-      ['grpc', 'https'],
+    expect(spoken(manifests, 'penstock')).toEqual(serving);
+    expect(spoken(manifests, 'penstock-headless')).toEqual([...serving, ['management', 'http']]);
+  });
+
+  it('says so of the Services for one version of a rollout, too, which speak plainly without it', async () => {
+    const plain = [
+      ['http', 'http'],
+      ['grpc', 'grpc'],
     ];
-    expect(spoken('penstock')).toEqual(serving);
-    expect(spoken('penstock-headless')).toEqual([...serving, ['management', 'http']]);
+    for (const [components, expected] of [
+      [['tls', 'rollout-canary'], serving],
+      [['rollout-canary'], plain],
+    ] as const) {
+      const manifests = await installation(...components);
+      for (const name of ['penstock-stable', 'penstock-canary']) expect(spoken(manifests, name)).toEqual(expected);
+    }
   });
 });
