@@ -3,9 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import { createVersion, exitNow, findGpus, gpus, openSession, ortVersion, publishCatalog, type NativeGpuReport } from './bridge/control.js';
 import { nativeGrpcFault, nativeTlsFault, type TlsMaterial } from './bridge/front-end.js';
-import type { ThreadTls } from './bridge/thread-messages.js';
-import { openListener, type NativeListener } from './bridge/ports.js';
 import { gpuStates } from './bridge/gpus.js';
+import type { ThreadTls } from './bridge/thread-messages.js';
 import { engineReadings, inFlightRequests, latencyBoundsSeconds } from './bridge/engine-readings.js';
 import { HEALTH_MAX_AGE_MS, currentHealth, publishHealth, type HealthSnapshot } from './bridge/health-snapshot.js';
 import type { Options } from './config/options.js';
@@ -21,6 +20,7 @@ import { loopOptions, portNames, threadOptions, threadTls } from './lifecycle/fr
 import { planFrontEnd, type FrontEndPlan } from './lifecycle/front-end-plan.js';
 import { FrontEnds } from './lifecycle/front-ends.js';
 import { logGpus } from './lifecycle/gpu-log.js';
+import { Listeners } from './lifecycle/listeners.js';
 import { GpuReaction } from './lifecycle/gpu-reaction.js';
 import { GpuSearch } from './lifecycle/gpu-search.js';
 import { GuardedEngine } from './lifecycle/guarded-engine.js';
@@ -73,7 +73,7 @@ export class Server {
   readonly #gpuReaction: GpuReaction;
   #gpuSearch: GpuSearch | undefined;
   #gpus: GpuWatch | undefined;
-  readonly #listeners: NativeListener[] = [];
+  readonly #listeners: Listeners;
   #management: ManagementServer | undefined;
   /** Of the metrics, unless those of GPUs are to be left out. */
   #registry: Registry | undefined;
@@ -91,6 +91,7 @@ export class Server {
   constructor(options: Options, log: Logger) {
     this.#options = options;
     this.#log = log;
+    this.#listeners = new Listeners(log);
     this.#readyFileIsDue = options.readyFile !== '';
     this.failed = new Promise((_, reject) => (this.#fail = reject));
     this.failed.catch(() => {}); // Whoever has stopped listening to it is on the way out already.
@@ -176,7 +177,7 @@ export class Server {
     this.#log.info({ delay_ms: delayMs, timeout_ms: timeoutMs }, 'draining: not ready any more, still serving');
     await sleep(delayMs, undefined, { signal: hurry }).catch(() => this.#log.info('the drain delay was cut short'));
 
-    for (const listener of this.#listeners) listener.close();
+    this.#listeners.close();
     const drained = this.#drainFrontEnds();
     if (!(await endsWithin(drained, loaded ? timeoutMs : Math.min(timeoutMs, LOADING_EXIT_MS)))) {
       this.#log.warn({ in_flight_requests: inFlightRequests() }, 'the exit timeout is over; requests in flight are cancelled');
@@ -191,7 +192,7 @@ export class Server {
   async destroy(): Promise<void> {
     this.#exiting = true;
     this.#gpuSearch?.stop();
-    for (const listener of this.#listeners) listener.close();
+    this.#listeners.close();
     this.#tls?.stop();
     this.#loops?.destroy();
     await this.#frontEnds.destroy();
@@ -251,9 +252,8 @@ export class Server {
     const servedNatively = this.#plan.kind === 'native';
     for (const name of portNames(this.#options)) {
       const port = name === 'http' ? httpPort : grpcPort;
-      const listener = openListener({ name, host, port, maxConnections, servedNatively });
-      this.#listeners.push(listener);
-      this.#ports = { ...this.#ports, [name]: listener.port };
+      const opened = this.#listeners.open({ name, host, port, maxConnections, servedNatively });
+      this.#ports = { ...this.#ports, [name]: opened };
     }
     await this.#frontEnds.start();
     if (servedNatively && !this.#exiting) {

@@ -1,5 +1,6 @@
 #include "bridge/listener.h"
 
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -18,7 +19,7 @@ bool IsPortName(const std::string& name) { return name == "http" || name == "grp
 }  // namespace
 
 Napi::Function ListenerHandle::Define(Napi::Env env) {
-  return DefineClass(env, "NativeListener", {InstanceMethod<&ListenerHandle::Close>("close")});
+  return DefineClass(env, "NativeListener", {InstanceMethod<&ListenerHandle::Close>("close"), InstanceMethod<&ListenerHandle::Shortage>("shortage")});
 }
 
 Napi::Value ListenerHandle::Open(const Napi::CallbackInfo& info) {
@@ -57,6 +58,11 @@ ListenerHandle::~ListenerHandle() {
 
 void ListenerHandle::Close(const Napi::CallbackInfo&) {
   if (acceptor_ != nullptr) acceptor_->Close();
+}
+
+Napi::Value ListenerHandle::Shortage(const Napi::CallbackInfo& info) {
+  const int error = acceptor_ == nullptr ? 0 : acceptor_->TakeShortage();
+  return Napi::String::New(info.Env(), error == 0 ? "" : std::strerror(error));
 }
 
 Napi::Function ConnectionsHandle::Define(Napi::Env env) {

@@ -21,6 +21,7 @@ class ListenerHandle : public Napi::ObjectWrap<ListenerHandle> {
 
  private:
   void Close(const Napi::CallbackInfo& info);
+  Napi::Value Shortage(const Napi::CallbackInfo& info);
   std::shared_ptr<transport::Acceptor> acceptor_;
 };
 

@@ -132,7 +132,9 @@ Acceptor::Next Acceptor::AcceptOne() {
     return Next::kMore;
   }
   if (errno == EAGAIN || errno == EWOULDBLOCK) return Next::kNone;
-  return IsGone(errno) ? Next::kMore : Next::kBackOff;
+  if (IsGone(errno)) return Next::kMore;
+  shortage_ = errno;
+  return Next::kBackOff;
 }
 
 void Acceptor::Wake() {

@@ -5,6 +5,7 @@
 // told goes elsewhere, one that waits does not.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -47,6 +48,8 @@ class Acceptor : public ConnectionSource {
   bool closed() const;
   // One for each taker.
   std::vector<ConnectionTakers::Count> Counts() const;
+  // The errno with which the system has refused a connection since the last call: those who connect wait. 0 = it has not.
+  int TakeShortage() { return shortage_.exchange(0); }
 
  private:
   enum class Next { kMore, kNone, kBackOff };
@@ -59,6 +62,8 @@ class Acceptor : public ConnectionSource {
   const uint16_t port_;
   const size_t max_connections_;
   FileDescriptor listener_;  // accept thread only, once that runs
+
+  std::atomic<int> shortage_{0};
 
   std::mutex join_mutex_;  // who closes; taken before mutex_
   std::thread thread_;

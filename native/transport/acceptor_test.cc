@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -214,10 +215,16 @@ TEST(AcceptorTest, WaitsWithoutSpinningWhileThereAreNoDescriptorsAndThenGoesOn) 
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   const double used = CpuSeconds() - start;
   const size_t taken = taker->size();
+  const int shortage = acceptor->TakeShortage();
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(shortage, EMFILE);
   EXPECT_EQ(taken, 0u);
   EXPECT_LT(used, kIdleCpuSeconds);
   EXPECT_TRUE(taker->Has(3));
+  acceptor->TakeShortage();  // it may have found the limit once more
+  clients.push_back(Client(acceptor->port()));
+  EXPECT_TRUE(taker->Has(4));
+  EXPECT_EQ(acceptor->TakeShortage(), 0);
 }
 
 TEST(AcceptorTest, DoesNotSpinWhileNobodyTakes) {

@@ -261,6 +261,8 @@ export interface NativeListener {
   readonly port: number;
   /** [sync] Accepts what has connected already, then stops listening. Connections stay. May be repeated. */
   close(): void;
+  /** [sync] Why the system has refused connections since the last call: those who connect wait. Empty = it has not. */
+  shortage(): string;
 }
 
 /** A front-end thread's part of the connections of one port. Closed by `close`, by the end of its thread, or by garbage collection. */
