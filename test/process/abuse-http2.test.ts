@@ -48,6 +48,13 @@ interface Attack {
 
 const flood = (piece: Buffer, more: Partial<Attack> = {}): Attack => ({ connections: 4, times: 100_000, piece: () => piece, ...more });
 
+/** What PRIORITY says (RFC 7540, 6.3): on nothing but that stream, with the largest weight. */
+function dependsOn(stream: number): Buffer {
+  const payload = Buffer.alloc(5, 0xff);
+  payload.writeInt32BE(stream | (1 << 31));
+  return payload;
+}
+
 /** Calls with all that belongs to them, each reset at once. */
 function rapidResets(path: string, message: Buffer, mostMs: number): Attack {
   const piece = (index: number): Buffer => {
@@ -84,6 +91,14 @@ const attacks: Readonly<Record<string, Attack>> = {
   'empty DATA': flood(frame('data', 0, 1), unendedCall),
   'DATA of a byte': flood(frame('data', 0, 1, Buffer.from([1])), { ...unendedCall, times: 50_000 }),
   WINDOW_UPDATE: flood(frame('windowUpdate', 0, 0, Buffer.from([0, 0, 0, 1]))),
+  'PRIORITY of one stream': flood(frame('priority', 0, 1, dependsOn(0)), unendedCall),
+  // A tree of them would have to be kept, and walked.
+  'PRIORITY of streams that depend on each other': flood(Buffer.alloc(0), {
+    piece: (index) => frame('priority', 0, streamId(index + 1), dependsOn(streamId(index))),
+  }),
+  'PRIORITY that moves streams about': flood(Buffer.alloc(0), {
+    piece: (index) => frame('priority', 0, streamId(index % 100), dependsOn(streamId(100 + (index % 7)))),
+  }),
   'frames of a type that nobody knows': flood(Buffer.concat([Buffer.from([0, 0, 0, 99, 0]), Buffer.alloc(4)])),
 };
 

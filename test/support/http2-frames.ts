@@ -4,7 +4,7 @@ export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 export const FLAG = { endStream: 0x1, endHeaders: 0x4 } as const;
 
-const TYPE = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, windowUpdate: 8, continuation: 9 } as const;
+const TYPE = { data: 0, headers: 1, priority: 2, reset: 3, settings: 4, ping: 6, windowUpdate: 8, continuation: 9 } as const;
 type FrameType = keyof typeof TYPE;
 
 export const SETTING = { initialWindowSize: 4 } as const;
