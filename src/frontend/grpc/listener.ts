@@ -2,7 +2,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import type { Inference } from '../../bridge/inference.js';
 import type { FrontEndOptions } from '../../bridge/thread-messages.js';
 import type { HealthWatch } from '../health-watch.js';
@@ -11,6 +10,7 @@ import { DecryptedStream } from './decrypted-stream.js';
 import { loadDefinitions } from './definitions.js';
 import { GoingAway } from './going-away.js';
 import { HealthService } from './health.js';
+import { addReflection } from './reflection.js';
 import { inferenceService } from './service.js';
 
 /** What the 32-bit frame header of clients allows for. */
@@ -45,7 +45,7 @@ export class GrpcListener {
     const service = inferenceService(definitions.inference, inference, options.serverVersion, log);
     this.#grpc.addService(service.definition, service.implementation);
     this.#grpc.addService(definitions.health, this.#health.implementation);
-    new ReflectionService(definitions.all).addToServer(this.#grpc);
+    addReflection(this.#grpc, definitions.all);
     this.#goingAway = new GoingAway(this.#grpc);
     health.whileExiting(() => this.#goingAway.tell());
     this.#injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
