@@ -128,7 +128,7 @@ class WarmUpRuns {
   }
 
   Status RunJobs(const std::vector<Job*>& jobs, std::vector<session::Tensor>* outputs) const {
-    Result<Gathered> gathered = Gather(jobs, 0, &session_.input_memory(), options_.ragged->inputs);
+    Result<Gathered> gathered = Gather(jobs, 0, &session_.input_memory(), {}, options_.ragged->inputs);
     if (!gathered.ok()) return gathered.status();
     return Run(gathered.value().tensors, outputs);
   }
