@@ -69,7 +69,11 @@ export function checkPadding(config: PaddedConfig, file: NativeSignature, faults
     const all = [...names].map((name) => (name === '' ? 'none' : shown(name))).join(' and ');
     fault(`inputs whose open dimensions have different names in the model file (${all})`, 'inputs of one length', 'name only such inputs');
   }
-  for (const output of outputs) checkOutput(output, file.outputs, [...names][0] ?? '', fault);
+  const length = [...names][0] ?? '';
+  const others = inputs.filter(({ name }) => !padding.some(({ input }) => input === name));
+  for (const other of others) checkOther(other, openNames(other, file.inputs), length, fault);
+  const known = new Set([length, ...others.flatMap((other) => openNames(other, file.inputs))]);
+  for (const output of outputs) checkOutput(output, openNames(output, file.outputs), length, known, fault);
 }
 
 function checkInput({ name, dataType, dims }: CompleteTensor, value: string, fault: Fault): void {
@@ -83,16 +87,37 @@ function checkInput({ name, dataType, dims }: CompleteTensor, value: string, fau
     fault(`${shown(name)}, whose dims ${shownDims(dims)} leave ${open} open`, 'one open dimension (-1)', 'write the sizes of the others');
 }
 
-/** Which of its dimensions are as long as the padded inputs cannot be told without names. */
-function checkOutput({ name, dataType, dims }: CompleteTensor, file: readonly NativeTensorSpec[], length: string, fault: Fault): void {
+/** The names in the model file of what it leaves open, beyond the batch; empty where there is none. */
+function openNames({ name, dims }: CompleteTensor, file: readonly NativeTensorSpec[]): readonly string[] {
   const names = file.find((tensor) => tensor.name === name)?.symbolicDims.slice(1) ?? [];
-  const unnamed = dims.some((dim, i) => dim === -1 && names[i] === '');
-  const isOpen = dims.includes(-1);
+  return dims.flatMap((dim, i) => (dim === -1 ? [names[i] ?? ''] : []));
+}
+
+/** An input that is not padded. One of the same length would keep requests apart, and those that are wrong alone would pass in company. */
+function checkOther({ name }: CompleteTensor, names: readonly string[], length: string, fault: Fault): void {
+  if (!names.some((found) => found === '' || found === length)) return;
+  const how = names.includes('') ? 'which is open and may be as long as the padded ones' : 'which is as long as the padded ones';
+  fault(`no padding for input ${shown(name)}, ${how}`, 'all inputs of that length', `add ${shown(name)}`);
+}
+
+/** Which of its dimensions are as long as the padded inputs only names tell; one that no input has may follow from their length. */
+function checkOutput(
+  { name, dataType, dims }: CompleteTensor,
+  names: readonly string[],
+  length: string,
+  known: ReadonlySet<string>,
+  fault: Fault,
+): void {
+  const unnamed = names.includes('');
+  const isOpen = names.length > 0;
   const fix = 'export the model with the same name for both (dynamic_axes), or remove the parameter';
   const expected = 'names in the model file, which tell whether it is as long as the padded inputs';
+  const unknown = names.find((found) => !known.has(found));
   if (unnamed) fault(`output ${shown(name)}, whose open dimensions in ${shownDims(dims)} have no name`, expected, fix);
   else if (isOpen && length === '')
     fault(`padded inputs without a name for their length, and output ${shown(name)}, which is open`, expected, fix);
+  else if (unknown !== undefined)
+    fault(`output ${shown(name)}, whose dimension ${shown(unknown)} no input has`, 'dimensions that padding does not change', fix);
   else if (dataType === 'BYTES' && length !== '' && names.includes(length))
     fault(`output ${shown(name)} of ${configDataType(dataType)}, which is as long as the padded inputs`, 'numbers', 'remove the parameter');
 }

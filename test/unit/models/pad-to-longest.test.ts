@@ -102,9 +102,11 @@ describe('padding of a model', () => {
 
   it('takes the type that clients send where the input is converted', () => {
     const conversion = `parameters { key: "input_conversion.place" value { string_value: '{"from":"TYPE_UINT8"}' } }`;
-    expect(load('place=9', FILE, `max_batch_size: 8 dynamic_batching { } ${conversion}`).paddedInputs).toEqual([
-      { input: 'place', dim: 2, value: [9] },
-    ]);
+    expect(load('ids,mask,place=9', FILE, `max_batch_size: 8 dynamic_batching { } ${conversion}`).paddedInputs[2]).toEqual({
+      input: 'place',
+      dim: 2,
+      value: [9],
+    });
   });
 
   it('is nothing where nobody asks for it', () => {
@@ -127,6 +129,20 @@ describe('padding of a model', () => {
     expect(() => load(text)).toThrow(`${FIELD}: ${message}`);
   });
 
+  it('names every input of that length, as those that are left out would keep requests apart', () => {
+    expect(() => load('ids,place')).toThrow(
+      `${FIELD}: found no padding for input "mask", which is as long as the padded ones, expected all inputs of that length; fix: add "mask"`,
+    );
+    const unnamed = { ...FILE, inputs: [...INPUTS.slice(0, 3), tensor('scale', 'FP32', ['batch', '?'])] };
+    expect(() => load('ids,mask,place', unnamed)).toThrow('input "scale", which is open and may be as long as the padded ones');
+  });
+
+  it('is refused where the length of an output may follow from that of the inputs under another name', () => {
+    const frames = { ...FILE, outputs: [tensor('logits', 'FP32', ['batch', 'frames', 32])] };
+    expect(() => load('ids,mask,place', frames)).toThrow('found output "logits", whose dimension "frames" no input has');
+    expect(load('ids,mask,place').cutOutputs.map(({ output }) => output)).not.toContain('found');
+  });
+
   it('says all that is wrong with it at once', () => {
     expect(() => load('grid,mask=x')).toThrow(/"grid".*\| .*"mask=x"/);
   });
@@ -143,7 +159,7 @@ describe('padding of a model', () => {
   );
 
   it('may be there where batches have one row', () => {
-    expect(load('ids', FILE, 'max_batch_size: 1').paddedInputs).toHaveLength(1);
+    expect(load('ids,mask,place', FILE, 'max_batch_size: 1').paddedInputs).toHaveLength(3);
   });
 
   it('needs names in the model file where an output is open', () => {
