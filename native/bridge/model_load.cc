@@ -65,6 +65,7 @@ class VersionJob : public LoaderJob {
     created.Set("handle", handle);
     created.Set("lanes", Napi::Number::New(env, report_.lanes));
     created.Set("merges", Napi::Boolean::New(env, report_.merges));
+    created.Set("pads", Napi::Boolean::New(env, report_.pads));
     created.Set("notes", notes);
     created.Set("memory", MemoryList(env, memory_));
     return created;

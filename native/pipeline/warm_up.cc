@@ -150,7 +150,7 @@ class WarmUpRuns {
     std::vector<session::Tensor> together;
     const Status status = RunJobs({jobs[0].get(), jobs[1].get()}, &together);
     if (!status.ok()) return "a batch of a row and a shorter one failed: " + status.message();
-    for (size_t i = 0; i < together.size(); ++i) {
+    for (const size_t i : options_.outputs) {
       const std::string& name = session_.signature().outputs[i].name;
       const Result<std::vector<session::Tensor>> rows = CutRows(together[i], {1, 1}, name);
       if (!rows.ok()) return rows.status().message();

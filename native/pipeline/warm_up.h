@@ -30,6 +30,8 @@ struct WarmUpOptions {
   std::vector<size_t> optional_inputs;
   // With check_rows, on a model whose rows are independent: run a row beside a longer one, padded, and alone. May be null.
   std::shared_ptr<const Ragged> ragged;
+  // Positions in the signature of the outputs that clients may ask for: what padding does to others is nobody's concern.
+  std::vector<size_t> outputs;
   bool try_two_lanes = false;
   int64_t budget_ns = 10'000'000'000;  // no new size is begun after this much time
   uint64_t budget_bytes = 256u << 20;  // nor one whose inputs and outputs would take more

@@ -215,6 +215,7 @@ TEST(WarmUp, FindsAnOutputWithoutTheBatchDimension) {
 WarmUpOptions CheckedWithPadding(float value) {
   WarmUpOptions options = Checked();
   options.ragged = std::make_shared<const Ragged>(Ragged{{{0, 1, FloatBytes({value})}}, {{0, {1}}}});
+  options.outputs = {0};
   return options;
 }
 
@@ -258,6 +259,7 @@ TEST(WarmUp, ChecksThePaddingOfAnOptionalInputWhereItIsGiven) {
   WarmUpOptions options = Checked();
   options.optional_inputs = {1};
   options.ragged = std::make_shared<const Ragged>(Ragged{{{1, 1, FloatBytes({0})}}, {}});
+  options.outputs = {0};
   EXPECT_TRUE(WarmUp(*session, options).rows_may_be_padded);
   for (const std::vector<int64_t>& shape : {std::vector<int64_t>{1, 5}, {1, 8}, {2, 8}}) {
     EXPECT_NE(std::find(shapes.begin(), shapes.end(), shape), shapes.end());

@@ -123,9 +123,10 @@ void DecideLanes(double joint_speed, VersionSpec* spec, std::vector<std::string>
   }
 }
 
-// Finds out what the wishes of `spec` need to know and puts what is granted in their place. `inputs`: where its inputs are in the session's
-// signature. Returns WarmUpReport::open_dim.
-int64_t SettleWishes(const session::Session& session, const std::vector<size_t>& inputs, VersionSpec* spec, VersionReport* report) {
+// Finds out what the wishes of `spec` need to know and puts what is granted in their place. `inputs` and `outputs`: where its own are in the
+// session's signature. Returns WarmUpReport::open_dim.
+int64_t SettleWishes(const session::Session& session, const std::vector<size_t>& inputs, const std::vector<size_t>& outputs,
+                     VersionSpec* spec, VersionReport* report) {
   batching::BatchingOptions& batching = spec->pipeline.batching;
   batching.max_batch_rows = std::max<int64_t>(1, spec->max_batch_size);
   pipeline::WarmUpReport found;
@@ -139,6 +140,7 @@ int64_t SettleWishes(const session::Session& session, const std::vector<size_t>&
       if (session.signature().inputs[position].optional) options.optional_inputs.push_back(position);
     }
     if (spec->merge_if_rows_are_independent) options.ragged = spec->pipeline.ragged;
+    options.outputs = outputs;
     // Of lanes on a GPU only one runs at a time, the others copy.
     options.try_two_lanes = batching.lanes > 1 && session.gpus().empty();
     options.watchdog = spec->pipeline.watchdog;
@@ -156,6 +158,7 @@ int64_t SettleWishes(const session::Session& session, const std::vector<size_t>&
   spec->pipeline.run_samples = std::move(found.samples);
   report->lanes = batching.lanes;
   report->merges = batching.merge;
+  report->pads = spec->pipeline.ragged != nullptr;
   return found.open_dim;
 }
 
@@ -199,7 +202,7 @@ Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const
   spec.pipeline.model = spec.model_name + " version " + std::to_string(spec.version);
   spec.pipeline.run_history = std::make_shared<pipeline::RunHistory>();
   try {
-    const int64_t open_dim = SettleWishes(*session, inputs.value(), &spec, report);
+    const int64_t open_dim = SettleWishes(*session, inputs.value(), outputs.value(), &spec, report);
     std::unique_ptr<pipeline::Canary> canary = KeepCanary(session, spec, open_dim, report);
     auto room = std::make_unique<pipeline::Pipeline>(session, spec.pipeline);
     session->MeasureMemory();

@@ -60,6 +60,7 @@ struct VersionSpec {
 struct VersionReport {
   int lanes = 1;
   bool merges = false;
+  bool pads = false;  // requests of different length share batches
   std::vector<std::string> notes;  // for the log: why a wish was not granted, or why there was no warm-up
 };
 

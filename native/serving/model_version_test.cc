@@ -98,11 +98,22 @@ TEST(ModelVersion, PadsWhereItIsToldThatRowsMayMeetAndOtherwiseWhereAPaddedRowAg
   const auto version = ModelVersion::Create(session, spec, &report).value();
   EXPECT_EQ(version->ragged(), nullptr);
   EXPECT_TRUE(report.merges) << "rows of one length";
+  EXPECT_FALSE(report.pads);
   EXPECT_EQ(version->inputs_to_match(), (std::vector<size_t>{0}));
   EXPECT_EQ(report.notes.size(), 1u);
 
   spec.pipeline.batching.merge = spec.merge_if_rows_are_independent = false;
   EXPECT_EQ(MakeVersion(spec)->ragged(), nullptr) << "nothing shares a batch";
+}
+
+TEST(ModelVersion, PadsWhateverThatDoesToAnOutputThatNobodyCanAskFor) {
+  VersionSpec spec = RaggedSpec();
+  spec.warm_up = spec.merge_if_rows_are_independent = true;
+  session::Signature signature = SignatureOf(spec);
+  signature.outputs.push_back({"hidden", DataType::kFp32, {-1, -1}, {"", ""}});
+  VersionReport report;
+  ASSERT_TRUE(ModelVersion::Create(std::make_shared<session::FakeSession>(signature), spec, &report).ok());
+  EXPECT_TRUE(report.pads) << (report.notes.empty() ? "" : report.notes[0]);
 }
 
 TEST(ModelVersion, MayHideOutputsOfTheModelFile) {

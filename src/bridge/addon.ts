@@ -95,6 +95,8 @@ export interface NativeCreatedVersion {
   readonly handle: NativeVersion;
   readonly lanes: number;
   readonly merges: boolean;
+  /** Requests of different length share batches. */
+  readonly pads: boolean;
   /** For the log: why a wish was not granted, or why there was no warm-up. */
   readonly notes: readonly string[];
   readonly memory: readonly NativeMemoryUse[];

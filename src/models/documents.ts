@@ -11,7 +11,7 @@ import { paddingParameters } from './pad-to-longest.js';
 import type { ApiSignature } from './signature-check.js';
 import type { VersionPolicy } from './version-policy.js';
 
-export type Running = Pick<NativeCreatedVersion, 'lanes' | 'merges'>;
+export type Running = Pick<NativeCreatedVersion, 'lanes' | 'merges' | 'pads'>;
 
 const PLATFORM = 'onnxruntime_onnx';
 
@@ -67,7 +67,7 @@ export function configDocument(name: string, given: ModelConfig, config: Complet
     parameters: {
       ...(given.latencyGoalMs > 0 ? { [LATENCY_GOAL]: { string_value: String(given.latencyGoalMs) } } : {}),
       ...conversionParameters(given.conversions),
-      ...(running.merges ? paddingParameters(given.padding) : {}),
+      ...(running.pads ? paddingParameters(given.padding) : {}),
     },
     model_warmup: [],
   });

@@ -38,7 +38,7 @@ function documentOfTree(tree: unknown, running: Partial<Running> = {}, usable = 
   const { config } = readModelConfig(tree, 'config');
   const complete = completeConfig(config, signature);
   const plan = planLanes('m', config.instanceGroups, { cpu: 2, gpu: 2 }, usable, 'config');
-  const all = { lanes: plan.lanes, merges: complete.merge !== 'never', ...running };
+  const all = { lanes: plan.lanes, merges: complete.merge !== 'never', pads: complete.padding.length > 0, ...running };
   return JSON.parse(configDocument('m', config, complete, plan, all)) as Record<string, unknown>;
 }
 

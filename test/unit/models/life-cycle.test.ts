@@ -57,7 +57,7 @@ class FakeEngine implements ModelControl {
     this.specs.push(spec);
     this.openHandles++;
     const handle = { close: () => void this.openHandles-- };
-    return Promise.resolve({ handle, lanes: spec.lanes, merges: false, notes: [], memory: [], ...this.created });
+    return Promise.resolve({ handle, lanes: spec.lanes, merges: false, pads: false, notes: [], memory: [], ...this.created });
   }
 
   publishCatalog(models: readonly NativeCatalogModel[]): void {
