@@ -1,8 +1,9 @@
 // Ends a process whose GPU has stopped answering: a thread that never calls CUDA, because whoever does may never come back.
 //
-// Timed are the runs of lanes and canaries, not those of a warm-up: the first runs of a model compile kernels and search algorithms, for
-// minutes where an old library meets a new GPU, and there is nothing yet to judge them by. A warm-up that hangs keeps its version from
-// being served, which start-up probes see; a GPU that hangs also holds up the lanes and canaries of other versions, which are timed.
+// Timed are the runs of lanes and canaries, not those of a warm-up, nor those that are the first of their kind on a lane with a session of
+// its own: the first runs of a model compile kernels and search algorithms, for minutes where an old library meets a new GPU, and there is
+// nothing yet to judge them by. A warm-up that hangs keeps its version from being served, which start-up probes see; a GPU that hangs also
+// holds up the lanes and canaries of other versions, which are timed.
 #pragma once
 
 #include <cstdint>

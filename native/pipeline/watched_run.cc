@@ -9,7 +9,7 @@ namespace penstock::pipeline {
 WatchedRun RunWatched(const session::Session& session, const std::vector<session::Tensor>& inputs, const std::vector<size_t>& outputs,
                       session::RunControl& control, Heartbeat* heartbeat, int64_t begin_ns, std::vector<session::Tensor>* results) {
   WatchedRun run;
-  if (heartbeat != nullptr) heartbeat->Begin(begin_ns);
+  if (heartbeat != nullptr) heartbeat->Begin(control.IsFirstOfItsKind(inputs) ? kUntimed : begin_ns);
   try {
     run.status = session.Run(inputs, outputs, control, results);
   } catch (const std::bad_alloc&) {

@@ -85,7 +85,7 @@ std::unique_ptr<CudaGraphs> CudaGraphs::ForLane(CudaModel* model) {
   return nullptr;
 }
 
-CudaGraph* CudaGraphs::Find(const std::vector<Tensor>& inputs) {
+CudaGraph* CudaGraphs::Find(const std::vector<Tensor>& inputs) const {
   for (const std::unique_ptr<CudaGraph>& graph : graphs_) {
     if (inputs.size() != graph->input_dims.size()) continue;
     bool same = true;
@@ -95,18 +95,19 @@ CudaGraph* CudaGraphs::Find(const std::vector<Tensor>& inputs) {
   return nullptr;
 }
 
-std::unique_ptr<CudaGraph> CudaGraphs::Begin(const std::vector<Tensor>& inputs, const Signature& signature) {
-  if (inputs.size() != signature.inputs.size() || graphs_.size() + without_.size() >= kMostGraphs) return nullptr;
-  for (const Tensor& input : inputs) {
-    if (input.left_out() || input.bytes.size == 0 || input.dims.empty()) return nullptr;
-  }
+bool CudaGraphs::Wants(const std::vector<Tensor>& inputs, const Signature& signature) const {
+  if (inputs.size() != signature.inputs.size() || graphs_.size() + without_.size() >= kMostGraphs) return false;
+  const auto is_empty = [](const Tensor& input) { return input.left_out() || input.bytes.size == 0 || input.dims.empty(); };
+  if (std::any_of(inputs.begin(), inputs.end(), is_empty)) return false;
   const int64_t rows = RowsOf(inputs);
-  if (std::find(without_.begin(), without_.end(), rows) != without_.end()) return nullptr;
-  for (const std::unique_ptr<CudaGraph>& graph : graphs_) {
-    if (graph->rows == rows) return nullptr;
-  }
+  if (std::find(without_.begin(), without_.end(), rows) != without_.end()) return false;
+  return std::none_of(graphs_.begin(), graphs_.end(), [rows](const std::unique_ptr<CudaGraph>& graph) { return graph->rows == rows; });
+}
+
+std::unique_ptr<CudaGraph> CudaGraphs::Begin(const std::vector<Tensor>& inputs, const Signature& signature) {
+  if (!Wants(inputs, signature)) return nullptr;
   auto graph = std::make_unique<CudaGraph>();
-  graph->rows = rows;
+  graph->rows = RowsOf(inputs);
   graph->id = std::to_string(next_id_++);
   for (const Tensor& input : inputs) graph->input_dims.push_back(input.dims);
   return graph;

@@ -55,8 +55,10 @@ class CudaGraphs {
   OrtSession* session() const { return session_->get(); }
 
   // The following on the lane's thread. The graph of a run with these inputs; null where there is none.
-  CudaGraph* Find(const std::vector<Tensor>& inputs);
-  // One to be made of the first run with so many rows; null where there is to be none.
+  CudaGraph* Find(const std::vector<Tensor>& inputs) const;
+  // Whether one is to be made of a run with these inputs, for which there is none.
+  bool Wants(const std::vector<Tensor>& inputs, const Signature& signature) const;
+  // It; null where none is wanted.
   std::unique_ptr<CudaGraph> Begin(const std::vector<Tensor>& inputs, const Signature& signature);
   // Makes buffers and binding of a graph whose output shapes are known. Errors: kGpuMemory, kGpuFault, kGpuLost, kModelRun.
   Status Bind(const CudaModel& model, CudaGraph* graph) const;

@@ -102,6 +102,10 @@ Status CudaLane::Prepare() {
   return Status::Ok();
 }
 
+bool CudaLane::IsFirstOfItsKind(const std::vector<Tensor>& inputs) const {
+  return graphs_ != nullptr && graphs_->Find(inputs) == nullptr && graphs_->Wants(inputs, model_->signature);
+}
+
 bool CudaLane::IsOnDevice(size_t index, const Tensor& tensor) const { return IsForDevice(tensor) && !lacks_buffer_[index]; }
 
 Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
@@ -134,10 +138,14 @@ Status CudaLane::CopyInputs(const std::vector<Tensor>& inputs) {
 
 // Its buffers take the place of the lane's own meanwhile. They are large enough, so that none is made anew.
 Status CudaLane::CopyIntoGraph(const std::vector<Tensor>& inputs) {
-  std::swap(input_buffers_, graph_->inputs);
-  const Status copied = CopyInputs(inputs);
-  std::swap(input_buffers_, graph_->inputs);
-  return copied;
+  struct Swapped {
+    std::vector<device::DeviceBuffer>& own;
+    std::vector<device::DeviceBuffer>& recorded;
+    Swapped(std::vector<device::DeviceBuffer>* a, std::vector<device::DeviceBuffer>* b) : own(*a), recorded(*b) { std::swap(own, recorded); }
+    // Also when memory runs out in between: the graph goes on reading its own.
+    ~Swapped() { std::swap(own, recorded); }
+  } const swapped(&input_buffers_, &graph_->inputs);
+  return CopyInputs(inputs);
 }
 
 const device::PreparedConversion* CudaLane::ConversionOf(size_t index) const {

@@ -35,7 +35,11 @@ class CudaLane final : public RunControl {
   void Terminate() override;
   void Reset() override;
   std::string gpu() const override { return model_->gpu->info().uuid; }
+  // A session that records is this lane's alone, and nobody has warmed it up.
+  bool IsFirstOfItsKind(const std::vector<Tensor>& inputs) const override;
   const std::atomic<bool>& terminated() const { return terminated_; }
+  // The arena of the session that all lanes share, and not one with graphs in it.
+  bool may_shrink() const { return graphs_ == nullptr; }
 
   // The steps of a run, in this order, all on the lane's thread. The context is current. Finish() belongs to every run that has begun,
   // whatever became of it: after it nothing of the run's is in use any more.

@@ -166,7 +166,7 @@ class CudaSession final : public Session {
       ~Releaser() { permits.Release(); }
     } const releaser{model_->permits};
     const OrtRuntime& runtime = model_->runtime;
-    OrtStatus* const failure = lane.Execute(shrink_.exchange(false));
+    OrtStatus* const failure = lane.Execute(lane.may_shrink() && shrink_.exchange(false));
     if (failure == nullptr) return Status::Ok();
     const OrtHandle<OrtStatus> owned(failure, runtime.functions.ReleaseStatus);
     const std::string message = "the model failed: " + CleanOrtMessage(runtime.functions.GetErrorMessage(failure), "");

@@ -49,6 +49,8 @@ class FakeSession : public Session {
 
   // What a session on GPUs has. Set these before the first run.
   void RunOnGpus(std::vector<std::string> uuids) { gpus_ = std::move(uuids); }
+  // Whether the next runs count as the first of their kind.
+  void CallRunsFirst(bool first) { Change([&] { shared_->runs_are_first = first; }); }
   void PadRows(std::function<int64_t(int64_t)> padded_rows) { padded_rows_ = std::move(padded_rows); }
   void PadToPowersOfTwo() {
     PadRows([](int64_t rows) {
@@ -142,11 +144,16 @@ class FakeSession : public Session {
   struct Shared {
     std::mutex mutex;
     std::condition_variable changed;
+    bool runs_are_first = false;
   };
 
   struct Control : RunControl {
     Control(std::shared_ptr<Shared> shared, std::string gpu) : shared_(std::move(shared)), gpu_(std::move(gpu)) {}
     std::string gpu() const override { return gpu_; }
+    bool IsFirstOfItsKind(const std::vector<Tensor>&) const override {
+      const std::lock_guard<std::mutex> lock(shared_->mutex);
+      return shared_->runs_are_first;
+    }
     void Terminate() override { Set(true); }
     void Reset() override { Set(false); }
     void Set(bool value) {

@@ -55,6 +55,11 @@ class RunControl {
   virtual void Reset() = 0;
   // UUID of the GPU that its runs go to, of those in Session::gpus(). May stay empty where those are fewer than two.
   virtual std::string gpu() const { return {}; }
+  // [lane thread, between runs] Whether a run with these inputs may take far longer than later ones will: nothing is to be judged by its time.
+  virtual bool IsFirstOfItsKind(const std::vector<Tensor>& inputs) const {
+    (void)inputs;
+    return false;
+  }
 };
 
 // Memory that a session holds, by where it lies: weights, arena, lanes' buffers.

@@ -12,6 +12,7 @@ class SpreadRunControl final : public RunControl {
   void Terminate() override { inner_->Terminate(); }
   void Reset() override { inner_->Reset(); }
   std::string gpu() const override { return inner_->gpu(); }
+  bool IsFirstOfItsKind(const std::vector<Tensor>& inputs) const override { return inner_->IsFirstOfItsKind(inputs); }
   size_t index() const { return index_; }
   RunControl& inner() { return *inner_; }
 

@@ -362,12 +362,12 @@ OrtStatus* RunWithBinding(OrtSession* session, const OrtRunOptions* options, con
   {
     const Lock lock(books.mutex);
     addresses = AddressesOf(binding);
+    rows = books.rows[binding];
   }
   const Graphs::Run run(&books.graphs, session, options, addresses);
   if (!run.fault().empty()) return Failure(run.fault());
   {
     const Lock lock(books.mutex);
-    rows = books.rows[binding];
     books.shrinks += books.shrinking.count(options);
     for (const auto& [name, input] : books.inputs[binding]) {
       // What a graph reads changes from run to run, in place.
@@ -377,9 +377,8 @@ OrtStatus* RunWithBinding(OrtSession* session, const OrtRunOptions* options, con
   }
   const RunOrder order = BeginRun("RunWithBinding", rows);
   if (!order.failure.empty()) return Failure(order.failure);
-  if (run.uses_graph()) {
-    if (const std::string text = BeginCall("RunGraph"); !text.empty()) return Failure(text);
-  }
+  const std::string text = run.uses_graph() ? BeginCall("RunGraph") : "";
+  if (!text.empty()) return Failure(text);
   if (OrtStatus* status = TheReal().ort.RunWithBinding(session, options, binding); status != nullptr) return status;
   std::vector<OrtValue*> values;
   if (OrtStatus* status = RealOutputs(binding, &values); status != nullptr) return status;

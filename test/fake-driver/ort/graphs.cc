@@ -39,7 +39,7 @@ void Graphs::Forget(const OrtRunOptions* options) {
 }
 
 std::string Graphs::Check(Recorder* recorder, const OrtRunOptions* options, const Addresses& addresses, bool* uses_graph) {
-  if (recorder->running > 1) return "two threads run a session that records graphs";
+  if (recorder->running > 0) return "two threads run a session that records graphs";
   const auto id = ids_.find(options);
   if (id == ids_.end() || id->second == 0) return "graph 0 is reserved";
   if (id->second < 0) return {};
@@ -59,9 +59,9 @@ Graphs::Run::Run(Graphs* graphs, const OrtSession* session, const OrtRunOptions*
   const Lock lock(graphs->mutex_);
   const auto recorder = graphs->recorders_.find(session);
   if (recorder == graphs->recorders_.end()) return;
+  fault_ = graphs->Check(&recorder->second, options, addresses, &uses_graph_);  // may find no memory
   counted_ = true;
   ++recorder->second.running;
-  fault_ = graphs->Check(&recorder->second, options, addresses, &uses_graph_);
 }
 
 Graphs::Run::~Run() {
