@@ -38,13 +38,13 @@ export function nativeSources(wanted = () => true) {
   return ['CMakeLists.txt', 'package-lock.json', ...filesBelow('native', (file) => /\.(cc|h|inc|cu)$/.test(file) && wanted(file))];
 }
 
-/** Builds targets of `build/<name>` (all when none are given), printing as it goes. Resolves to the exit code. */
-export async function compile(name, targets = []) {
+/** Builds targets of `build/<name>` (all when none are given), printing as it goes. `options`: of `run`. Resolves to the exit code. */
+export async function compile(name, targets = [], options = {}) {
   const jobs = String(os.availableParallelism());
   const selection = targets.length > 0 ? ['--target', ...targets] : [];
   const print = fingerprint([...nativeSources(), ...filesBelow('test/fake-driver', (file) => /\.(cc|h)$/.test(file))]);
   const afresh = changedBehindClock(name, print) ? ['--clean-first'] : [];
-  const { code } = await run('cmake', ['--build', path.join(root, 'build', name), '--parallel', jobs, ...afresh, ...selection]);
+  const { code } = await run('cmake', ['--build', path.join(root, 'build', name), '--parallel', jobs, ...afresh, ...selection], options);
   writeStamp(name, print);
   return code;
 }

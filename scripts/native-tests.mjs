@@ -8,9 +8,6 @@ import { filesBelow } from './stamps.mjs';
 import { addCounts, readGoogleTestReport, reportPath } from './test-results.mjs';
 
 const BINARY_TIMEOUT_MS = 10 * 60_000;
-/** Folders whose tests only calculate, the longest first: they may run while the others compile. All others measure time, and run alone. */
-const CALCULATING = ['simulation', 'codec', 'batching', 'base'];
-const NOT_COMPILED = 'it did not compile';
 const SANITIZER_OPTIONS = {
   ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1',
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
@@ -57,30 +54,23 @@ async function runBinary(tree, folder, prefix) {
   return readGoogleTestReport(report, code);
 }
 
-/** One after the other; resolves to the counts of each. */
-async function runBinaries(tree, folders, prefix) {
-  const counts = [];
-  for (const folder of folders) counts.push(await runBinary(tree, folder, prefix));
-  return counts;
-}
+const testsOf = (without) => [...testedFolders(without), 'fake_driver'];
 
-async function compileTests(tree, folders) {
-  const targets = folders.map((folder) => `${folder}_test`);
-  return (await compile(tree, targets)) === 0;
-}
-
-export async function runNativeTests(tree, sanitizers, { without = [] } = {}) {
+/** Compiles all tests but those of the folders `without`. Resolves to undefined, or to why they cannot be run. `options`: of `run`. */
+export async function compileNativeTests(tree, sanitizers, { without = [], ...options } = {}) {
   const configured = await configure(tree, { BUILD_ADDON: 'OFF', BUILD_NATIVE_TESTS: 'ON', SANITIZE: sanitizers });
   if (configured.code !== 0) {
     process.stderr.write(configured.output);
-    return { passed: 0, failed: 1, note: 'CMake could not configure it' };
+    return 'CMake could not configure it';
   }
-  const folders = [...testedFolders(without), 'fake_driver'];
-  const calculating = CALCULATING.filter((folder) => folders.includes(folder));
-  const others = folders.filter((folder) => !calculating.includes(folder));
+  const targets = testsOf(without).map((folder) => `${folder}_test`);
+  return (await compile(tree, targets, options)) === 0 ? undefined : 'it did not compile';
+}
+
+/** Runs what has been compiled, one program after the other: many of them measure time. */
+export async function runNativeTests(tree, sanitizers, { without = [] } = {}) {
   const prefix = await addressPrefix(sanitizers);
-  if (!(await compileTests(tree, calculating))) return { passed: 0, failed: 1, note: NOT_COMPILED };
-  const [early, compiled] = await Promise.all([runBinaries(tree, calculating, prefix), compileTests(tree, others)]);
-  const late = compiled ? await runBinaries(tree, others, prefix) : [{ passed: 0, failed: 1 }];
-  return { ...addCounts([...early, ...late]), note: compiled ? undefined : NOT_COMPILED };
+  const counts = [];
+  for (const folder of testsOf(without)) counts.push(await runBinary(tree, folder, prefix));
+  return addCounts(counts);
 }

@@ -1,6 +1,6 @@
 /** Child processes of the set-up scripts: looked up, run, timed, and never left behind. */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -55,6 +55,42 @@ export function exitCodeOfSignal(signal) {
   return 128 + (os.constants.signals[signal] ?? 0);
 }
 
+/** Process groups of the programs that run now. They end with us. */
+const groups = new Set();
+
+function killGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // It has ended already.
+  }
+}
+
+function interrupted(signal) {
+  for (const pid of groups) killGroup(pid, signal);
+  process.exit(exitCodeOfSignal(signal));
+}
+
+function entrust(pid) {
+  if (groups.size === 0) process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
+  groups.add(pid);
+}
+
+function release(pid) {
+  groups.delete(pid);
+  if (groups.size === 0) process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+}
+
+/** Where Linux shares the cores among sessions first (sched_autogroup), a process's own niceness counts only within its session. */
+function leaveToOthers(pid, niceness) {
+  os.setPriority(pid, niceness);
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
+  } catch {
+    // Not shared like that here.
+  }
+}
+
 /**
  * Runs a program to its end, in a process group of its own, so that a time-out or a signal to us ends its children too.
  * Resolves to `{ code, output }`; `output` is both streams when `capture` is set, otherwise they go to our stderr as they come.
@@ -66,37 +102,26 @@ export function run(program, args, { env, capture = false, input, timeoutMs, nic
     const stdin = input === undefined ? 'ignore' : 'pipe';
     const sink = capture ? 'pipe' : 2;
     const child = spawn(program, args, { cwd: root, env: { ...process.env, ...env }, stdio: [stdin, sink, sink], detached: true });
-    if (niceness > 0 && child.pid !== undefined) os.setPriority(child.pid, niceness);
+    if (child.pid !== undefined) entrust(child.pid);
+    if (niceness > 0 && child.pid !== undefined) leaveToOthers(child.pid, niceness);
     const chunks = [];
     child.stdout?.on('data', (chunk) => chunks.push(chunk));
     child.stderr?.on('data', (chunk) => chunks.push(chunk));
     child.stdin?.on('error', () => {}); // The program may end without reading everything.
     child.stdin?.end(input);
 
-    const killGroup = (signal) => {
-      try {
-        process.kill(-child.pid, signal);
-      } catch {
-        // It has ended already.
-      }
-    };
-    const interrupted = (signal) => {
-      killGroup(signal);
-      process.exit(exitCodeOfSignal(signal));
-    };
-    process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
     let overran = false;
     const timer =
       timeoutMs &&
       setTimeout(() => {
         overran = true;
         say(`${path.basename(program)} did not end within ${timeoutMs / 1000} s and is killed`);
-        killGroup('SIGKILL');
+        killGroup(child.pid, 'SIGKILL');
       }, timeoutMs);
 
     const finish = (code) => {
       clearTimeout(timer);
-      process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+      release(child.pid);
       resolve({ code: overran ? 124 : code, output: Buffer.concat(chunks).toString() });
     };
     child.on('error', (error) => {

@@ -1,7 +1,8 @@
 /**
  * The suites of `npm test`, in the order they run. `run` resolves to `{ passed, failed, skipped }`; `missing` resolves to the reason
  * why a suite must be left out, naming the package it lacks, or to undefined. Suites whose tests do not exist are not listed.
- * `sharesCores`: it measures no time, and may run beside others of that kind.
+ * `sharesCores`: it measures no time, and may run beside others of that kind. `prepare`: what can be done for it while other suites run,
+ * in the time that they leave idle; resolves to undefined, or to why the suite cannot run.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -10,7 +11,7 @@ import { browserTestsMissing } from './browser.mjs';
 import { checkMetrics, metricsCheckMissing } from './check-metrics.mjs';
 import { k6TestsMissing, kubernetesTestsMissing } from './kubernetes-tools.mjs';
 import { kernelTestsMissing, runKernelTests } from './kernel-tests.mjs';
-import { nativeTestsMissing, runNativeTests } from './native-tests.mjs';
+import { compileNativeTests, nativeTestsMissing, runNativeTests } from './native-tests.mjs';
 import { root, run } from './processes.mjs';
 import { filesBelow } from './stamps.mjs';
 import { imageTestMissing, runImageTest } from './image-test.mjs';
@@ -77,6 +78,19 @@ const javascriptFrontEnds = {
 
 const hasNativeTests = () => filesBelow('native', (file) => file.endsWith('_test.cc')).length > 0;
 
+/** As good as nothing of a core that anything else wants. */
+const IDLE = { niceness: 19 };
+
+function nativeSuite(name, tree, sanitizers, without = []) {
+  return {
+    name,
+    exists: hasNativeTests,
+    missing: () => nativeTestsMissing(sanitizers),
+    prepare: () => compileNativeTests(tree, sanitizers, { without, ...IDLE }),
+    run: () => runNativeTests(tree, sanitizers, { without }),
+  };
+}
+
 const allSuites = [
   { name: 'lint', sharesCores: true, run: lint },
   { name: 'types', sharesCores: true, run: types },
@@ -89,20 +103,10 @@ const allSuites = [
   vitestSuite('kubernetes', true, kubernetesTestsMissing),
   vitestSuite('k6', true, k6TestsMissing),
   vitestSuite('report', false, browserTestsMissing),
-  {
-    name: 'native',
-    exists: hasNativeTests,
-    missing: () => nativeTestsMissing('address,undefined'),
-    run: () => runNativeTests('native-test', 'address,undefined'),
-  },
-  {
-    name: 'native-tsan',
-    exists: hasNativeTests,
-    missing: () => nativeTestsMissing('thread'),
-    // Neither ONNX Runtime nor Node is instrumented, so the folder that loads the one and the folder that lives in the other stay out. The
-    // codec has no threads.
-    run: () => runNativeTests('native-tsan', 'thread', { without: ['session', 'codec'] }),
-  },
+  nativeSuite('native', 'native-test', 'address,undefined'),
+  // Neither ONNX Runtime nor Node is instrumented, so the folder that loads the one and the folder that lives in the other stay out. The
+  // codec has no threads.
+  nativeSuite('native-tsan', 'native-tsan', 'thread', ['session', 'codec']),
   {
     name: 'kernels',
     exists: () => filesBelow('native', (file) => file.endsWith('.cu')).length > 0,

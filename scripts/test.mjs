@@ -27,9 +27,29 @@ async function timed(name, body) {
   return { name, seconds: (performance.now() - start) / 1000, ...counts };
 }
 
-async function runSuite(suite) {
+/** Begins what can be done for suites before their turn, one after the other. Returns what each resolves to, by suite. */
+function prepared(selected) {
+  let last = Promise.resolve();
+  const preparations = new Map();
+  for (const suite of selected.filter(({ prepare }) => prepare !== undefined)) {
+    last = last.then(async () => {
+      try {
+        return (await suite.missing?.()) === undefined ? await suite.prepare() : undefined;
+      } catch (thrown) {
+        return thrown.message;
+      }
+    });
+    preparations.set(suite, last);
+  }
+  return preparations;
+}
+
+async function runSuite(suite, preparations) {
   const lacks = await suite.missing?.();
-  if (lacks === undefined) return suite.run();
+  if (lacks === undefined) {
+    const unprepared = await preparations.get(suite);
+    return unprepared === undefined ? suite.run() : { passed: 0, failed: 1, note: unprepared };
+  }
   say(`${suite.name} is left out; it lacks ${lacks}`);
   return { passed: 0, failed: leftOutIsFailure ? 1 : 0, note: `left out: lacks ${lacks}` };
 }
@@ -55,13 +75,17 @@ await main(async () => {
     results.push(await timed('build', build));
     isBuilt = results[0].failed === 0;
   }
+  let preparations = new Map();
   const result = (suite) => {
     const body =
-      suite.needsBuild && !isBuilt ? () => ({ passed: 0, failed: 1, note: 'needs the build, which failed' }) : () => runSuite(suite);
+      suite.needsBuild && !isBuilt
+        ? () => ({ passed: 0, failed: 1, note: 'needs the build, which failed' })
+        : () => runSuite(suite, preparations);
     return timed(suite.name, body);
   };
   // Those that would leave a core idle share the machine; the others, some of which measure, have it to themselves.
   results.push(...(await Promise.all(selected.filter(({ sharesCores }) => sharesCores).map(result))));
+  preparations = prepared(selected);
   for (const suite of selected.filter(({ sharesCores }) => !sharesCores)) results.push(await result(suite));
   process.stdout.write(summary(results));
   return results.some(({ failed }) => failed > 0) ? 1 : 0;
