@@ -8,6 +8,8 @@ import { filesBelow } from './stamps.mjs';
 import { addCounts, readGoogleTestReport, reportPath } from './test-results.mjs';
 
 const BINARY_TIMEOUT_MS = 10 * 60_000;
+/** Folders whose tests only calculate: they may run beside each other. All others measure time, and run alone. */
+const CALCULATING = ['simulation', 'codec', 'batching', 'base'];
 const SANITIZER_OPTIONS = {
   ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1',
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
@@ -67,10 +69,12 @@ export async function compileNativeTests(tree, sanitizers, { without = [], ...op
   return (await compile(tree, targets, options)) === 0 ? undefined : 'it did not compile';
 }
 
-/** Runs what has been compiled, one program after the other: many of them measure time. */
+/** Runs what has been compiled. */
 export async function runNativeTests(tree, sanitizers, { without = [] } = {}) {
   const prefix = await addressPrefix(sanitizers);
-  const counts = [];
-  for (const folder of testsOf(without)) counts.push(await runBinary(tree, folder, prefix));
+  const folders = testsOf(without);
+  const result = (folder) => runBinary(tree, folder, prefix);
+  const counts = await Promise.all(folders.filter((folder) => CALCULATING.includes(folder)).map(result));
+  for (const folder of folders.filter((each) => !CALCULATING.includes(each))) counts.push(await result(folder));
   return addCounts(counts);
 }

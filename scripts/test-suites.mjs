@@ -104,9 +104,9 @@ const allSuites = [
   vitestSuite('k6', true, k6TestsMissing),
   vitestSuite('report', false, browserTestsMissing),
   nativeSuite('native', 'native-test', 'address,undefined'),
-  // Neither ONNX Runtime nor Node is instrumented, so the folder that loads the one and the folder that lives in the other stay out. The
-  // codec has no threads.
-  nativeSuite('native-tsan', 'native-tsan', 'thread', ['session', 'codec']),
+  // Neither ONNX Runtime nor Node is instrumented, so the folder that loads the one and the folder that lives in the other stay out. The rest
+  // of these folders has no threads.
+  nativeSuite('native-tsan', 'native-tsan', 'thread', ['session', 'batching', 'codec', 'fuzz', 'simulation']),
   {
     name: 'kernels',
     exists: () => filesBelow('native', (file) => file.endsWith('.cu')).length > 0,
