@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "base/checked_math.h"
-#include "session/cuda_failure.h"
-#include "session/ort_status.h"
 #include "session/ort_tensor.h"
 
 namespace penstock::session {
@@ -115,14 +113,8 @@ std::unique_ptr<CudaGraph> CudaGraphs::Begin(const std::vector<Tensor>& inputs, 
 
 Status CudaGraphs::Bind(const CudaModel& model, CudaGraph* graph) const {
   const OrtFunctions& ort = model.runtime.functions;
-  const auto check = [&](OrtStatus* status) {
-    if (status == nullptr) return Status::Ok();
-    const OrtHandle<OrtStatus> owned(status, ort.ReleaseStatus);
-    const std::string message = "cannot bind a tensor: " + CleanOrtMessage(ort.GetErrorMessage(status), "");
-    return ExplainCudaFailure(model.runtime, *model.gpu, status, StatusCode::kModelRun, message);
-  };
   OrtIoBinding* raw = nullptr;
-  PENSTOCK_RETURN_IF_ERROR(check(ort.CreateIoBinding(session_->get(), &raw)));
+  PENSTOCK_RETURN_IF_ERROR(CheckBinding(model, ort.CreateIoBinding(session_->get(), &raw)));
   graph->binding = OrtHandle<OrtIoBinding>(raw, ort.ReleaseIoBinding);
   // A value over a new buffer; the binding keeps a reference of its own to what it holds.
   const auto bind = [&](auto* function, const TensorSpec& spec, DataType dtype, const std::vector<int64_t>& dims, uint64_t bytes,
@@ -131,11 +123,11 @@ Status CudaGraphs::Bind(const CudaModel& model, CudaGraph* graph) const {
     if (!buffer.ok()) return buffer.status();
     buffers->push_back(std::move(buffer).value());
     OrtValue* value = nullptr;
-    PENSTOCK_RETURN_IF_ERROR(check(ort.CreateTensorWithDataAsOrtValue(model.device_memory.get(),
-                                                                      reinterpret_cast<void*>(buffers->back().data()), bytes,
-                                                                      dims.data(), dims.size(), ElementTypeOf(dtype), &value)));
+    PENSTOCK_RETURN_IF_ERROR(CheckBinding(
+        model, ort.CreateTensorWithDataAsOrtValue(model.device_memory.get(), reinterpret_cast<void*>(buffers->back().data()), bytes,
+                                                  dims.data(), dims.size(), ElementTypeOf(dtype), &value)));
     const OrtHandle<OrtValue> owned(value, ort.ReleaseValue);
-    return check(function(raw, spec.name.c_str(), value));
+    return CheckBinding(model, function(raw, spec.name.c_str(), value));
   };
   for (size_t i = 0; i < graph->input_dims.size(); ++i) {
     const TensorSpec& spec = model.signature.inputs[i];

@@ -3,27 +3,18 @@
 
 #include <atomic>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "device/gather_rows.h"
-#include "device/gpu.h"
-#include "device/kernels.h"
 #include "device/stream.h"
 #include "memory/block.h"
 #include "session/cuda_graphs.h"
+#include "session/cuda_inputs.h"
 #include "session/cuda_model.h"
 #include "session/ort_handle.h"
 #include "session/session.h"
 
 namespace penstock::session {
-
-// What its GPU does with inputs itself, with kernels of ours: it converts them, and gathers rows that lie apart.
-struct CudaConversions {
-  std::shared_ptr<const device::Kernels> kernels;
-  std::vector<std::optional<device::PreparedConversion>> by_input;  // one a signature input; none where it goes in as it comes
-};
 
 class CudaLane final : public RunControl {
  public:
@@ -66,18 +57,7 @@ class CudaLane final : public RunControl {
 
  private:
   Status Prepare();
-  Status Check(OrtStatus* status) const;
-  // Null where it goes in as it comes.
-  const device::PreparedConversion* ConversionOf(size_t index) const;
-  bool IsOnDevice(size_t index, const Tensor& tensor) const;
-  // Puts the tables of all rows that lie apart on the device.
-  Status CopyRowTables(const std::vector<Tensor>& inputs);
   OrtSession* session() const { return graphs_ != nullptr ? graphs_->session() : model_->session->get(); }
-  Status CopyInputs(const std::vector<Tensor>& inputs);
-  Status CopyIntoGraph(const std::vector<Tensor>& inputs);
-  Status CopyToDevice(size_t index, const Tensor& tensor);
-  Result<OrtHandle<OrtValue>> BorrowFromDevice(size_t index, const Tensor& tensor) const;
-  Result<OrtHandle<OrtValue>> BorrowOnCpu(size_t index, const Tensor& tensor);
   Status BindValue(size_t index, OrtHandle<OrtValue> value);
   void WaitForCopies();
   Status TakeValues(memory::BlockSource& source, std::vector<Tensor>* tensors, std::vector<OrtHandle<OrtValue>>* values);
@@ -87,18 +67,11 @@ class CudaLane final : public RunControl {
   Status ReadDraft(const std::vector<OrtHandle<OrtValue>>& values);
 
   const std::shared_ptr<CudaModel> model_;
-  const std::shared_ptr<const CudaConversions> conversions_;
   const OrtHandle<OrtRunOptions> options_;
   std::atomic<bool> terminated_{false};
   // The rest belongs to the lane's thread.
   std::unique_ptr<device::Stream> stream_;
-  std::vector<device::DeviceBuffer> input_buffers_;  // one a signature input, grown as runs need
-  std::vector<device::DeviceBuffer> raw_buffers_;    // the same as clients send it, where it is converted
-  std::vector<device::GatherRow> rows_;              // of all inputs of this run whose rows lie apart, in order
-  std::vector<size_t> first_row_;                    // in rows_; one a signature input
-  device::DeviceBuffer row_buffer_;                  // rows_ on the device, grown as runs need
-  std::vector<memory::Slice> joined_;                // of this run: rows that lay apart, for ONNX Runtime
-  std::vector<bool> lacks_buffer_;  // one a signature input, of this run: there was no memory for its copy
+  CudaInputs inputs_;
   std::vector<size_t> outputs_;     // asked for of this run
   std::unique_ptr<CudaGraphs> graphs_;  // null: goes without
   OrtHandle<OrtIoBinding> binding_{nullptr, nullptr};  // of session()

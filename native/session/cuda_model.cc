@@ -76,11 +76,22 @@ CudaOrtSession::~CudaOrtSession() {
   }
 }
 
+CudaModel::CudaModel(const OrtRuntime& ort_runtime, std::shared_ptr<const device::Gpu> device, SessionOptions how)
+    : runtime(ort_runtime), gpu(std::move(device)), options(std::move(how)), permits(options.cuda.runs_at_once) {}
+
 CudaModel::~CudaModel() = default;
 
 void CudaModel::Note(const std::string& note) {
   const std::lock_guard<std::mutex> lock(mutex);
   if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
+}
+
+Status CheckBinding(const CudaModel& model, OrtStatus* status) {
+  if (status == nullptr) return Status::Ok();
+  const OrtFunctions& ort = model.runtime.functions;
+  const OrtHandle<OrtStatus> owned(status, ort.ReleaseStatus);
+  const std::string message = "cannot bind a tensor: " + CleanOrtMessage(ort.GetErrorMessage(status), "");
+  return ExplainCudaFailure(model.runtime, *model.gpu, status, StatusCode::kModelRun, message);
 }
 
 Result<std::shared_ptr<CudaModel>> LoadCudaModel(const OrtRuntime& runtime, const SessionOptions& options,

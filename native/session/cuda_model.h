@@ -44,8 +44,7 @@ class CudaOrtSession {
 
 // Its lanes keep it: a binding must not outlive the session that it is made of.
 struct CudaModel {
-  CudaModel(const OrtRuntime& ort_runtime, std::shared_ptr<const device::Gpu> device, SessionOptions how)
-      : runtime(ort_runtime), gpu(std::move(device)), options(std::move(how)), permits(options.cuda.runs_at_once) {}
+  CudaModel(const OrtRuntime& ort_runtime, std::shared_ptr<const device::Gpu> device, SessionOptions how);
   ~CudaModel();
   CudaModel(const CudaModel&) = delete;
   CudaModel& operator=(const CudaModel&) = delete;
@@ -66,6 +65,10 @@ struct CudaModel {
   std::unique_ptr<CudaGraphs> first_graphs;  // what loading has tried: for the first lane. Guarded by mutex, and so are
   std::vector<std::string> notes;
 };
+
+// Takes what ONNX Runtime says of a tensor that it was to bind, or had bound: that may copy, and so fail for what the GPU has or lacks.
+// Errors: kGpuMemory, kGpuFault, kGpuLost, kModelRun.
+Status CheckBinding(const CudaModel& model, OrtStatus* status);
 
 // [thread that may block, for as long as loading takes] Errors: those of OpenOrtSession.
 Result<std::shared_ptr<CudaModel>> LoadCudaModel(const OrtRuntime& runtime, const SessionOptions& options,

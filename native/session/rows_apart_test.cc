@@ -94,22 +94,28 @@ TEST_F(RowsApartTest, AreConvertedToTheBitsOfTheCpu) {
   }
 }
 
-TEST_F(RowsApartTest, AreJoinedForOnnxRuntimeWhereTheGpuHasNoRoomForThem) {
-  const std::shared_ptr<Session> session = OpenOnGpus("identity_fp32");
-  const std::unique_ptr<RunControl> control = session->NewRunControl();
-  driver_.Say("fail cuMemAlloc_v2 2 after 1 times 1");
-  const std::vector<float> values = {1, 2, 3, 4, 0, 0};
-  std::vector<Tensor> results;
-  const Status status = session->Run({Apart(Floats({3, 2}, values), {1, 1})}, {0}, *control, &results);
-  ASSERT_TRUE(status.ok()) << status.message();
-  EXPECT_EQ(BytesOf(results[0]), BytesOf(values));
-  EXPECT_EQ(driver_.Calls("cuLaunchKernel"), 0u);
+TEST_F(RowsApartTest, AreJoinedForOnnxRuntimeWhereTheGpuHasNoRoomForThemOrForTheirTable) {
+  for (const std::string before : {"after 1 ", ""}) {
+    const std::shared_ptr<Session> session = OpenOnGpus("identity_fp32");
+    const std::unique_ptr<RunControl> control = session->NewRunControl();
+    driver_.Say("fail cuMemAlloc_v2 2 " + before + "times 1");
+    const std::vector<float> values = {1, 2, 3, 4, 0, 0};
+    const Tensor rows = Apart(Floats({3, 2}, values), {1, 1});
+    for (const uint64_t launches : {0, 1}) {
+      std::vector<Tensor> results;
+      const Status status = session->Run({rows}, {0}, *control, &results);
+      ASSERT_TRUE(status.ok()) << status.message();
+      EXPECT_EQ(BytesOf(results[0]), BytesOf(values));
+      EXPECT_EQ(driver_.Calls("cuLaunchKernel"), launches);
+    }
+  }
 }
 
-TEST_F(RowsApartTest, FailARunWithoutRoomForTheirTableAndTheNextOneRuns) {
-  const std::shared_ptr<Session> session = OpenOnGpus("identity_fp32");
+TEST_F(RowsApartTest, FailARunWithoutRoomForTheirTableWhereTheGpuConvertsThemAndTheNextOneRuns) {
+  const NamedConversion conversion{"INPUT0", {DataType::kUint8, {1.0F}, {0.0F}, 1}};
+  const std::shared_ptr<Session> session = WithConversions(OpenOnGpus("identity_fp32"), {conversion}).value();
   const std::unique_ptr<RunControl> control = session->NewRunControl();
-  const Tensor rows = Apart(Floats({2, 2}, {1, 2, 3, 4}), {1, 1});
+  const Tensor rows = Apart(MakeTensor(DataType::kUint8, {2, 2}, "\1\2\3\4"), {1, 1});
   driver_.Say("fail cuMemAlloc_v2 2 times 1");
   std::vector<Tensor> results;
   EXPECT_EQ(session->Run({rows}, {0}, *control, &results).code(), StatusCode::kGpuMemory);
