@@ -227,6 +227,7 @@ export class Server {
     if (this.#gpus === undefined) return {};
     const facts = this.#gpus.look(this.#models.models());
     this.#gpuReaction.follow(facts.verdicts);
+    this.#models.tellNews();
     return { gpus: facts };
   }
 

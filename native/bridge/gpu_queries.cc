@@ -149,12 +149,6 @@ Napi::Value GpuStates(const Napi::CallbackInfo& info) {
   return states;
 }
 
-Napi::Array TextList(Napi::Env env, const std::vector<std::string>& texts) {
-  Napi::Array list = Napi::Array::New(env, texts.size());
-  for (uint32_t i = 0; i < texts.size(); ++i) list.Set(i, texts[i]);
-  return list;
-}
-
 Napi::Array MemoryList(Napi::Env env, const std::vector<session::MemoryUse>& uses) {
   const ProcessGpus* gpus = ProcessState::Get().gpus();
   Napi::Array list = Napi::Array::New(env, uses.size());

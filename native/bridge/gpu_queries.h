@@ -19,7 +19,6 @@ Napi::Value FindGpus(const Napi::CallbackInfo& info);
 Napi::Value Gpus(const Napi::CallbackInfo& info);
 Napi::Value GpuStates(const Napi::CallbackInfo& info);
 
-Napi::Array TextList(Napi::Env env, const std::vector<std::string>& texts);
 Napi::Array MemoryList(Napi::Env env, const std::vector<session::MemoryUse>& uses);
 
 }  // namespace penstock::bridge

@@ -93,7 +93,7 @@ Napi::Value SessionHandle::Signature(const Napi::CallbackInfo& info) {
 void SessionHandle::Close(const Napi::CallbackInfo&) { session_.reset(); }
 
 Napi::Function VersionHandle::Define(Napi::Env env) {
-  return DefineClass(env, "NativeVersion", {InstanceMethod<&VersionHandle::Close>("close")});
+  return DefineClass(env, "NativeVersion", {InstanceMethod<&VersionHandle::NewNotes>("newNotes"), InstanceMethod<&VersionHandle::Close>("close")});
 }
 
 Napi::Object VersionHandle::Make(Napi::Env env, std::shared_ptr<serving::ModelVersion> version) {
@@ -105,6 +105,12 @@ Napi::Object VersionHandle::Make(Napi::Env env, std::shared_ptr<serving::ModelVe
 std::shared_ptr<serving::ModelVersion> VersionHandle::Held(Napi::Env env, Napi::Value value) {
   auto* handle = Instance<VersionHandle>(env, value, kVersionTag, "version");
   return handle == nullptr ? nullptr : OpenOrThrow(env, handle->version_, "version");
+}
+
+Napi::Value VersionHandle::NewNotes(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const auto version = OpenOrThrow(env, version_, "version");
+  return version == nullptr ? env.Undefined() : TextList(env, version->TakeNotes());
 }
 
 void VersionHandle::Close(const Napi::CallbackInfo&) { version_.reset(); }

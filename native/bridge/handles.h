@@ -37,6 +37,7 @@ class VersionHandle : public Napi::ObjectWrap<VersionHandle> {
   explicit VersionHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<VersionHandle>(info) {}
 
  private:
+  Napi::Value NewNotes(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
   std::shared_ptr<serving::ModelVersion> version_;
 };

@@ -206,4 +206,10 @@ bool ArgumentFraction(const Napi::CallbackInfo& info, size_t index, const char* 
 
 Napi::Number JsNumber(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
 
+Napi::Array TextList(Napi::Env env, const std::vector<std::string>& texts) {
+  Napi::Array list = Napi::Array::New(env, texts.size());
+  for (uint32_t i = 0; i < texts.size(); ++i) list.Set(i, texts[i]);
+  return list;
+}
+
 }  // namespace penstock::bridge

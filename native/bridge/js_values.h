@@ -68,5 +68,6 @@ bool ArgumentWhole(const Napi::CallbackInfo& info, size_t index, const char* nam
 bool ArgumentFraction(const Napi::CallbackInfo& info, size_t index, const char* name, double* out);
 
 Napi::Number JsNumber(Napi::Env env, uint64_t value);
+Napi::Array TextList(Napi::Env env, const std::vector<std::string>& texts);
 
 }  // namespace penstock::bridge

@@ -7,6 +7,7 @@
 
 #include "bridge/gpu_queries.h"
 #include "bridge/handles.h"
+#include "bridge/js_values.h"
 #include "bridge/loader_thread.h"
 
 namespace penstock::bridge {
@@ -59,14 +60,12 @@ class VersionJob : public LoaderJob {
   Napi::Value Give(Napi::Env env) override {
     const Napi::Object handle = VersionHandle::Make(env, std::move(version_));
     if (handle.IsEmpty()) return handle;
-    Napi::Array notes = Napi::Array::New(env, report_.notes.size());
-    for (uint32_t i = 0; i < report_.notes.size(); ++i) notes.Set(i, report_.notes[i]);
     Napi::Object created = Napi::Object::New(env);
     created.Set("handle", handle);
     created.Set("lanes", Napi::Number::New(env, report_.lanes));
     created.Set("merges", Napi::Boolean::New(env, report_.merges));
     created.Set("pads", Napi::Boolean::New(env, report_.pads));
-    created.Set("notes", notes);
+    created.Set("notes", TextList(env, report_.notes));
     created.Set("memory", MemoryList(env, memory_));
     return created;
   }

@@ -206,9 +206,10 @@ Result<std::shared_ptr<ModelVersion>> ModelVersion::Create(std::shared_ptr<const
     std::unique_ptr<pipeline::Canary> canary = KeepCanary(session, spec, open_dim, report);
     auto room = std::make_unique<pipeline::Pipeline>(session, spec.pipeline);
     session->MeasureMemory();
-    for (std::string& note : session->notes()) report->notes.push_back(std::move(note));
-    return std::shared_ptr<ModelVersion>(new ModelVersion(std::move(spec), std::move(inputs).value(), std::move(outputs).value(),
-                                                          std::move(room), std::move(canary)));
+    std::shared_ptr<ModelVersion> version(new ModelVersion(std::move(spec), std::move(inputs).value(), std::move(outputs).value(),
+                                                           std::move(room), std::move(canary)));
+    for (std::string& note : version->TakeNotes()) report->notes.push_back(std::move(note));
+    return version;
   } catch (const std::system_error& error) {
     return Status(StatusCode::kModelLoad, "cannot start the model's threads: " + std::string(error.what()));
   }
@@ -229,6 +230,15 @@ ModelVersion::ModelVersion(VersionSpec spec, std::vector<size_t> inputs, std::ve
     const std::vector<int64_t>& dims = spec_.inputs[i].dims;
     if (std::find(dims.begin() + 1, dims.end(), -1) != dims.end()) inputs_to_match_.push_back(input_index_[i]);
   }
+}
+
+std::vector<std::string> ModelVersion::TakeNotes() {
+  std::vector<std::string> notes;
+  const std::lock_guard<std::mutex> lock(told_mutex_);
+  for (std::string& note : pipeline_->session().notes()) {
+    if (told_.insert(note).second) notes.push_back(std::move(note));
+  }
+  return notes;
 }
 
 bool ModelVersion::IsPadded(size_t input) const {

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,7 +66,7 @@ struct VersionReport {
   std::vector<std::string> notes;  // for the log: why a wish was not granted, or why there was no warm-up
 };
 
-// Immutable but for its pipeline. Dropping the last reference must happen where blocking is allowed: whatever leaves the thread that
+// Immutable but for its pipeline, and for what has been told of it. Dropping the last reference must happen where blocking is allowed: whatever leaves the thread that
 // created it is wrapped by Reaper::Adopt. weak_from_this() is of the version itself: it outlasts the wrapper until the reaper has done.
 class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
  public:
@@ -76,6 +78,8 @@ class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
 
   const VersionSpec& spec() const { return spec_; }
   pipeline::Pipeline& pipeline() const { return *pipeline_; }
+  // [any thread] For the log: what the session has to say and no call has returned before, the report of Create included.
+  std::vector<std::string> TakeNotes();
   // Null on a CPU, and where none was asked for or could be had.
   pipeline::Canary* canary() const { return canary_.get(); }
   // Position in the session's signature of spec().inputs[i] / spec().outputs[i].
@@ -106,6 +110,8 @@ class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
   std::vector<size_t> output_index_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::unique_ptr<pipeline::Canary> canary_;
+  std::mutex told_mutex_;
+  std::set<std::string> told_;
 };
 
 }  // namespace penstock::serving

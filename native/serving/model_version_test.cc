@@ -252,6 +252,18 @@ TEST(ModelVersion, AsksForLanesThatMayCostMemoryAndSaysWhatTheSessionNotes) {
   EXPECT_EQ(report.notes.back(), "a lane goes without");
 }
 
+TEST(ModelVersion, TellsOnceWhatItsSessionNotesLater) {
+  const auto session = FakeFor(EchoSpec());
+  session->Note("at load");
+  VersionReport report;
+  const auto version = ModelVersion::Create(session, EchoSpec(), &report).value();
+  EXPECT_EQ(report.notes, std::vector<std::string>{"at load"});
+  EXPECT_TRUE(version->TakeNotes().empty());
+  session->Note("while serving");
+  EXPECT_EQ(version->TakeNotes(), std::vector<std::string>{"while serving"});
+  EXPECT_TRUE(version->TakeNotes().empty());
+}
+
 TEST(ModelVersion, SaysWhyItHasNoCanary) {
   VersionSpec spec = EchoSpec();
   spec.warm_up = spec.canary = true;

@@ -41,6 +41,8 @@ export interface NativeSession {
 }
 
 export interface NativeVersion {
+  /** [sync] For the log: what has become known since it was created, or since the last call. */
+  newNotes(): readonly string[];
   /** [sync] Drops this handle; the catalog and running requests keep the version. May be repeated. */
   close(): void;
 }

@@ -95,6 +95,14 @@ export class ModelStore {
     return this.models().filter(({ faultCode, versions }) => faultCode !== '' || versions.some(isFailed));
   }
 
+  /** Logs what has become known of served versions since they were loaded. */
+  tellNews(): void {
+    if (this.#isClosed) return;
+    for (const { name, versions } of this.#models.values()) {
+      for (const [version, { loaded }] of versions) this.#tell(name, version, loaded?.handle.newNotes() ?? []);
+    }
+  }
+
   /** Drops every handle, now or when its load ends; the engine keeps what it serves. Nothing is published any more. May be repeated. */
   close(): void {
     this.#isClosed = true;
@@ -218,13 +226,17 @@ export class ModelStore {
       const ms = millisecondsSince(started);
       const { api, lanes, merges, notes, plan, memory, warning } = loaded;
       if (warning !== '') this.#log.warn({ model, version }, `${model} version ${version}: ${warning}`);
-      for (const note of notes) this.#log.info({ model, version }, `${model} version ${version}: ${note}`);
+      this.#tell(model, version, notes);
       const fields = { model, version, ms, maxBatchSize: api.maxBatchSize, lanes, batching: merges, gpus: plan.gpus, memory };
       this.#log.info(fields, `loaded ${model} version ${version} in ${ms} ms, on ${placeOf(plan)}`);
     } catch (thrown) {
       this.#fail(model, version, asServerError(thrown));
     }
     this.#publish();
+  }
+
+  #tell(model: string, version: number, notes: readonly string[]): void {
+    for (const note of notes) this.#log.info({ model, version }, `${model} version ${version}: ${note}`);
   }
 
   /** Loads it when its time has come. */

@@ -109,6 +109,18 @@ it('the addon fills the records about GPUs that the bridge declares, field by fi
   for (const [name, record] of records) expect([name, ...Object.keys(record ?? {}).sort()]).toEqual([name, ...declaredFields(name).sort()]);
 });
 
+it('a model whose runs cannot be recorded any more goes on without CUDA graphs, and says so', async () => {
+  const server = await serve(['gpus 1'], 'instance_group { count: 1 }\noptimization { cuda { graphs: true } }');
+  await untilLogged(server, ({ msg }) => msg.startsWith('loaded digits'));
+  script.write(['gpus 1', 'ort fail RunGraph "operation not permitted when stream is capturing"']);
+  const clients = new ProtocolClients(server);
+  onTestFinished(() => clients.close());
+  const golden = await oracleOutputs(join(shippedModels, 'digits/2/model.onnx'), [pictures(5)]);
+  expect((await clients.infer('HTTP binary', { model: 'digits', inputs: pictures(5) })).outputs).toEqual(golden[0]);
+  const note = await untilLogged(server, ({ msg }) => msg.includes('runs without CUDA graphs'));
+  expect(note.msg).toContain('operation not permitted when stream is capturing');
+});
+
 it('a model that names a GPU runs there only', async () => {
   const server = await serve(['gpus 2'], 'instance_group { kind: KIND_GPU count: 1 gpus: [ 1 ] }');
   expect(await json(server, '/v2/models/digits/config')).toMatchObject({ instance_group: [{ kind: 'KIND_GPU', count: 1, gpus: [1] }] });

@@ -36,6 +36,8 @@ class FakeEngine implements ModelControl {
   mostAtOnce = 0;
   /** What the engine makes of each version. */
   created: Partial<NativeCreatedVersion> = {};
+  /** What it has to say of whatever it serves. */
+  readonly news: string[] = [];
   #running = 0;
 
   constructor(readonly gated = false) {}
@@ -56,7 +58,7 @@ class FakeEngine implements ModelControl {
   createVersion(_session: NativeSession, spec: NativeVersionSpec): Promise<NativeCreatedVersion> {
     this.specs.push(spec);
     this.openHandles++;
-    const handle = { close: () => void this.openHandles-- };
+    const handle = { newNotes: () => this.news.splice(0), close: () => void this.openHandles-- };
     return Promise.resolve({ handle, lanes: spec.lanes, merges: false, pads: false, notes: [], memory: [], ...this.created });
   }
 
@@ -392,6 +394,19 @@ describe('loading all models', () => {
     expect(lines[0]).toMatch(/^warn: no model found/);
     expect(engine.published.at(-1)).toEqual([]);
   });
+});
+
+it('logs what becomes known of a version that is served', async () => {
+  const { lines, engine, store } = setUp({ 'a/1/model.onnx': '' });
+  await store.loadAll();
+  engine.news.push('a lane goes without');
+  store.tellNews();
+  store.tellNews();
+  expect(lines.filter((line) => line.includes('goes without'))).toEqual(['info: a version 1: a lane goes without']);
+  store.close();
+  engine.news.push('too late');
+  store.tellNews();
+  expect(lines.at(-1)).not.toContain('too late');
 });
 
 describe('closing', () => {
