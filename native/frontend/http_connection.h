@@ -111,7 +111,7 @@ class HttpConnection : public Connection, public TunnelClient, public HttpExchan
   transport::Http1ChunkReader chunks_;  // of a body that comes in them
   bool is_answer_owed_ = false;      // an answer of `exchange_` stands in `output_` and has not left
   bool tunnel_was_used_ = false;     // before the request that it has now
-  bool has_answer_begun_ = false;    // of that request
+  bool has_answer_begun_ = false;    // of that request; in a tunnel, any
   bool are_answers_paused_ = false;
   bool has_spoken_ = false;
   bool has_client_ended_ = false;

@@ -237,6 +237,7 @@ void HttpConnection::OnTimer() {
 
 void HttpConnection::Close() {
   if (state_ == State::kClosed) return;
+  if ((state_ == State::kPassing || state_ == State::kTunnel) && has_answer_begun_) channel_->SayNoEnd();
   state_ = State::kClosed;
   exchange_.Abort();
   CloseTunnel();

@@ -47,6 +47,7 @@ void HttpConnection::GoTunnel() {
   // A new one: JavaScript may be about to end a connection that was idle.
   CloseTunnel();
   if (!OpenTunnel()) return;
+  has_answer_begun_ = false;
   state_ = State::kTunnel;
   if (exchange_.is_open()) SendHalfRequest();
   for (memory::Slice& piece : input_.TakeAll()) tunnel_->Send(std::move(piece));

@@ -132,6 +132,29 @@ TEST_F(TlsHttpTest, SaysTheEndOfAPassedAnswerUnlessItIsCutShort) {
   }
 }
 
+TEST_F(TlsHttpTest, SaysNoEndBehindAPassedAnswerThatIsBroken) {
+  const auto client = Reach();
+  ASSERT_TRUE(client->Shake());
+  ASSERT_TRUE(client->Send(GetOf("/v2")));
+  HttpPeer script = script_->Next();
+  ASSERT_TRUE(script.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nno size\r\n"));
+  EXPECT_TRUE(Has(client->Read(1000), "half"));
+  EXPECT_FALSE(client->has_ended());
+}
+
+TEST_F(TlsHttpTest, SaysNoEndWhenItIsDestroyedWithinAPassedAnswer) {
+  const auto client = Reach();
+  ASSERT_TRUE(client->Shake());
+  ASSERT_TRUE(client->Send(GetOf("/v2")));
+  HttpPeer script = script_->Next();
+  const std::string half = "HTTP/1.1 200 OK\r\n\r\nhalf";
+  ASSERT_TRUE(script.Send(half));
+  EXPECT_EQ(client->Read(half.size()), half);
+  loop_->Destroy();
+  EXPECT_EQ(client->Read(1), "");
+  EXPECT_FALSE(client->has_ended());
+}
+
 TEST_F(TlsHttpTest, CancelsWhatAClientWaitsForThatSaysItsEnd) {
   session_->ShutGate();
   const auto client = Reach();

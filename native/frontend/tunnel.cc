@@ -119,22 +119,24 @@ void Tunnel::Receive() {
       return;
   }
   if (follows_) {
-    if (!Follow(std::move(bytes))) End(false);
+    Follow(std::move(bytes));
   } else {
     client_->OnAnswer(std::move(bytes));
   }
 }
 
-bool Tunnel::Follow(memory::Slice bytes) {
+void Tunnel::Follow(memory::Slice bytes) {
   size_t taken = 0;
   const Answer answer = Scan(TextOf(bytes), &taken);
   if (taken > 0) client_->OnAnswer(bytes.Sub(0, taken));
-  if (answer == Answer::kMore || client_ == nullptr) return true;
+  if (answer == Answer::kMore || client_ == nullptr) return;
   follows_ = false;
   // Bytes behind the end belong to no request.
-  if (answer == Answer::kBroken || !keeps_alive_ || taken < bytes.size) return false;
-  client_->OnAnswerEnd();
-  return true;
+  if (answer == Answer::kBroken || !keeps_alive_ || taken < bytes.size) {
+    End(answer == Answer::kBroken);
+  } else {
+    client_->OnAnswerEnd();
+  }
 }
 
 Tunnel::Answer Tunnel::Scan(std::string_view bytes, size_t* taken) {
@@ -199,12 +201,12 @@ Tunnel::Answer Tunnel::ScanBody(std::string_view bytes, size_t* taken) {
 
 bool Tunnel::is_within_answer() const { return follows_ && (in_body_ ? !until_close_ : !head_.empty()); }
 
-void Tunnel::End(bool is_reset) {
+void Tunnel::End(bool is_broken) {
   if (client_ == nullptr) return;
   // The hang-up would be reported for ever.
   loop_->Forget(socket_.get());
   is_watched_ = false;
-  client_->OnTunnelEnd(is_reset || is_within_answer());
+  client_->OnTunnelEnd(is_broken || is_within_answer());
 }
 
 void Tunnel::Watch() {

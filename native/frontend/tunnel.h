@@ -70,13 +70,13 @@ class Tunnel : public transport::EventHandler {
 
   void Flush();
   void Receive();
-  // False when no more may be read: the answer that was followed is over, with the end of the connection, or nobody is called any more.
-  bool Follow(memory::Slice bytes);
+  // Gives the client what belongs to the answer, and says its end, or that of the tunnel.
+  void Follow(memory::Slice bytes);
   enum class Answer { kMore, kEnd, kBroken };
   Answer Scan(std::string_view bytes, size_t* taken);
   Answer ScanHead(std::string_view bytes, size_t* taken);
   Answer ScanBody(std::string_view bytes, size_t* taken);
-  void End(bool is_reset);
+  void End(bool is_broken);
   // The answer that is followed has begun, and says that more of it was to come.
   bool is_within_answer() const;
   void Watch();
