@@ -17,8 +17,8 @@ namespace {
 
 using CudaGraphsMemoryTest = OrtTest;
 
-TEST_F(CudaGraphsMemoryTest, AReplayThatFindsNoneForItsTableOfRowsLeavesTheNextOnesRight) {
-  const device::FakeDriver driver;
+TEST_F(CudaGraphsMemoryTest, AReplayThatFindsNoneForItsTableOfRowsGoesWithoutOrLeavesTheNextOnesRight) {
+  device::FakeDriver driver;
   const FakeOrt ort;
   const auto arena = memory::PinnedArena::Create(std::make_shared<memory::DriverPageLocker>(driver.First()), {});
   SessionOptions options;
@@ -53,6 +53,15 @@ TEST_F(CudaGraphsMemoryTest, AReplayThatFindsNoneForItsTableOfRowsLeavesTheNextO
   EXPECT_EQ(ort.Replays(), before) << "it failed before";
   for (const float value : {2.0F, 3.0F}) expect(value);
   EXPECT_EQ(ort.Replays(), before + 2);
+
+  driver.Say("fail cuMemAlloc_v2 2 times 1");
+  for (const memory::Slice& row : apart.rows) std::memcpy(const_cast<uint8_t*>(row.data), std::vector<float>(3, 4.0F).data(), row.size);
+  const Status status = session->Run(inputs, outputs, *lane, &results);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(BytesOf(results[0]), BytesOf(std::vector<float>(6, 4.0F)));
+  EXPECT_EQ(ort.Replays(), before + 2) << "it went without";
+  expect(5);
+  EXPECT_EQ(ort.Replays(), before + 3);
 }
 
 }  // namespace

@@ -57,8 +57,13 @@ Status CudaLane::BindInputs(const std::vector<Tensor>& inputs) {
   PENSTOCK_RETURN_IF_ERROR(Prepare());
   draft_.reset();
   graph_ = graphs_ != nullptr ? graphs_->Find(inputs) : nullptr;
-  if (graph_ != nullptr) return inputs_.CopyInto(&graph_->inputs, inputs, stream_.get());
-  if (graphs_ != nullptr) draft_ = graphs_->Begin(inputs, model_->signature);
+  if (graph_ != nullptr) {
+    const Status copied = inputs_.CopyInto(&graph_->inputs, inputs, stream_.get());
+    if (copied.code() != StatusCode::kGpuMemory) return copied;
+    graph_ = nullptr;  // a run without it can leave inputs on the CPU
+  } else if (graphs_ != nullptr) {
+    draft_ = graphs_->Begin(inputs, model_->signature);
+  }
   PENSTOCK_RETURN_IF_ERROR(inputs_.Copy(inputs, stream_.get()));
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].left_out()) continue;
