@@ -8,7 +8,7 @@ import { filesBelow } from './stamps.mjs';
 import { addCounts, readGoogleTestReport, reportPath } from './test-results.mjs';
 
 const BINARY_TIMEOUT_MS = 10 * 60_000;
-/** Folders whose tests only calculate: they may run beside each other. All others measure time, and run alone. */
+/** Folders whose tests only calculate: they may run beside each other. All others measure time, and run one by one. */
 const CALCULATING = ['simulation', 'codec', 'batching', 'base'];
 const SANITIZER_OPTIONS = {
   ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1',

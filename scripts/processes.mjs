@@ -30,6 +30,7 @@ export async function main(body) {
   try {
     process.exitCode = (await body()) ?? 0;
   } catch (thrown) {
+    endGroups('SIGTERM');
     if (!(thrown instanceof Failure)) throw thrown;
     for (const line of thrown.message.split('\n')) say(line);
     process.exitCode = thrown.exitCode;
@@ -66,8 +67,12 @@ function killGroup(pid, signal) {
   }
 }
 
-function interrupted(signal) {
+function endGroups(signal) {
   for (const pid of groups) killGroup(pid, signal);
+}
+
+function interrupted(signal) {
+  endGroups(signal);
   process.exit(exitCodeOfSignal(signal));
 }
 
@@ -87,7 +92,7 @@ function leaveToOthers(pid, niceness) {
   try {
     writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
   } catch {
-    // Not shared like that here.
+    // Not shared like that here, or changed too often to be changed again.
   }
 }
 

@@ -27,16 +27,17 @@ async function timed(name, body) {
   return { name, seconds: (performance.now() - start) / 1000, ...counts };
 }
 
-/** Begins what can be done for suites before their turn, one after the other. Returns what each resolves to, by suite. */
+/** Begins what can be done for suites before their turn, one after the other. By suite: what it lacks, or why it cannot run, or neither. */
 function prepared(selected) {
   let last = Promise.resolve();
   const preparations = new Map();
   for (const suite of selected.filter(({ prepare }) => prepare !== undefined)) {
     last = last.then(async () => {
       try {
-        return (await suite.missing?.()) === undefined ? await suite.prepare() : undefined;
+        const lacks = await suite.missing?.();
+        return { lacks, fault: lacks === undefined ? await suite.prepare() : undefined };
       } catch (thrown) {
-        return thrown.message;
+        return { fault: thrown.message };
       }
     });
     preparations.set(suite, last);
@@ -45,11 +46,11 @@ function prepared(selected) {
 }
 
 async function runSuite(suite, preparations) {
-  const lacks = await suite.missing?.();
-  if (lacks === undefined) {
-    const unprepared = await preparations.get(suite);
-    return unprepared === undefined ? suite.run() : { passed: 0, failed: 1, note: unprepared };
-  }
+  // It may measure, so it waits for those that are prepared for others, too.
+  if (preparations.has(suite)) await Promise.all(preparations.values());
+  const { lacks, fault } = preparations.has(suite) ? await preparations.get(suite) : { lacks: await suite.missing?.() };
+  if (fault !== undefined) return { passed: 0, failed: 1, note: fault };
+  if (lacks === undefined) return suite.run();
   say(`${suite.name} is left out; it lacks ${lacks}`);
   return { passed: 0, failed: leftOutIsFailure ? 1 : 0, note: `left out: lacks ${lacks}` };
 }
@@ -83,7 +84,8 @@ await main(async () => {
         : () => runSuite(suite, preparations);
     return timed(suite.name, body);
   };
-  // Those that would leave a core idle share the machine; the others, some of which measure, have it to themselves.
+  // Those that would leave a core idle share the machine; the others, some of which measure, share it with compilers that take
+  // what is idle.
   results.push(...(await Promise.all(selected.filter(({ sharesCores }) => sharesCores).map(result))));
   preparations = prepared(selected);
   for (const suite of selected.filter(({ sharesCores }) => !sharesCores)) results.push(await result(suite));
