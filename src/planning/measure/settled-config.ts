@@ -1,6 +1,6 @@
 /** A model's own configuration with the fields replaced that a plan decides: the same for what is measured and for what is written. */
 import { PAD_TO_LONGEST } from '../../models/pad-to-longest.js';
-import type { ServerSettings } from '../server-settings.js';
+import type { Precision, ServerSettings } from '../server-settings.js';
 
 /** A configuration as parsePbtxt or JSON has it. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -16,14 +16,15 @@ const DECIDED_BATCHING = ['max_queue_delay_microseconds', 'preferred_batch_size'
  * configuration keeps the server's own check, and a whole configuration without a batcher stays without one. That rows do not feel their
  * padding a new batcher must not vouch for: only their independence was found.
  */
-export function settledConfig(config: Fields | null, { maxBatchSize, lanes, maxQueueDelayUs }: ServerSettings): Fields {
+export function settledConfig(config: Fields | null, { maxBatchSize, lanes, maxQueueDelayUs, precision }: ServerSettings): Fields {
   const [batching] = messagesOf(config?.['dynamic_batching']);
   const isBatched = maxBatchSize > 0 && (batching !== undefined || maxQueueDelayUs !== null);
   return {
     ...without(config ?? {}, 'dynamic_batching', 'max_batch_size', 'instance_group'),
     max_batch_size: maxBatchSize,
     instance_group: [{ ...messagesOf(config?.['instance_group'])[0], count: lanes }],
-    ...(isBatched && batching === undefined && config !== null && { parameters: unpadded(config['parameters']) }),
+    ...(isBatched && batching === undefined && config !== null && { parameters: replaced(config['parameters'], PAD_TO_LONGEST) }),
+    ...(precision !== undefined && { optimization: withPrecision(config?.['optimization'], precision) }),
     ...(isBatched && {
       dynamic_batching: {
         ...without(batching ?? {}, ...DECIDED_BATCHING),
@@ -33,13 +34,25 @@ export function settledConfig(config: Fields | null, { maxBatchSize, lanes, maxQ
   };
 }
 
-/** In the form that they have. */
-function unpadded(parameters: unknown): unknown {
-  const isPadding = ({ key }: Fields): boolean => key === PAD_TO_LONGEST;
-  if (Array.isArray(parameters)) return (parameters as readonly Fields[]).filter((entry) => !isPadding(entry));
-  const [message] = messagesOf(parameters);
-  if (message === undefined || isPadding(message)) return [];
-  return typeof message['key'] === 'string' ? message : without(message, PAD_TO_LONGEST);
+/** All else that it says of GPUs stays. */
+function withPrecision(optimization: unknown, precision: Precision): Fields {
+  const [message = {}] = messagesOf(optimization);
+  const [accelerators = {}] = messagesOf(message['execution_accelerators']);
+  const given = messagesOf(accelerators['gpu_execution_accelerator']);
+  const cuda = given.find(({ name }) => name === 'cuda') ?? { name: 'cuda' };
+  const parameters = replaced(cuda['parameters'], 'use_tf32', precision === 'tf32' ? '1' : '0');
+  const gpu = [...given.filter((other) => other !== cuda), { ...cuda, parameters }];
+  return { ...message, execution_accelerators: { ...accelerators, gpu_execution_accelerator: gpu } };
+}
+
+/** A map without the key, or with this value of it, in the form that it has: fields, or messages of key and value. */
+function replaced(map: unknown, key: string, value?: string): unknown {
+  const entries = messagesOf(map);
+  const [first] = entries;
+  if (first !== undefined && !Array.isArray(map) && typeof first['key'] !== 'string') {
+    return { ...without(first, key), ...(value !== undefined && { [key]: value }) };
+  }
+  return [...entries.filter((entry) => entry['key'] !== key), ...(value === undefined ? [] : [{ key, value }])];
 }
 
 export function without(fields: Fields, ...names: readonly string[]): Fields {

@@ -1,4 +1,5 @@
 /** How much a machine changed its speed while something was measured on it. */
+import { runKind } from '../server-settings.js';
 import type { Trial } from './trial.js';
 
 export interface SpeedChange {
@@ -10,7 +11,7 @@ export interface SpeedChange {
 
 /**
  * From trials of one model with one request in flight: nothing of ours makes their runs longer, so what differs between two of the same rows
- * and threads is the machine. With a delay, lanes sleep between runs, which has a cost of its own: these are left out. The largest change;
+ * and kind of run is the machine. With a delay, lanes sleep between runs, which has a cost of its own: these are left out. The largest change;
  * null where nothing was measured twice.
  */
 export function speedChange(trials: readonly Trial[]): SpeedChange | null {
@@ -18,7 +19,7 @@ export function speedChange(trials: readonly Trial[]): SpeedChange | null {
   for (const { settings, load, batches } of trials) {
     const [only, ...more] = batches.filter(({ runs }) => runs > 0);
     if (load.inFlight !== 1 || (settings.maxQueueDelayUs ?? 0) > 0 || only === undefined || more.length > 0) continue;
-    const kind = `${only.rows} rows, ${settings.cpuThreads} threads`;
+    const kind = `${only.rows} rows, ${runKind(settings)}`;
     const { times } = byKind.get(kind) ?? { times: [] };
     byKind.set(kind, { rows: only.rows, times: [...times, only.meanMs] });
   }

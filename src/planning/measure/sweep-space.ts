@@ -1,5 +1,5 @@
 /** The settings that a sweep chooses between, and steps from one to others. */
-import type { ServerSettings } from '../server-settings.js';
+import type { Precision, ServerSettings } from '../server-settings.js';
 import type { LatencyGoal } from './trial.js';
 
 /** The values that each setting may take, rising. */
@@ -9,6 +9,8 @@ export interface SweepSpace {
   readonly cpuThreads: readonly number[];
   /** null = the server decides itself. */
   readonly maxQueueDelayUs: readonly (number | null)[];
+  /** Empty: as the model's configuration has it. */
+  readonly precisions: readonly Precision[];
 }
 
 export interface SpaceLimits {
@@ -20,6 +22,7 @@ export interface SpaceLimits {
   readonly rowsPerRequest: number;
   readonly cpus: number;
   readonly goal: LatencyGoal;
+  readonly precisions: readonly Precision[];
 }
 
 const MOST_LANES = 16;
@@ -27,7 +30,7 @@ const MOST_LANES = 16;
 const DELAYS = [0.02, 0.1] as const;
 
 /** Where requests do not share batches, no size of them is tried, and no delay: a delay would make them share. */
-export function sweepSpace({ maxBatchSize, merges, rowsPerRequest, cpus, goal }: SpaceLimits): SweepSpace {
+export function sweepSpace({ maxBatchSize, merges, rowsPerRequest, cpus, goal, precisions }: SpaceLimits): SweepSpace {
   const batches = powersUpTo(maxBatchSize).filter((size) => size >= rowsPerRequest);
   const delays = DELAYS.map((share) => Math.round(goal.latencyMs * 1000 * share)).filter((delay) => delay > 0);
   return {
@@ -36,6 +39,7 @@ export function sweepSpace({ maxBatchSize, merges, rowsPerRequest, cpus, goal }:
     lanes: powersUpTo(Math.min(MOST_LANES, Math.max(2, cpus))),
     cpuThreads: powersUpTo(cpus),
     maxQueueDelayUs: merges && maxBatchSize > 1 ? [null, ...delays] : [null],
+    precisions,
   };
 }
 
@@ -74,6 +78,7 @@ export function stepsFrom(space: SweepSpace, from: ServerSettings, stride: numbe
   // Few, and the way from one to the next need not lead uphill.
   const delays = stride > 1 ? [] : space.maxQueueDelayUs.filter((delay) => delay !== from.maxQueueDelayUs);
   for (const maxQueueDelayUs of delays) add({ maxQueueDelayUs });
+  for (const precision of space.precisions.filter((other) => other !== from.precision)) add({ precision });
   return steps;
 }
 

@@ -10,7 +10,7 @@ import type { TriedServer } from '../measure/stored-server.js';
 import { sweepSpace } from '../measure/sweep-space.js';
 import { sweep } from '../measure/sweep.js';
 import type { TrialLoad } from '../measure/trial.js';
-import { settingsName, type ServerSettings } from '../server-settings.js';
+import { runKind, settingsName, type ServerSettings } from '../server-settings.js';
 import type { PlanDraft } from './plan-draft.js';
 import type { PlanOptions } from './plan-options.js';
 import type { OwnSettings, PlanServers } from './plan-servers.js';
@@ -19,7 +19,7 @@ import { sentence } from './sentence.js';
 export interface Course {
   readonly options: PlanOptions;
   readonly draft: PlanDraft;
-  readonly servers: Pick<PlanServers, 'ownSettings' | 'start'>;
+  readonly servers: Pick<PlanServers, 'ownSettings' | 'placement' | 'start'>;
   /** Seconds that only rise; a trial from disk counts with what it took once. */
   readonly clock: () => number;
   readonly progress: (progress: SearchProgress) => void;
@@ -60,11 +60,15 @@ export async function measureCourse(course: Course): Promise<void> {
   await measureCurve(course, start);
 }
 
-async function search(course: Course, { settings: first, merges }: OwnSettings, start: number): Promise<void> {
+async function search(course: Course, { settings: own, merges }: OwnSettings, start: number): Promise<void> {
   const { options, draft, servers, clock } = course;
-  const { goal, arrivals, seed, batchSize: rowsPerRequest, budgetS } = options;
+  const { goal, arrivals, seed, batchSize: rowsPerRequest, budgetS, precisions } = options;
+  if (precisions.length > 0 && servers.placement.kind === 'cpu')
+    throw new OptionsError(['--precisions: the model runs on the CPU, which has one']);
+  const [precision] = precisions;
+  const first = precision === undefined ? own : { ...own, precision };
   const found = await sweep({
-    space: sweepSpace({ maxBatchSize: first.maxBatchSize, merges, rowsPerRequest, cpus: usableCpus(), goal }),
+    space: sweepSpace({ maxBatchSize: first.maxBatchSize, merges, rowsPerRequest, cpus: usableCpus(), goal, precisions }),
     ...{ first, goal, rowsPerRequest, arrivals, seed, clock },
     budgetS: SWEEP_SHARE * budgetS,
     start: (settings) => Promise.resolve(servers.start(settings)),
@@ -106,7 +110,7 @@ function pointAt({ options }: Course, rate: number, seconds: number, seed: numbe
   return { rate, inFlight: null, arrivals, seconds, rowsPerRequest, seed, goalMs: goal.latencyMs };
 }
 
-/** By rows, one request at a time, as far as there is time; for every other number of CPU threads whose rate was found, one row. */
+/** By rows, one request at a time, as far as there is time; for every other kind of runs whose rate was found, one row. */
 async function measureRunTimes(course: Course, start: number): Promise<void> {
   const { options, draft } = course;
   const { best } = draft;
@@ -114,15 +118,15 @@ async function measureRunTimes(course: Course, start: number): Promise<void> {
   const most = Math.min(best.settings.maxBatchSize, Math.max(MOST_ROWS, options.batchSize));
   const rows: number[] = [];
   for (let size = options.batchSize; size === options.batchSize || size <= most; size *= 2) rows.push(size);
-  const others = draft.found.filter(({ settings }) => settings.cpuThreads !== best.settings.cpuThreads);
-  const ofThreads = new Map(others.map(({ settings }) => [settings.cpuThreads, settings]));
+  const others = draft.found.filter(({ settings }) => runKind(settings) !== runKind(best.settings));
+  const ofKinds = new Map(others.map(({ settings }) => [runKind(settings), settings]));
   const seconds = secondsFor(RUN_TIME_S, draft.loneRequestMs);
   const lone = (size: number): TrialLoad => ({
     ...{ rate: null, inFlight: 1, arrivals: options.arrivals, seconds, rowsPerRequest: size, seed: options.seed, goalMs: null },
   });
   // Without any, there is no fleet to be planned.
   await measureAll(course, start, best.settings, rows.map(lone), 1);
-  for (const settings of ofThreads.values()) await measureAll(course, start, settings, [lone(options.batchSize)]);
+  for (const settings of ofKinds.values()) await measureAll(course, start, settings, [lone(options.batchSize)]);
 }
 
 async function measureCurve(course: Course, start: number): Promise<void> {

@@ -16,6 +16,7 @@ export const FLAGS = {
   shape: { type: 'string', multiple: true, default: [] as string[] },
   data: text('random'),
   budget: text('4m'),
+  precisions: text(''),
   headroom: text('0.2'),
   spare: text('1'),
   kind: text(''),
@@ -51,6 +52,7 @@ goes on where an earlier one was stopped; another plan of the same model takes t
   --shape NAME:D,D,...    the whole shape of an input; needed where another dimension is free; may be given several times
   --data KIND             random or zeros [default: ${FLAGS.data.default}]
   --budget T              for measuring, such as 90s or 10m; more gives narrower intervals [default: ${FLAGS.budget.default}]
+  --precisions P,P        of a GPU, to be tried, the first one first: tf32, fp32 [default: as the model's configuration has it]
   --headroom SHARE        of what one replica sustains, left free on purpose, 0 to 0.9 [default: ${FLAGS.headroom.default}]
   --spare N               replicas that may fail at one time without the goal being missed [default: ${FLAGS.spare.default}]
   --min-replicas N        of the autoscaler [default: one, and the spare ones]

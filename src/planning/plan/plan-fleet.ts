@@ -7,6 +7,7 @@ import { planAutoscaling, planReplicas, replicasByLoad, shareDevice, type FleetO
 import { predictLeftOut, type MeasuredCell } from '../server-model/leave-one-out.js';
 import { predictMaxRate, type PredictionOptions } from '../server-model/predict-rate.js';
 import type { Simulate } from '../server-model/simulation-job.js';
+import { runKind } from '../server-settings.js';
 import { LEAST_PERCENTILE } from './config-pbtxt.js';
 import type { Autoscaling, Cost, Plan, Prediction, Replicas } from './plan.js';
 import type { PlanOptions } from './plan-options.js';
@@ -31,7 +32,7 @@ type PriceChoices = Pick<PlanOptions, 'rate' | 'kind' | 'pricePerHour' | 'prices
 };
 
 /**
- * `trials`: of the chosen number of CPU threads, with any other settings. On a shared device the measured rate is taken as much lower as the
+ * `trials`: of the chosen kind of runs, with any other settings; others count for nothing. On a shared device the measured rate is taken as much lower as the
  * fitted server predicts, and the rest is that of the slower server; `fitted` stays as measured. Throws `OptionsError` for too few trials to
  * fit a server, or where no number of replicas carries the load, and what `simulate` throws, as it is: the reason of a stop, too.
  */
@@ -42,7 +43,8 @@ export async function planFleet(
   hardware: Hardware,
   simulate: Simulate,
 ): Promise<FleetPlan> {
-  const fitted = fitServer(withThreads(trials, best.settings.cpuThreads), hardware.cpus);
+  const ofKind = trials.filter(({ settings }) => runKind(settings) === runKind(best.settings));
+  const fitted = fitServer(ofKind, hardware.cpus);
   const { goal, rate, arrivals, seed, headroom, spare, sharedBy = 1 } = options;
   const load = { arrivals, seed, rowsPerRequest: options.batchSize, simulate };
   const replica = sharedBy === 1 ? { fitted, sustained: best.rate } : await onSharedDevice(fitted, best, goal, sharedBy, load);
@@ -120,8 +122,4 @@ export async function predictCells(
 function unlessTooFew(thrown: unknown): null {
   if (thrown instanceof OptionsError) return null;
   throw thrown;
-}
-
-function withThreads(trials: readonly Trial[], threads: number): readonly Trial[] {
-  return trials.filter(({ settings }) => settings.cpuThreads === threads);
 }

@@ -27,7 +27,9 @@ export function noteCircumstances(
 function noteMachine(draft: PlanDraft, { gpu, gpus = 1, cpus }: Hardware, machine: Plan['machine'], config: Fields | null): void {
   if (draft.trials.length === 0) return;
   if (draft.lateOnCurve > 0) {
-    draft.note(`At ${draft.lateOnCurve} rates of the curve the load generator was late itself: latency there is at most what it shows.`);
+    draft.note(
+      `At ${draft.lateOnCurve} of the rates of the curve the load generator was late itself: latency there is at most what it shows.`,
+    );
   }
   const change = speedChange(draft.trials);
   if (change !== null && relativeChange(change) > NOTED_SPEED_CHANGE) {

@@ -5,6 +5,7 @@ import { k8sFaults } from '../../manifests/k8s-folder.js';
 import { readShape } from '../bench/bench-options.js';
 import { readFlags, type FlagValues } from '../flags.js';
 import type { LatencyGoal } from '../measure/trial.js';
+import { PRECISIONS, type Precision } from '../server-settings.js';
 import { readDuration, readRate } from './measures.js';
 import { AUTOSCALERS, FLAGS, PERCENTILES } from './plan-flags.js';
 import { checkFolder } from './plan-folder.js';
@@ -23,6 +24,8 @@ export interface PlanOptions {
   readonly data: 'random' | 'zeros';
   /** Seconds of measuring. */
   readonly budgetS: number;
+  /** Of a GPU, to be tried, without doubles; empty = as the model's configuration has it. */
+  readonly precisions: readonly Precision[];
   readonly headroom: number;
   readonly spare: number;
   /** Row of the table of prices; empty = the one that fits this machine. */
@@ -90,6 +93,7 @@ export function loadPlanOptions(args: readonly string[]): PlanOptions {
     shapes: new Map(values.shape.map((given) => readShape(given, faults))),
     data: choice('data', ['random', 'zeros']),
     budgetS: seconds('budget', 5, 24 * 3600),
+    precisions: readPrecisions(values.precisions, faults),
     headroom: number('headroom', 0, 0.9, false),
     spare: number('spare', 0, 1000, true),
     kind: values.kind,
@@ -126,6 +130,13 @@ function readGoal(values: Values, faults: string[]): LatencyGoal {
     faults.push(`--latency-p${percentile}: "${wanted}" is not a time above 0 with its unit, such as 500us, 20ms or 1.5s`);
   }
   return { percentile, latencyMs };
+}
+
+function readPrecisions(given: string, faults: string[]): readonly Precision[] {
+  const names = given === '' ? [] : given.split(',');
+  const known = PRECISIONS.filter((precision) => names.includes(precision));
+  if (known.length !== names.length) faults.push(`--precisions: "${given}" is not a list of ${PRECISIONS.join(', ')}, each at most once`);
+  return known.toSorted((a, b) => names.indexOf(a) - names.indexOf(b));
 }
 
 function readLoad(given: string, faults: string[]): number {

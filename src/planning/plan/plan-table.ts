@@ -115,10 +115,10 @@ function autoscalingRows(plan: Plan, { least, most, ramp, delaySeconds }: Autosc
   ];
 }
 
-export function settingsText({ maxBatchSize, lanes, maxQueueDelayUs, cpuThreads }: ServerSettings): string {
+export function settingsText({ maxBatchSize, lanes, maxQueueDelayUs, cpuThreads, precision }: ServerSettings): string {
   const batch = maxBatchSize > 1 ? `batches up to ${maxBatchSize}` : 'no batches';
   const delay = maxQueueDelayUs === null ? '' : `, delay ${maxQueueDelayUs} us`;
-  return `${batch}, ${counted(lanes, 'lane')}, ${counted(cpuThreads, 'thread')}${delay}`;
+  return `${batch}, ${counted(lanes, 'lane')}, ${counted(cpuThreads, 'thread')}${delay}${precision === undefined ? '' : `, ${precision.toUpperCase()}`}`;
 }
 
 function counted(count: number, thing: string): string {

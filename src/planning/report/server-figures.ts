@@ -18,6 +18,7 @@ export function settingsFigure(plan: Plan): Markup {
   const chosenName = plan.chosen === null ? null : settingsName(plan.chosen.settings);
   const best = bestOfEachPlace(candidates, chosenName);
   const cells = best.map((candidate) => heatCell(candidate, chosenName));
+  const hasPrecisions = candidates.some(({ settings }) => settings.precision !== undefined);
   const distinct = (values: readonly number[]): number[] => [...new Set(values)].toSorted((a, b) => a - b);
   const says =
     plan.chosen === null
@@ -25,7 +26,7 @@ export function settingsFigure(plan: Plan): Markup {
       : `${plan.isComplete ? 'Best' : 'Best so far'}: ${settingsText(plan.chosen.settings)}, with ${sustainedText(plan.chosen)} (${intervalText(plan.chosen.rate)}).`;
   return drawFigure({
     title,
-    says: hasSeveral(candidates) ? `${says} Each cell is the best over delay and threads.` : says,
+    says: hasSeveral(candidates) ? `${says} Each cell is the best over ${hasPrecisions ? 'precision, ' : ''}delay and threads.` : says,
     key: heatKey(cells),
     draw: (size) =>
       heatMap(
@@ -44,13 +45,24 @@ export function settingsFigure(plan: Plan): Markup {
         size,
       ),
     table: {
-      head: ['largest batch', 'lanes', 'threads', 'delay', 'requests/s', 'holds to fails', 'trials', ''],
+      head: [
+        'largest batch',
+        'lanes',
+        'threads',
+        ...(hasPrecisions ? ['precision'] : []),
+        'delay',
+        'requests/s',
+        'holds to fails',
+        'trials',
+        '',
+      ],
       rows: candidates
         .toSorted((a, b) => b.rate.value - a.rate.value)
         .map(({ settings, rate, trials, state }) => [
           batchText(settings.maxBatchSize),
           numberText(settings.lanes),
           numberText(settings.cpuThreads),
+          ...(hasPrecisions ? [settings.precision?.toUpperCase() ?? '–'] : []),
           delayText(settings.maxQueueDelayUs),
           numberText(rate.value),
           state === 'finished' ? intervalText(rate) : '–',

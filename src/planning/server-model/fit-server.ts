@@ -10,6 +10,7 @@
 import { defaultFrontEndCount } from '../../config/cpu-limit.js';
 import { OptionsError } from '../../config/load.js';
 import type { Trial } from '../measure/trial.js';
+import { runKind } from '../server-settings.js';
 import type { FittedServer } from './fitted-server.js';
 import { lanesOn, paddedRows } from './gpu-runs.js';
 import { IDLE_LANES, laneShare, shareBetweenRuns, timeAside, withoutWaits } from './lane-use.js';
@@ -90,10 +91,11 @@ function requireEnough(usable: readonly Trial[], lone: readonly Trial[]): void {
   if (runs < LEAST_RUNS)
     faults.push(`${runs} runs were measured in ${usable.length} usable trials; at least ${LEAST_RUNS} are needed to fit a server`);
   if (lone.length === 0) faults.push('no trial has one request in flight: what a request costs besides its run cannot be told');
-  const threads = new Set(usable.map(({ settings }) => settings.cpuThreads));
+  const kinds = new Set(usable.map(({ settings }) => runKind(settings)));
   const devices = new Set(usable.map(({ gpus }) => gpus));
   if (devices.size > 1) faults.push(`the trials ran on ${[...devices].join(', ')} GPUs; a fitted server has one number of them`);
-  if (threads.size > 1) faults.push(`the trials have ${[...threads].join(', ')} CPU threads a run; a fitted server has one number of them`);
+  if (kinds.size > 1)
+    faults.push(`the trials have runs of the kinds ${[...kinds].join(', ')} (CPU threads, precision); a fitted server has one kind`);
   if (faults.length > 0) throw new OptionsError(faults);
 }
 

@@ -3,7 +3,7 @@ import type { Estimate } from '../estimate.js';
 import { rateBounds } from '../measure/rate-evidence.js';
 import type { LatencyGoal, Trial } from '../measure/trial.js';
 import type { Prediction } from '../plan/plan.js';
-import { settingsName, type ServerSettings } from '../server-settings.js';
+import { runKind, settingsName, type ServerSettings } from '../server-settings.js';
 import { fitServer } from './fit-server.js';
 import { predictMaxRate, type PredictionOptions } from './predict-rate.js';
 
@@ -36,13 +36,13 @@ export interface LeaveOneOutOptions extends PredictionOptions {
 }
 
 /**
- * What a model of the server that saw nothing of these settings says of the cell, by all else that has its number of CPU threads. Throws
+ * What a model of the server that saw nothing of these settings says of the cell, by all else that has its kind of runs. Throws
  * `OptionsError` when that does not suffice for a fit, and what `simulate` throws.
  */
 export async function predictLeftOut(cell: MeasuredCell, options: LeaveOneOutOptions): Promise<JudgedPrediction> {
   const name = settingsName(cell.settings);
   const isOther = ({ settings }: { readonly settings: ServerSettings }): boolean =>
-    settingsName(settings) !== name && settings.cpuThreads === cell.settings.cpuThreads;
+    settingsName(settings) !== name && runKind(settings) === runKind(cell.settings);
   const trials = [...options.cells.filter(isOther).flatMap((other) => other.trials), ...options.shared.filter(isOther)];
   const fitted = fitServer(trials, options.cpus);
   return judge(cell, await predictMaxRate(fitted, cell.settings, options.goal, options));

@@ -35,7 +35,8 @@ const SURFACES: readonly (readonly [string, Surface])[] = [
 
 const SEEDS = Array.from({ length: 40 }, (_, i) => i + 1);
 const cpus = 4;
-const space = sweepSpace({ maxBatchSize: 64, merges: true, rowsPerRequest: 1, cpus, goal: GOAL });
+const limits = { maxBatchSize: 64, merges: true, rowsPerRequest: 1, cpus, goal: GOAL, precisions: [] };
+const space = sweepSpace(limits);
 const first: ServerSettings = { maxBatchSize: 64, lanes: 2, maxQueueDelayUs: null, cpuThreads: cpus };
 
 function everySettings(): readonly ServerSettings[] {
@@ -246,22 +247,24 @@ describe('sweep', () => {
 
 describe('sweepSpace', () => {
   it('goes in powers of two up to what the model and the machine have', () => {
-    expect(sweepSpace({ maxBatchSize: 48, merges: true, rowsPerRequest: 4, cpus: 6, goal: GOAL })).toEqual({
+    expect(sweepSpace({ ...limits, maxBatchSize: 48, rowsPerRequest: 4, cpus: 6 })).toEqual({
       maxBatchSize: [4, 8, 16, 32, 48],
       lanes: [1, 2, 4, 6],
       cpuThreads: [1, 2, 4, 6],
       maxQueueDelayUs: [null, 400, 2000],
+      precisions: [],
     });
-    expect(sweepSpace({ maxBatchSize: 0, merges: false, rowsPerRequest: 1, cpus: 1, goal: GOAL })).toEqual({
+    expect(sweepSpace({ ...limits, maxBatchSize: 0, merges: false, cpus: 1 })).toEqual({
       maxBatchSize: [0],
       lanes: [1, 2],
       cpuThreads: [1],
       maxQueueDelayUs: [null],
+      precisions: [],
     });
   });
 
   it('leaves batches as they are where requests do not share them', () => {
-    const alone = sweepSpace({ maxBatchSize: 48, merges: false, rowsPerRequest: 4, cpus: 2, goal: GOAL });
+    const alone = sweepSpace({ ...limits, maxBatchSize: 48, merges: false, rowsPerRequest: 4, cpus: 2 });
     expect(alone).toMatchObject({ maxBatchSize: [48], maxQueueDelayUs: [null] });
   });
 
@@ -276,6 +279,15 @@ describe('sweepSpace', () => {
     expect(steps).toContainEqual({ maxBatchSize: 32, lanes: 1, maxQueueDelayUs: null, cpuThreads: 4 });
     expect(steps).toContainEqual({ maxBatchSize: 60, lanes: 2, maxQueueDelayUs: null, cpuThreads: 2 });
     expect(steps).toContainEqual({ maxBatchSize: 60, lanes: 1, maxQueueDelayUs: 2000, cpuThreads: 4 });
+    expect(steps.some(({ precision }) => precision !== undefined)).toBe(false);
     expect(steps.every(({ lanes, cpuThreads }) => lanes >= 1 && lanes <= 4 && cpuThreads >= 1 && cpuThreads <= 4)).toBe(true);
+  });
+
+  it('finds the faster precision where it may choose, and what the other one does', async () => {
+    const chooses = sweepSpace({ ...limits, precisions: ['fp32', 'tf32'] });
+    const machine = { highest: ({ precision }: ServerSettings) => (precision === 'tf32' ? 3000 : 1500) };
+    const { result } = await swept(machine, 1, { space: chooses, first: { ...first, precision: 'fp32' } });
+    expect(result.best?.settings.precision).toBe('tf32');
+    expect(new Set(result.candidates.map(({ settings }) => settings.precision))).toEqual(new Set(['fp32', 'tf32']));
   });
 });

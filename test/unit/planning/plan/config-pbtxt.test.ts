@@ -119,6 +119,30 @@ parameters {
     }
   });
 
+  it('has the precision that was chosen, beside what else it says of GPUs', () => {
+    const json = {
+      cuda: { graphs: true },
+      execution_accelerators: { gpu_execution_accelerator: [{ name: 'cuda', parameters: { gpu_mem_limit: '5' } }] },
+    };
+    const inPbtxt = (more: string): Tree =>
+      pbtxt(`optimization {
+        cuda { graphs: true }
+        execution_accelerators { gpu_execution_accelerator { name: "cuda" parameters { key: "gpu_mem_limit" value: "5" } ${more} } }
+      }`);
+    const given = [{ optimization: json }, inPbtxt(''), inPbtxt('parameters { key: "use_tf32" value: "0" }')];
+    for (const [precision, value] of [
+      ['tf32', '1'],
+      ['fp32', '0'],
+    ] as const) {
+      for (const one of given) {
+        const { config } = written(one, { ...SETTINGS, precision });
+        expect(config).toMatchObject({ cudaGraphs: true, cudaOptions: { gpu_mem_limit: '5', use_tf32: value } });
+      }
+      expect(written(null, { ...SETTINGS, precision }).config.cudaOptions).toMatchObject({ use_tf32: value });
+    }
+    expect(written(inPbtxt(''), SETTINGS).config.cudaOptions).not.toHaveProperty('use_tf32');
+  });
+
   it('leaves the latency goal as the model has it where the plan allows many requests to be later', () => {
     const given = { parameters: { latency_goal_ms: { string_value: '7' } } };
     const goal = { percentile: 50, latencyMs: 20 };

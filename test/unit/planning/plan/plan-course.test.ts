@@ -26,10 +26,16 @@ interface Measured {
 }
 
 /** `check` may throw in place of a trial. */
-async function measured(budget: string, merges: boolean, check: (load: TrialLoad, server: SimulatedServer) => void): Promise<Measured> {
+async function measured(
+  budget: string,
+  merges: boolean,
+  check: (load: TrialLoad, server: SimulatedServer) => void,
+  flags: readonly string[] = [],
+): Promise<Measured> {
   const out = mkdtempSync(join(tmpdir(), 'penstock-course-test-'));
   onTestFinished(() => rmSync(out, { recursive: true, force: true }));
-  const options = loadPlanOptions(['m', '--latency-p99', '20ms', '--load', '100/s', '--out', join(out, 'plan'), '--budget', budget]);
+  const asked = ['m', '--latency-p99', '20ms', '--load', '100/s', '--out', join(out, 'plan'), '--budget', budget];
+  const options = loadPlanOptions([...asked, ...flags]);
   const draft = new PlanDraft(options, MODEL, { machine: {}, versions: {} });
   const server = new SimulatedServer({ highest: ({ maxBatchSize }) => maxBatchSize * 20 }, 1);
   const measure = (settings: ServerSettings, load: TrialLoad): Trial => {
@@ -42,6 +48,7 @@ async function measured(budget: string, merges: boolean, check: (load: TrialLoad
     options,
     draft,
     servers: {
+      placement: { kind: 'cpu' },
       ownSettings: () => Promise.resolve({ settings: FIRST, merges, inputShapes: {} }),
       start: (settings) => ({
         measure: (load) => new Promise((resolve) => resolve(measure(settings, load))),
@@ -99,6 +106,11 @@ describe('the course of a plan', () => {
     });
     expect(notes).toContain('Requests of 8 rows, one at a time, could not be measured: the measured server died');
     expect(draft.plan().curve.length).toBeGreaterThan(2);
+  });
+
+  it('is refused for precisions of a GPU on the CPU', async () => {
+    const refused = measured('400s', true, () => {}, ['--precisions', 'tf32,fp32']);
+    await expect(refused).rejects.toThrow('--precisions: the model runs on the CPU, which has one');
   });
 
   it('ends with its budget, after one run time at least', async () => {

@@ -38,6 +38,7 @@ describe('the flags of plan', () => {
       sharedBy: 1,
       autoscaler: 'hpa',
       minReplicas: null,
+      precisions: [],
     });
     expect(options.modelFolder.endsWith('/models/digits')).toBe(true);
   });
@@ -81,6 +82,19 @@ describe('the flags of plan', () => {
       '--device-shared-by: "0" is not a whole number from 1 to 100',
       '--seed: "9007199254740991" is not a whole number from 0 to 4294967295',
       '--k8s: "/nope" has no folder components; give the folder k8s of a checkout',
+    ]);
+  });
+
+  it.each([
+    ['fp32', ['fp32']],
+    ['fp32,tf32', ['fp32', 'tf32']],
+  ])('name the precisions %s', (given, precisions) => {
+    expect(loadPlanOptions([...inNewFolder(), '--precisions', given]).precisions).toEqual(precisions);
+  });
+
+  it.each(['fp16', 'tf32,tf32', 'tf32,'])('do not take %s for precisions', (given) => {
+    expect(faultsOf(...inNewFolder(), '--precisions', given)).toEqual([
+      `--precisions: "${given}" is not a list of tf32, fp32, each at most once`,
     ]);
   });
 

@@ -145,9 +145,12 @@ describe('trials that do not suffice', () => {
     expect(() => fitServer([refused], CPUS)).toThrow(/0 runs were measured in 0 usable trials/);
   });
 
-  it('are those with different numbers of threads, which have different curves', () => {
-    const other = trialOf({ settings: { ...ONE_LANE, cpuThreads: 2 }, runs: [{ rows: 1, runs: 500, ms: 1 }] });
-    expect(() => fitServer([lone, other], CPUS)).toThrow(/1, 2 CPU threads/);
+  it.each([
+    [{ cpuThreads: 2 }, 'the kinds t1, t2 (CPU threads'],
+    [{ precision: 'fp32' }, 'the kinds t1, t1-fp32 (CPU threads, precision)'],
+  ] as const)('are those with runs of different kinds, which have different curves: %j', (more, kinds) => {
+    const other = trialOf({ settings: { ...ONE_LANE, ...more }, runs: [{ rows: 1, runs: 500, ms: 1 }] });
+    expect(() => fitServer([lone, other], CPUS)).toThrow(kinds);
   });
 });
 
