@@ -91,12 +91,20 @@ const ROWS = {
       ],
     ];
   },
+  'prediction-device': ({ figures: { judged, within5PercentOrInterval, mostUnsafePercent } }) => [
+    [
+      'largest rate within a p99 goal, predicted for settings that were not tried (device of scripted times)',
+      `${within5PercentOrInterval} of ${judged} right`,
+      'measured, within 5 % or its interval',
+      `unsafe by ${number(mostUnsafePercent)} % at most`,
+    ],
+  ],
   'tail-latency': ({ figures }) =>
-    figures.map(({ model, p50Ms, p99Ms, p99ToP50, samples }) => [
+    figures.map(({ model, p50Ms, p99Ms, p99ToP50, idealP99ToP50, samples }) => [
       `\`${model}\` at 80 % of the largest Poisson rate`,
       `p50 ${number(p50Ms)} ms, p99 ${number(p99Ms)} ms`,
-      `${number(samples)} samples`,
-      `p99 / p50 ${number(p99ToP50)}`,
+      `the same arrivals, a lane of bare runs: p99 / p50 ${number(idealP99ToP50)}`,
+      `p99 / p50 ${number(p99ToP50)} (${number(samples)} samples)`,
     ]),
   overload: ({ figures: { overloadOnTimePerS, peakOnTimePerS, ratio } }) => [
     [
