@@ -91,12 +91,12 @@ const ROWS = {
       ],
     ];
   },
-  'prediction-device': ({ figures: { judged, within5PercentOrInterval, mostUnsafePercent } }) => [
+  'prediction-device': ({ figures: { cells, judged, within5PercentOrInterval, mostUnsafePercent, leaveOneOut } }) => [
     [
       'largest rate within a p99 goal, predicted for settings that were not tried (device of scripted times)',
-      `${within5PercentOrInterval} of ${judged} right`,
-      'measured, within 5 % or its interval',
-      `unsafe by ${number(mostUnsafePercent)} % at most`,
+      `${leaveOneOut.filter(({ errorPercent }) => errorPercent !== null && Math.abs(errorPercent) <= 5).length} of ${judged} within 5 %`,
+      `measured: ${within5PercentOrInterval} of ${judged} within 5 % or its interval (${cells - judged} prove nothing)`,
+      `${number(Math.max(...leaveOneOut.map(({ errorPercent }) => errorPercent)))} % too high at most, ${number(mostUnsafePercent)} % beyond the interval`,
     ],
   ],
   'tail-latency': ({ figures }) =>

@@ -1,4 +1,7 @@
-/** What a lane that costs nothing but its runs makes of arrivals: the least that a server of the same model can be held to. */
+/**
+ * What a lane that costs nothing but its runs makes of arrivals, to hold a server's tail against. Not a bound: a server whose median is slower, or
+ * that takes others first, may have a smaller ratio.
+ */
 
 /** `seconds`: of a run by its rows, rising sizes; between two of them in a straight line. */
 export function runTime(seconds) {

@@ -39,19 +39,18 @@ function withPrecision(optimization: unknown, precision: Precision): Fields {
   const [message = {}] = messagesOf(optimization);
   const [accelerators = {}] = messagesOf(message['execution_accelerators']);
   const given = messagesOf(accelerators['gpu_execution_accelerator']);
-  const cuda = given.find(({ name }) => name === 'cuda') ?? { name: 'cuda' };
+  // Of several the last one counts, so that it has to stay the last.
+  const cuda = given.findLast(({ name }) => name === 'cuda') ?? { name: 'cuda' };
   const parameters = replaced(cuda['parameters'], 'use_tf32', precision === 'tf32' ? '1' : '0');
   const gpu = [...given.filter((other) => other !== cuda), { ...cuda, parameters }];
   return { ...message, execution_accelerators: { ...accelerators, gpu_execution_accelerator: gpu } };
 }
 
-/** A map without the key, or with this value of it, in the form that it has: fields, or messages of key and value. */
-function replaced(map: unknown, key: string, value?: string): unknown {
-  const entries = messagesOf(map);
-  const [first] = entries;
-  if (first !== undefined && !Array.isArray(map) && typeof first['key'] !== 'string') {
-    return { ...without(first, key), ...(value !== undefined && { [key]: value }) };
-  }
+/** A map without the key, or with this value of it, as messages of key and value; it may consist of such or of fields. */
+function replaced(map: unknown, key: string, value?: string): readonly Fields[] {
+  const entries = messagesOf(map).flatMap((message): readonly Fields[] =>
+    typeof message['key'] === 'string' ? [message] : Object.entries(message).map(([name, of]) => ({ key: name, value: of })),
+  );
   return [...entries.filter((entry) => entry['key'] !== key), ...(value === undefined ? [] : [{ key, value }])];
 }
 

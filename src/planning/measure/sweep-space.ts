@@ -43,7 +43,10 @@ export function sweepSpace({ maxBatchSize, merges, rowsPerRequest, cpus, goal, p
   };
 }
 
-/** Settings far from each other, the given ones first: a search that only takes steps would stay on the first hill. */
+/**
+ * Settings far from each other, the given ones first: a search that only takes steps would stay on the first hill. Every precision is among
+ * the first of them, as it is asked for by name.
+ */
 export function startingPoints(space: SweepSpace, first: ServerSettings): readonly ServerSettings[] {
   const most = { ...first, maxBatchSize: space.maxBatchSize.at(-1) ?? 0 };
   const [oneThread, allThreads] = [space.cpuThreads[0] ?? 1, space.cpuThreads.at(-1) ?? 1];
@@ -52,7 +55,8 @@ export function startingPoints(space: SweepSpace, first: ServerSettings): readon
     { ...most, lanes: nearest(space.lanes, allThreads), cpuThreads: oneThread },
     { ...most, maxBatchSize: space.maxBatchSize[Math.floor(space.maxBatchSize.length / 2)] ?? 0, lanes: 1, cpuThreads: oneThread },
   ];
-  return [first, ...corners];
+  const otherPrecisions = space.precisions.filter((precision) => precision !== first.precision);
+  return [first, ...otherPrecisions.map((precision) => ({ ...first, precision })), ...corners];
 }
 
 /**
@@ -65,7 +69,7 @@ export function stepsFrom(space: SweepSpace, from: ServerSettings, stride: numbe
     const at = known >= 0 ? known : values.indexOf(nearest(values, value));
     return values[at + by];
   };
-  const steps: ServerSettings[] = [];
+  const steps: ServerSettings[] = space.precisions.filter((other) => other !== from.precision).map((precision) => ({ ...from, precision }));
   const add = (change: { readonly [name in keyof ServerSettings]?: ServerSettings[name] | undefined }): void => {
     if (Object.values(change).every((value) => value !== undefined)) steps.push({ ...from, ...(change as Partial<ServerSettings>) });
   };
@@ -78,7 +82,6 @@ export function stepsFrom(space: SweepSpace, from: ServerSettings, stride: numbe
   // Few, and the way from one to the next need not lead uphill.
   const delays = stride > 1 ? [] : space.maxQueueDelayUs.filter((delay) => delay !== from.maxQueueDelayUs);
   for (const maxQueueDelayUs of delays) add({ maxQueueDelayUs });
-  for (const precision of space.precisions.filter((other) => other !== from.precision)) add({ precision });
   return steps;
 }
 

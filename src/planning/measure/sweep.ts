@@ -194,10 +194,13 @@ class Sweep {
       if (this.#loneRequestMs === null) await this.#measureLoneRequest(measure);
       await work(measure);
     } catch (thrown) {
-      if (!(thrown instanceof ServerDied)) throw thrown;
+      const isTooSlow = thrown instanceof OptionsError && this.#hasUntriedPrecision();
+      if (!(thrown instanceof ServerDied) && !isTooSlow) throw thrown;
       this.#notes.push(`${settingsName(tried.settings)}: ${thrown.message}`);
       tried.found = null;
-      tried.hasDied = true;
+      tried.hasDied = !isTooSlow;
+      // That of another precision is to be known.
+      if (isTooSlow) this.#loneRequestMs = null;
     } finally {
       await server?.stop();
     }
@@ -257,6 +260,11 @@ class Sweep {
     return [...this.#tried.values()]
       .filter((tried) => rateOf(tried) > 0)
       .sort((a, b) => Number(b.isFinal) - Number(a.isFinal) || rateOf(b) - rateOf(a));
+  }
+
+  #hasUntriedPrecision(): boolean {
+    const tried = [...this.#tried.values()].map(({ settings }) => settings.precision);
+    return this.#options.space.precisions.some((precision) => !tried.includes(precision));
   }
 
   #secondsForOne(): number {

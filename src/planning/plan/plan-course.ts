@@ -51,7 +51,11 @@ const MOST_ROWS = 64;
  */
 export async function measureCourse(course: Course): Promise<void> {
   const start = course.clock();
-  const own = await course.servers.ownSettings(course.options.batchSize);
+  const { batchSize, precisions } = course.options;
+  const own = await course.servers.ownSettings(batchSize, precisions[0]);
+  if (precisions.length > 0 && course.servers.placement.kind === 'cpu') {
+    throw new OptionsError(['--precisions: the model runs on the CPU, which has one']);
+  }
   course.draft.inputShapes = own.inputShapes;
   await search(course, own, start);
   course.save();
@@ -60,13 +64,9 @@ export async function measureCourse(course: Course): Promise<void> {
   await measureCurve(course, start);
 }
 
-async function search(course: Course, { settings: own, merges }: OwnSettings, start: number): Promise<void> {
+async function search(course: Course, { settings: first, merges }: OwnSettings, start: number): Promise<void> {
   const { options, draft, servers, clock } = course;
   const { goal, arrivals, seed, batchSize: rowsPerRequest, budgetS, precisions } = options;
-  if (precisions.length > 0 && servers.placement.kind === 'cpu')
-    throw new OptionsError(['--precisions: the model runs on the CPU, which has one']);
-  const [precision] = precisions;
-  const first = precision === undefined ? own : { ...own, precision };
   const found = await sweep({
     space: sweepSpace({ maxBatchSize: first.maxBatchSize, merges, rowsPerRequest, cpus: usableCpus(), goal, precisions }),
     ...{ first, goal, rowsPerRequest, arrivals, seed, clock },
@@ -74,6 +74,8 @@ async function search(course: Course, { settings: own, merges }: OwnSettings, st
     start: (settings) => Promise.resolve(servers.start(settings)),
     progress: ({ text }) => show(course, start, text),
   });
+  const tried = new Set(found.candidates.map(({ settings }) => settings.precision));
+  for (const precision of precisions.filter((one) => !tried.has(one))) draft.note(`The time did not suffice to try ${precision}.`);
   if (!merges && first.maxBatchSize > 1) {
     draft.note('Requests do not share batches: the configuration does not say that they may, or their rows depend on each other.');
   }

@@ -29,6 +29,9 @@ function chosenConfigOf(plan: Plan, config: Fields | null): string | undefined {
   const header = [
     `Made by penstock plan on ${plan.taken.slice(0, 10)}: the settings of ${model.name} with which one server answers the most requests,`,
     `p${goal.percentile} within ${goal.latencyMs} ms. Run the server with --cpu-threads ${chosen.settings.cpuThreads}.`,
+    ...(chosen.settings.precision === undefined
+      ? []
+      : [`The precision is one that was tried: answers differ a little between tf32 and fp32.`]),
   ];
   return configPbtxt(model.name, config, chosen.settings, goal, header);
 }

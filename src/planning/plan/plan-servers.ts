@@ -9,7 +9,7 @@ import type { Placement } from '../measure/served-model.js';
 import { messagesOf, type Fields } from '../measure/settled-config.js';
 import { StoredServer, type TriedServer } from '../measure/stored-server.js';
 import type { Trial, TrialLoad } from '../measure/trial.js';
-import { settingsName, type ServerSettings } from '../server-settings.js';
+import { settingsName, type Precision, type ServerSettings } from '../server-settings.js';
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
 
@@ -54,15 +54,15 @@ export class PlanServers {
   }
 
   /**
-   * What the model's own configuration says, with the shapes of a request. Throws `ServerDied` where the model cannot be served, `OptionsError`
+   * What the model's own configuration says, but for the precision where one is given, with the shapes of a request. Throws `ServerDied` where the model cannot be served, `OptionsError`
    * where no request can be made for it.
    */
-  async ownSettings(rowsPerRequest: number): Promise<OwnSettings> {
+  async ownSettings(rowsPerRequest: number, precision?: Precision): Promise<OwnSettings> {
     const { config } = this.#model;
     const sizes = batchSizesOf(config, rowsPerRequest);
     for (const [i, maxBatchSize] of sizes.entries()) {
       if (maxBatchSize > 0 && rowsPerRequest > maxBatchSize) throw tooManyRows(rowsPerRequest, maxBatchSize);
-      const settings = { ...laneSettings(config), maxBatchSize };
+      const settings = { ...laneSettings(config), maxBatchSize, ...(precision !== undefined && { precision }) };
       try {
         const server = await MeasuredServer.start(this.#model, settings, this.#stop);
         this.#ready = { name: settingsName(settings), server };

@@ -39,7 +39,7 @@ interface Observation extends MeanRun {
 }
 
 /**
- * `trials` of one model with one number of CPU threads a run, among them one of a closed loop with one request in flight: the fixed part of
+ * `trials` of one model with one kind of runs (CPU threads, precision), among them one of a closed loop with one request in flight: the fixed part of
  * the latency and the spread of run times come from there. Trials that the generator refused are left out. `cpus`: of the server.
  * Throws `OptionsError` for too few data.
  */

@@ -20,7 +20,7 @@ export interface SimulatedMachine {
   /** From this rate on the generator is late itself. */
   readonly lateFrom?: number;
   /** A lone request; 1 by default. */
-  readonly loneMs?: number;
+  readonly loneMs?: number | ((settings: ServerSettings) => number);
 }
 
 export class SimulatedServer {
@@ -39,7 +39,8 @@ export class SimulatedServer {
   measure(settings: ServerSettings, load: TrialLoad): Trial {
     this.loads.push(load);
     this.nowS += load.seconds * 1.25 + 0.2;
-    const { highest, steepness = 12, hiccups = 0, lateFrom = Infinity, loneMs = 1 } = this.#machine;
+    const { highest, steepness = 12, hiccups = 0, lateFrom = Infinity, loneMs: lone = 1 } = this.#machine;
+    const loneMs = typeof lone === 'number' ? lone : lone(settings);
     const most = highest(settings);
     // What a closed loop does more than an open one depends on the settings.
     const closed = most * (1.3 + 0.15 * Math.sin(settings.maxBatchSize + 3 * settings.lanes + 7 * settings.cpuThreads));

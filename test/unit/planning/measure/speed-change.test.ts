@@ -14,8 +14,8 @@ test('finds the rows whose runs differ most between two trials', () => {
   expect(change === null ? null : relativeChange(change)).toBeCloseTo(0.5);
 });
 
-test('compares only runs of the same rows and threads', () => {
-  expect(speedChange([lone(1), lone(4, 8), lone(2, 1, { cpuThreads: 2 })])).toBeNull();
+test('compares only runs of the same rows, threads and precision', () => {
+  expect(speedChange([lone(1), lone(4, 8), lone(2, 1, { cpuThreads: 2 }), lone(3, 1, { precision: 'fp32' })])).toBeNull();
 });
 
 test('leaves out what has reasons of its own to be slow: other loads, and lanes that wait', () => {

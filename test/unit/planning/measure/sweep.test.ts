@@ -283,11 +283,31 @@ describe('sweepSpace', () => {
     expect(steps.every(({ lanes, cpuThreads }) => lanes >= 1 && lanes <= 4 && cpuThreads >= 1 && cpuThreads <= 4)).toBe(true);
   });
 
-  it('finds the faster precision where it may choose, and what the other one does', async () => {
+  describe('with two precisions', () => {
     const chooses = sweepSpace({ ...limits, precisions: ['fp32', 'tf32'] });
-    const machine = { highest: ({ precision }: ServerSettings) => (precision === 'tf32' ? 3000 : 1500) };
-    const { result } = await swept(machine, 1, { space: chooses, first: { ...first, precision: 'fp32' } });
-    expect(result.best?.settings.precision).toBe('tf32');
-    expect(new Set(result.candidates.map(({ settings }) => settings.precision))).toEqual(new Set(['fp32', 'tf32']));
+    const fp32First: Partial<SweepOptions> = { space: chooses, first: { ...first, precision: 'fp32' } };
+
+    it('goes on with the other one where a lone request misses the goal, and is refused where both do', async () => {
+      const slow = { highest: () => 3000, loneMs: ({ precision }: ServerSettings) => (precision === 'tf32' ? 5 : 2 * GOAL.latencyMs) };
+      const { result } = await swept(slow, 1, fp32First);
+      expect(result.best?.settings.precision).toBe('tf32');
+      expect(result.loneRequestMs).toBeCloseTo(5);
+      expect(result.notes.join(' ')).toContain(`the goal of ${GOAL.latencyMs} ms is below what a lone request takes`);
+      await expect(swept({ highest: () => 3000, loneMs: () => 2 * GOAL.latencyMs }, 1, fp32First)).rejects.toThrow(
+        'below what a lone request takes',
+      );
+    });
+
+    it('tries both before all else, however little time there is', async () => {
+      const { result } = await swept({ highest: () => 3000 }, 1, { ...fp32First, budgetS: 40 });
+      expect(result.candidates.slice(0, 2).map(({ settings }) => settings.precision)).toEqual(['fp32', 'tf32']);
+    });
+
+    it('finds the faster one, and what the other one does', async () => {
+      const machine = { highest: ({ precision }: ServerSettings) => (precision === 'tf32' ? 3000 : 1500) };
+      const { result } = await swept(machine, 1, fp32First);
+      expect(result.best?.settings.precision).toBe('tf32');
+      expect(new Set(result.candidates.map(({ settings }) => settings.precision))).toEqual(new Set(['fp32', 'tf32']));
+    });
   });
 });

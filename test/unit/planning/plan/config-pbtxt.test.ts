@@ -129,7 +129,19 @@ parameters {
         cuda { graphs: true }
         execution_accelerators { gpu_execution_accelerator { name: "cuda" parameters { key: "gpu_mem_limit" value: "5" } ${more} } }
       }`);
-    const given = [{ optimization: json }, inPbtxt(''), inPbtxt('parameters { key: "use_tf32" value: "0" }')];
+    const ofParameters = (...parameters: unknown[]): Tree => ({
+      optimization: {
+        cuda: { graphs: true },
+        execution_accelerators: { gpu_execution_accelerator: parameters.map((of) => ({ name: 'cuda', parameters: of })) },
+      },
+    });
+    const given = [
+      { optimization: json },
+      ...[inPbtxt(''), inPbtxt('parameters { key: "use_tf32" value: "0" }')],
+      ofParameters({ gpu_mem_limit: '5', use_tf32: '1' }),
+      ofParameters([{ gpu_mem_limit: '5' }, { use_tf32: '1' }]),
+      ofParameters({ gpu_mem_limit: '6', use_tf32: '1' }, { gpu_mem_limit: '5' }),
+    ];
     for (const [precision, value] of [
       ['tf32', '1'],
       ['fp32', '0'],

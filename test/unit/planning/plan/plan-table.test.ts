@@ -78,13 +78,13 @@ note: The load generator shared the cores with the server: a server that has the
 
   it('leaves the weakest candidates to plan.json', () => {
     const candidates = Array.from({ length: 9 }, (_, i) => ({
-      settings: { maxBatchSize: 2 ** i, lanes: 1, maxQueueDelayUs: 100, cpuThreads: 2 },
+      settings: { maxBatchSize: 2 ** i, lanes: 1, maxQueueDelayUs: 100, cpuThreads: 2, precision: 'tf32' as const },
       rate: { value: i, low: i, high: i },
       trials: 1,
       state: 'finished' as const,
     }));
     const table = planTable({ ...EXAMPLE_PLAN, candidates });
-    expect(table).toContain('batches up to 256, 1 lane, 2 threads, delay 100 us');
+    expect(table).toContain('batches up to 256, 1 lane, 2 threads, delay 100 us, TF32');
     expect(table).not.toContain('batches up to 4,');
     expect(table).toContain('3 more in plan.json');
   });

@@ -54,6 +54,14 @@ describe('a prediction of what was left out', () => {
     return { settings, measured, trials: [trialOf({ settings, inFlight: 1, runs: [{ rows: 1, runs: 1000, ms }] })] };
   };
 
+  it('does not see trials of another precision', async () => {
+    const [one, other] = [cell(1, 2), cell(2, 2)];
+    const settings = { ...other.settings, precision: 'tf32' } as const;
+    const apart = { settings, measured, trials: other.trials.map((trial) => ({ ...trial, settings })) };
+    await expect(predictLeftOut(one, { ...options, cells: [one, other], shared: [] })).resolves.toBeDefined();
+    await expect(predictLeftOut(one, { ...options, cells: [one, apart], shared: [] })).rejects.toThrow(/at least 100 are needed/);
+  });
+
   it('does not see the trials of its own cell', async () => {
     const [slow, fast] = [cell(1, 20), cell(2, 2)];
     const among = { ...options, cells: [slow, fast], shared: [] };
