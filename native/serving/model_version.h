@@ -66,8 +66,9 @@ struct VersionReport {
   std::vector<std::string> notes;  // for the log: why a wish was not granted, or why there was no warm-up
 };
 
-// Immutable but for its pipeline, and for what has been told of it. Dropping the last reference must happen where blocking is allowed: whatever leaves the thread that
-// created it is wrapped by Reaper::Adopt. weak_from_this() is of the version itself: it outlasts the wrapper until the reaper has done.
+// Immutable but for its pipeline, and for what has been told of it. Dropping the last reference must happen where blocking is allowed: whatever
+// leaves the thread that created it is wrapped by Reaper::Adopt. weak_from_this() is of the version itself: it outlasts the wrapper until the
+// reaper has done.
 class ModelVersion : public std::enable_shared_from_this<ModelVersion> {
  public:
   // [thread that may block] Warms up, starts the lanes, and has the session measure its memory. `report` may be null. Errors: kModelConfig

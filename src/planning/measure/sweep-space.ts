@@ -55,8 +55,7 @@ export function startingPoints(space: SweepSpace, first: ServerSettings): readon
     { ...most, lanes: nearest(space.lanes, allThreads), cpuThreads: oneThread },
     { ...most, maxBatchSize: space.maxBatchSize[Math.floor(space.maxBatchSize.length / 2)] ?? 0, lanes: 1, cpuThreads: oneThread },
   ];
-  const otherPrecisions = space.precisions.filter((precision) => precision !== first.precision);
-  return [first, ...otherPrecisions.map((precision) => ({ ...first, precision })), ...corners];
+  return [first, ...inOtherPrecisions(space, first), ...corners];
 }
 
 /**
@@ -69,7 +68,7 @@ export function stepsFrom(space: SweepSpace, from: ServerSettings, stride: numbe
     const at = known >= 0 ? known : values.indexOf(nearest(values, value));
     return values[at + by];
   };
-  const steps: ServerSettings[] = space.precisions.filter((other) => other !== from.precision).map((precision) => ({ ...from, precision }));
+  const steps = inOtherPrecisions(space, from);
   const add = (change: { readonly [name in keyof ServerSettings]?: ServerSettings[name] | undefined }): void => {
     if (Object.values(change).every((value) => value !== undefined)) steps.push({ ...from, ...(change as Partial<ServerSettings>) });
   };
@@ -88,6 +87,10 @@ export function stepsFrom(space: SweepSpace, from: ServerSettings, stride: numbe
 /** The largest stride that leads from one value of any setting to another. */
 export function widestStride(space: SweepSpace): number {
   return Math.max(1, Math.floor((space.maxBatchSize.length - 1) / 2));
+}
+
+function inOtherPrecisions(space: SweepSpace, settings: ServerSettings): ServerSettings[] {
+  return space.precisions.filter((other) => other !== settings.precision).map((precision) => ({ ...settings, precision }));
 }
 
 function nearest<T extends number | null>(values: readonly T[], value: T): T {
